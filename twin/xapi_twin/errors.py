@@ -35,3 +35,7 @@ def error_parameters() -> dict[str, list[str]]:
     text = resources.files("xapi_twin").joinpath("data/errors.json").read_text(encoding="utf-8")
     codes: dict[str, list[str]] = json.loads(text)
     return codes
+
+
+class ConnectionDropped(Exception):
+    """The connection of a call ends without a reply: a fault struck, or the xapi that carried it out died."""
