@@ -1,0 +1,335 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes wrong in a twin, and when: the fault plan.
+
+The twin passes **points** while it works: before and after every API call, before and after every command over SSH, and at
+named moments in between (`MOMENTS`). A fault waits for its point and then strikes:
+
+    {when: {method: Bond.create, nth: 2}, stage: after, do: drop}
+    {when: {moment: host.sync.bonds, host: xs-2}, do: error, code: PIF_BOND_MORE_THAN_ONE_IP}
+    {when: {ssh: "systemctl restart xapi", host: xs-3}, do: cut_ssh}
+
+`nth` counts the matching points (from 1), `times` says how often the fault strikes from there on (1; 0 = always). A harness that
+wants to see every point, and perhaps to stop the world at one, puts a callback into `Faults.on_point`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from xapi_twin.dom0 import BringUpError
+from xapi_twin.errors import XapiError
+
+if TYPE_CHECKING:
+    from xapi_twin.twin import Twin
+
+#: Moments: where the work can be struck between the call and its reply. `host` is always the host whose xapi does the work.
+MOMENTS: Mapping[str, str] = {
+    "bond.create.checked": "all checks of Bond.create passed, nothing is written",
+    "bond.create.recorded": "the Bond and its PIF exist, the IP has moved in the records, nothing is plugged",
+    "bond.create.plugged": "the bond is up, VLANs, tunnels and VIFs are still on the members",
+    "bond.create.moved": "VLANs, tunnels and VIFs have moved, disallow_unplug has not",
+    "bond.destroy.recorded": "the IP is back on the primary slave in the records, the bond is still up",
+    "bond.destroy.plugged": "the members are up again, the records of the bond still exist",
+    "pif.plug": "a PIF is about to be brought up (dom0 untouched)",
+    "pif.plugged": "dom0 has the bridge and the address, PIF.currently_attached is not yet written",
+    "pif.unplug": "a PIF is about to be brought down",
+    "forward": "the master is about to hand work to a member",
+    "host.stopped": "xapi has stopped, its port refuses",
+    "host.start": "xapi is started, its port still refuses",
+    "host.start.database": "xapi is up far enough to renew agent_start_time",
+    "host.start.ready": "start-up cookie is there (host.enabled is still false)",
+    "host.start.bring_up": "the PIFs are about to be brought up best-effort",
+    "host.start.storage": "PBDs are about to be plugged",
+    "host.start.enabled": "host.enabled is true again",
+    "host.sync.bonds": "bonds are about to be inherited from the master",
+    "host.sync.bond": "one bond is about to be inherited (fact `network`)",
+    "host.sync.vlans": "VLANs are about to be inherited",
+    "host.sync.tunnels": "tunnels are about to be inherited",
+    "host.start.complete": "the init-complete cookie is about to be written",
+}
+
+ACTIONS = (
+    "drop", "hang", "error", "slow", "crash_host", "crash_master", "lose_task", "fail_to_plug",
+    "swallow_bond_sync", "emergency", "never_return", "cut_ssh", "stop",
+)  # fmt: skip
+
+#: Where a fault strikes whose plan does not say when: these have one natural place.
+DEFAULT_MOMENTS = {
+    "swallow_bond_sync": "host.sync.bonds",
+    "emergency": "host.start",
+    "never_return": "host.start",
+    "fail_to_plug": "pif.plug",
+}
+
+
+class FaultPlanError(ValueError):
+    """A fault that cannot be planned; the sentence says what is wrong with it."""
+
+
+class Dropped(Exception):
+    """The connection over which an answer is awaited is to be closed without a byte. No answer follows."""
+
+
+class Crashed(Dropped):
+    """The xapi that did the work is gone. `host`: its reference."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.host = host
+
+
+class Emergency(Exception):
+    """The xapi that starts goes into emergency mode."""
+
+
+class NeverReturns(Exception):
+    """The xapi that starts does not come back."""
+
+
+class Line:
+    """The connection on which the answer to the call being carried out will go.
+
+    Whoever serves the call watches `cut`: when it is set, the connection is closed at once, while the work goes on.
+    """
+
+    def __init__(self, task: str | None = None) -> None:
+        self.cut = asyncio.Event()
+        self.task = task  # of an Async call
+
+
+#: The line of the call that is being carried out; None for work that nobody waits for (a host's start-up).
+LINE: ContextVar[Line | None] = ContextVar("line", default=None)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place where a fault may strike. kind: call, ssh or moment; `stage` is before or after (moment: empty)."""
+
+    kind: str
+    name: str
+    stage: str = ""
+    host: str = ""  # a host's reference
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Fault:
+    """One entry of the plan, with its counters."""
+
+    kind: str
+    name: str
+    do: str
+    stage: str = "before"
+    host: str = ""  # as the plan names it: name, uuid or reference
+    nth: int = 1
+    times: int = 1
+    code: str = "INTERNAL_ERROR"
+    params: tuple[str, ...] = ()
+    seconds: float | None = None
+    seen: int = 0
+    struck: int = 0
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> Fault:
+        """A fault from its YAML or JSON form. Raises FaultPlanError with a sentence."""
+        unknown = entry.keys() - {"when", "do", "stage", "code", "params", "seconds", "times", "host"}
+        if unknown:
+            raise FaultPlanError(f"a fault has no '{sorted(unknown)[0]}' (known: when, do, stage, code, params, seconds, times)")
+        do = str(entry.get("do", ""))
+        if do not in ACTIONS:
+            raise FaultPlanError(f"'{do}' is nothing that a fault can do (known: {', '.join(ACTIONS)})")
+        when = dict(entry.get("when") or {})
+        unknown = when.keys() - {"method", "moment", "ssh", "nth", "host"}
+        if unknown:
+            raise FaultPlanError(f"'when' of a fault has no '{sorted(unknown)[0]}' (known: method, moment, ssh, nth, host)")
+        places = [kind for kind in ("method", "moment", "ssh") if kind in when]
+        if not places and do in DEFAULT_MOMENTS:
+            when["moment"] = DEFAULT_MOMENTS[do]
+            places = ["moment"]
+        if len(places) != 1:
+            raise FaultPlanError(f"the fault '{do}' needs exactly one of method, moment and ssh in its 'when'")
+        kind, name = places[0], str(when[places[0]])
+        if kind == "moment" and name not in MOMENTS:
+            raise FaultPlanError(f"there is no moment '{name}' (known: {', '.join(MOMENTS)})")
+        if kind == "ssh":
+            try:
+                re.compile(name)
+            except re.error as error:
+                raise FaultPlanError(f"'{name}' is not a regular expression: {error}") from error
+        stage = str(entry.get("stage", "before"))
+        if stage not in ("before", "after"):
+            raise FaultPlanError(f"the stage of a fault is before or after, not '{stage}'")
+        try:
+            nth, times = int(when.get("nth", 1)), int(entry.get("times", 1))
+            seconds = None if entry.get("seconds") is None else float(entry["seconds"])
+        except (TypeError, ValueError) as error:
+            raise FaultPlanError(f"nth, times and seconds of a fault are numbers: {error}") from error
+        if nth < 1 or times < 0:
+            raise FaultPlanError("nth of a fault counts from 1, times from 0 (always)")
+        return cls(
+            kind={"method": "call"}.get(kind, kind),
+            name=name,
+            do=do,
+            stage=stage,
+            host=str(when.get("host") or entry.get("host") or ""),
+            nth=nth,
+            times=times,
+            code=str(entry.get("code", "INTERNAL_ERROR")),
+            params=tuple(str(param) for param in entry.get("params", ())),
+            seconds=seconds,
+        )
+
+    def strikes(self, point: Point, is_host: Callable[[str, str], bool]) -> bool:
+        """Count this point when it is one of ours; True when the fault strikes at it."""
+        if self.kind != point.kind or (point.stage and self.stage != point.stage):
+            return False
+        if self.kind == "ssh":
+            if not re.search(self.name, point.name):
+                return False
+        elif not fnmatch.fnmatchcase(point.name, self.name) and not (
+            # a fault on Bond.create strikes Async.Bond.create as well
+            point.name.startswith("Async.") and fnmatch.fnmatchcase(point.name[6:], self.name)
+        ):
+            return False
+        if self.host and not is_host(self.host, point.host):
+            return False
+        self.seen += 1
+        if self.seen < self.nth or (self.times and self.seen >= self.nth + self.times):
+            return False
+        self.struck += 1
+        return True
+
+
+OnPoint = Callable[[Point], "Awaitable[None] | None"]
+
+
+class Faults:
+    """The fault plan of a twin. Entries may be added and cleared at any time."""
+
+    def __init__(self, twin: Twin) -> None:
+        self.twin = twin
+        self.plan: list[Fault] = []
+        self.on_point: list[OnPoint] = []
+        self.on_stop: list[OnPoint] = []
+        self._fail_to_plug = 0
+
+    def add(self, entry: Mapping[str, Any]) -> Fault:
+        """Plan a fault. Raises FaultPlanError."""
+        fault = Fault.read(entry)
+        if fault.host and self.twin.find_host(fault.host) is None:
+            raise FaultPlanError(f"no host of this pool is called '{fault.host}'")
+        self.plan.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Forget all faults; what they did stays done."""
+        self.plan.clear()
+        self._fail_to_plug = 0
+
+    async def call(self, stage: str, method: str, host: str, task: str | None = None) -> None:
+        """The dispatcher passes here before it carries out a call and again before it answers.
+
+        Raises XapiError (answer this), Dropped (close the connection; before: the call is not carried out).
+        """
+        await self._pass(Point("call", method, stage, host, {"task": task} if task else {}))
+
+    async def ssh(self, stage: str, host: str, command: str) -> None:
+        """dom0's shell passes here before and after a command. Raises Dropped: cut this SSH connection."""
+        await self._pass(Point("ssh", command, stage, host))
+
+    async def moment(self, name: str, host: str = "", **facts: str) -> None:
+        """A named moment in the middle of work on a host. Raises XapiError, Crashed, BringUpError, Emergency, NeverReturns."""
+        if name not in MOMENTS:
+            raise KeyError(f"the moment {name} is not in faults.MOMENTS")
+        if self.plan or self.on_point or self._fail_to_plug:
+            await self._pass(Point("moment", name, "", host, facts))
+
+    async def _pass(self, point: Point) -> None:
+        for callback in tuple(self.on_point):
+            await _call(callback, point)
+        if point.name == "pif.plug" and point.kind == "moment" and self._fail_to_plug:
+            self._fail_to_plug -= 1
+            raise BringUpError("the interface could not be brought up (a planned fault)")
+        for fault in tuple(self.plan):
+            if fault.strikes(point, self._is_host):
+                await self._strike(fault, point)
+
+    def _is_host(self, wanted: str, host: str) -> bool:
+        found = self.twin.find_host(wanted)
+        return found is not None and found.ref == host
+
+    async def _strike(self, fault: Fault, point: Point) -> None:
+        await getattr(self, f"_do_{fault.do}")(fault, point)
+
+    async def _do_drop(self, fault: Fault, point: Point) -> None:
+        if fault.seconds:
+            await asyncio.sleep(fault.seconds)
+        line = LINE.get()
+        if point.kind == "moment":
+            if line is not None:
+                line.cut.set()  # the client is alone, xapi works on
+            return
+        raise Dropped(point.name)
+
+    _do_cut_ssh = _do_drop
+
+    async def _do_hang(self, fault: Fault, point: Point) -> None:
+        if fault.seconds is None:
+            await asyncio.get_running_loop().create_future()  # for ever: until the client gives up or the twin stops
+        else:
+            await asyncio.sleep(fault.seconds)
+        if point.kind != "moment":
+            raise Dropped(point.name)
+
+    async def _do_error(self, fault: Fault, point: Point) -> None:
+        raise XapiError(fault.code, *fault.params)
+
+    _do_swallow_bond_sync = _do_error
+
+    async def _do_slow(self, fault: Fault, point: Point) -> None:
+        await asyncio.sleep(1.0 if fault.seconds is None else fault.seconds)
+
+    async def _do_crash_host(self, fault: Fault, point: Point) -> None:
+        # A point of a call is passed at the master; the host to crash is then the one that the plan names.
+        host = self.twin.find_host(fault.host or point.host) or self.twin.master
+        host.crash(come_back=fault.seconds)
+        raise Crashed(host.ref)
+
+    async def _do_crash_master(self, fault: Fault, point: Point) -> None:
+        self.twin.master.crash(come_back=fault.seconds)
+        raise Crashed(self.twin.master.ref)
+
+    async def _do_lose_task(self, fault: Fault, point: Point) -> None:
+        line = LINE.get()
+        task = point.facts.get("task") or (line.task if line is not None else None)
+        if task and self.twin.database.find("task", task) is not None:
+            self.twin.database.remove("task", task)
+
+    async def _do_fail_to_plug(self, fault: Fault, point: Point) -> None:
+        if point.kind == "moment" and point.name == "pif.plug":
+            raise BringUpError("the interface could not be brought up (a planned fault)")
+        self._fail_to_plug += 1
+
+    async def _do_emergency(self, fault: Fault, point: Point) -> None:
+        raise Emergency(point.host)
+
+    async def _do_never_return(self, fault: Fault, point: Point) -> None:
+        raise NeverReturns(point.host)
+
+    async def _do_stop(self, fault: Fault, point: Point) -> None:
+        for callback in tuple(self.on_stop):
+            await _call(callback, point)
+
+
+async def _call(callback: OnPoint, point: Point) -> None:
+    answer = callback(point)
+    if inspect.isawaitable(answer):
+        await answer
