@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a module's work gets and the door by which it runs as a module; the other door is plugin_utils/_action. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import env_fallback
+from ansible_collections.xapi.network.plugins.module_utils._client import Session
+from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
+
+# The options of doc_fragments/xapi.py.
+CONNECTION_OPTIONS: dict[str, Any] = {
+    "hostname": {"type": "str", "required": True, "fallback": (env_fallback, ["XENSERVER_HOST"])},
+    "username": {"type": "str", "default": "root", "fallback": (env_fallback, ["XENSERVER_USER"])},
+    "password": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["XENSERVER_PASSWORD"])},
+    "validate_certs": {"type": "bool", "default": True, "fallback": (env_fallback, ["XENSERVER_VALIDATE_CERTS"])},
+    "ca_path": {"type": "path", "fallback": (env_fallback, ["XENSERVER_CA_PATH"])},
+    "fingerprint": {"type": "str", "fallback": (env_fallback, ["XENSERVER_FINGERPRINT"])},
+    "timeout": {"type": "int", "default": 60, "fallback": (env_fallback, ["XENSERVER_TIMEOUT"])},
+}
+
+
+def _silent(text: str) -> None:
+    """A module process has no way to show progress."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a play: its validated options and what its work may use."""
+
+    options: Mapping[str, Any]
+    check_mode: bool = False
+    diff_mode: bool = False
+    warn: Callable[[str], None] = _silent
+    progress: Callable[[str], None] = _silent
+    # The inventory's name of the play's host; "" in a module process.
+    host: str = ""
+    # Runs a command over the task's connection, which is dom0, and gives (rc, stdout, stderr); None in a module process.
+    shell: Callable[[str], tuple[int, str, str]] | None = field(default=None, repr=False)
+
+    def session(self) -> Session:
+        """A session by the task's connection options, to be used with `with`. Raises NetworkError."""
+        return Session(Connection.from_options(self.options), warn=self.warn)
+
+
+Work = Callable[[Task], dict[str, Any]]
+
+
+def run_as_module(argument_spec: dict[str, Any], constraints: Mapping[str, Any], work: Work) -> None:
+    """The door of a module process: on the control node without the action plugin, or on a bastion host."""
+    module = AnsibleModule(argument_spec=argument_spec, **constraints)
+    task = Task(options=module.params, check_mode=module.check_mode, diff_mode=module._diff, warn=module.warn)
+    try:
+        result = work(task)
+    except NetworkError as error:
+        module.fail_json(msg=error.message, **error.facts)
+    if result.get("failed"):
+        module.fail_json(**{"msg": "failed", **result})
+    module.exit_json(**result)
