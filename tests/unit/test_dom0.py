@@ -1,0 +1,241 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What dom0 prints, in every format in the field, is read as facts; anything else is an error that quotes the line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible_collections.xapi.network.plugins.module_utils import _dom0
+from ansible_collections.xapi.network.plugins.module_utils._dom0 import Dom0Bond, Dom0Interface, UnreadableError
+from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+
+FIXTURES = Path(__file__).parent / "fixtures" / "dom0"
+
+
+def text(name: str) -> str:
+    return (FIXTURES / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("fixture", "bonds"),
+    [
+        ("bond_list.ovs-1", {"bond0": ("eth2", "eth4")}),
+        ("bond_list.ovs-1.empty", {}),
+        ("bond_list.tutorial", {"bond0": ("eth2", "eth4")}),
+        ("bond_list.ovs-2", {"bond0": ("eth0", "eth1")}),
+        ("bond_list.ovs-2.15", {"bond0": ("ens20f0np0", "ens20f1np1")}),
+        ("bond_list.ovs-3", {"bond0": ("eth2", "eth4")}),
+    ],
+)
+def test_bond_list_with_three_and_four_columns(fixture: str, bonds: dict[str, tuple[str, ...]]) -> None:
+    assert _dom0.read_bond_list(text(fixture)) == bonds
+
+
+@pytest.mark.parametrize(
+    ("fixture", "bond"),
+    [
+        ("1.1", Dom0Bond("active-backup", ("eth2", "eth4"), "eth2", ("eth2", "eth4"), "not negotiated")),
+        ("1.4", Dom0Bond("balance-slb", ("eth1", "eth2", "eth3", "eth4"), "eth4", ("eth1", "eth2", "eth3", "eth4"), "negotiated")),
+        ("2.0", Dom0Bond("active-backup", ("br0p0", "br0p1"), "br0p1", ("br0p0", "br0p1"), "negotiated")),
+        ("2.3", Dom0Bond("balance-tcp", ("eth0", "eth1"), "eth0", ("eth0", "eth1"), "configured")),
+        ("2.5", Dom0Bond("active-backup", ("eth0", "eth1", "eth2", "eth3"), "eth3", ("eth2", "eth3"), "off")),
+        ("2.13", Dom0Bond("balance-tcp", ("dpdk0", "dpdk1"), "dpdk0", ("dpdk0",), "negotiated")),
+        ("2.15", Dom0Bond("balance-tcp", ("ens20f0np0", "ens20f1np1"), "ens20f1np1", ("ens20f0np0", "ens20f1np1"), "negotiated")),
+        ("3.active-backup", Dom0Bond("active-backup", ("eth2", "eth4"), "eth4", ("eth2", "eth4"), "off")),
+        ("3.balance-slb", Dom0Bond("balance-slb", ("eth2", "eth4"), "eth4", ("eth4",), "off")),
+        ("3.balance-tcp", Dom0Bond("balance-tcp", ("eth2", "eth4"), "eth4", ("eth4",), "configured")),
+        ("3.3", Dom0Bond("balance-slb", ("eno1", "eno2"), "eno1", ("eno1", "eno2"), "off")),
+    ],
+)
+def test_bond_show_of_open_vswitch_1_to_3(fixture: str, bond: Dom0Bond) -> None:
+    assert _dom0.read_bond_show(text(f"bond_show.ovs-{fixture}"), "bond0") == bond
+
+
+@pytest.mark.parametrize(
+    ("fixture", "bond"),
+    [
+        ("centos-5", Dom0Bond("balance-rr", ("eth0", "eth1"), "", ("eth0", "eth1"), "off")),
+        ("active-backup", Dom0Bond("active-backup", ("p1p1", "p1p2"), "p1p1", ("p1p1", "p1p2"), "off")),
+        ("down", Dom0Bond("active-backup", ("eno1", "eno2"), "", (), "off")),
+        ("802.3ad", Dom0Bond("802.3ad", ("ens1f0",), "", ("ens1f0",), "negotiated")),
+        ("802.3ad-no-partner", Dom0Bond("802.3ad", ("eth0", "eth1"), "", ("eth0", "eth1"), "configured")),
+        ("source-load-balancing", Dom0Bond("balance-slb", ("eth2", "eth4"), "", ("eth2", "eth4"), "off")),
+    ],
+)
+def test_bonds_of_the_linux_bonding_driver(fixture: str, bond: Dom0Bond) -> None:
+    assert _dom0.read_linux_bond(text(f"linux_bond.{fixture}")) == bond
+
+
+STORAGE = Dom0Interface("00:26:55:d1:e8:cc", 9000, ("172.16.0.35/28", "2001:db8::35/64"), True)
+
+
+@pytest.mark.parametrize("fixture", ["ifconfig.net-tools-2", "ifconfig.busybox", "ip_addr.busybox", "ip_addr.iproute2-6.1"])
+def test_one_machine_asked_with_four_tools_gives_the_same_interfaces(fixture: str) -> None:
+    read = _dom0.read_ifconfig if fixture.startswith("ifconfig") else _dom0.read_ip_addr
+    interfaces = read(text(fixture))
+    assert set(interfaces) == {"eth2", "sw2", "xapi0"}  # loopback devices are left out
+    assert interfaces["xapi0"].mac == STORAGE.mac
+    assert interfaces["xapi0"].mtu == STORAGE.mtu
+    assert sorted(interfaces["xapi0"].addresses) == sorted(STORAGE.addresses)  # and link-local addresses as well
+    assert interfaces["eth2"] == Dom0Interface("00:26:55:d1:e8:cc", 9000, (), True)
+
+
+def test_ifconfig_of_centos_5_writes_netmask_and_mac_its_own_way() -> None:
+    assert _dom0.read_ifconfig(text("ifconfig.net-tools-1.60")) == {
+        "eth0": Dom0Interface("30:5b:d6:f1:d6:f8", 1500, (), True),
+        "xenbr0": Dom0Interface("30:5b:d6:f1:d6:f8", 1500, ("10.80.236.237/20",), True),
+    }
+
+
+def test_ifconfig_shows_a_device_that_is_down() -> None:
+    down = "eth1      Link encap:Ethernet  HWaddr 00:1F:29:C4:9F:3C  \n          BROADCAST MULTICAST  MTU:1500  Metric:1\n"
+    assert _dom0.read_ifconfig(down) == {"eth1": Dom0Interface("00:1f:29:c4:9f:3c", 1500, (), False)}
+
+
+def test_an_alias_of_ifconfig_is_one_more_address_of_its_device() -> None:
+    lines = (
+        "xapi0: flags=4163<UP,BROADCAST>  mtu 1500\n        inet 10.0.0.1  netmask 255.0.0.0\n        ether 00:1f:29:c4:9f:3c\n"
+        "xapi0:1: flags=4163<UP,BROADCAST>  mtu 1500\n        inet 10.0.0.2  netmask 255.0.0.0\n        ether 00:1f:29:c4:9f:3c\n"
+    )
+    assert _dom0.read_ifconfig(lines)["xapi0"].addresses == ("10.0.0.1/8", "10.0.0.2/8")
+
+
+def test_ip_addr_of_dom0_on_centos_7() -> None:
+    interfaces = _dom0.read_ip_addr(text("ip_addr.centos-7"))
+    assert interfaces == {
+        "eth0": Dom0Interface("20:67:7c:dd:92:24", 1500, (), True),
+        "eth3": Dom0Interface("20:67:7c:dd:92:27", 1500, (), True),
+    }
+
+
+def test_ip_addr_with_altnames_metrics_and_peers_behind_the_name() -> None:
+    interfaces = _dom0.read_ip_addr(text("ip_addr.iproute2-6"))
+    assert interfaces["enp49s0"].addresses == ()
+    assert interfaces["ve-databaselCjq"].addresses == ("169.254.19.70/16", "192.168.244.177/28")
+
+
+def test_bridges_of_the_linux_bridge_backend() -> None:
+    assert _dom0.read_brctl(text("brctl_show")) == ("br0", "docker0")
+
+
+def test_the_version_of_open_vswitch() -> None:
+    assert _dom0.read_ovs_version("ovs-vsctl (Open vSwitch) 2.5.3\nCompiled Jun 20 2018 13:22:37\nDB Schema 7.12.1\n") == "2.5.3"
+
+
+@pytest.mark.parametrize(
+    ("read", "output", "quoted"),
+    [
+        (_dom0.read_bond_list, "bond\ttype\tcolour\tmembers\n", "bond\ttype\tcolour\tmembers"),
+        (_dom0.read_bond_list, "", ""),
+        (_dom0.read_bond_list, "bond\ttype\trecircID\tmembers\nbond0\tactive-backup\teth2, eth4\n", "bond0\tactive-backup\teth2, eth4"),
+        (_dom0.read_bond_list, "bond\ttype\tslaves\nbond0\tactive-backup\t\n", "bond0\tactive-backup"),
+        (
+            lambda output: _dom0.read_bond_show(output, "bond0"),
+            "bond_mode: active-backup\n\nport eth2 is enabled\n",
+            "port eth2 is enabled",
+        ),
+        (
+            lambda output: _dom0.read_bond_show(output, "bond0"),
+            "bond_mode: active-backup\n\nmember eth2: perhaps\n",
+            "member eth2: perhaps",
+        ),
+        (lambda output: _dom0.read_bond_show(output, "bond0"), "lacp_status: off\n\nmember eth2: enabled\n", "lacp_status: off"),
+        (_dom0.read_linux_bond, "Ethernet Channel Bonding Driver: v9\n\nBonding Mode: telepathy\n", "Bonding Mode: telepathy"),
+        (_dom0.read_linux_bond, "Team driver v1\n", "Team driver v1"),
+        (_dom0.read_linux_bond, "Ethernet Channel Bonding Driver: v9\nBonding Mode: load balancing (xor)\nsurprise\n", "surprise"),
+        (_dom0.read_brctl, "interface bridge\n", "interface bridge"),
+        (_dom0.read_brctl, "bridge name\tbridge id\t\tSTP enabled\tinterfaces\nxenbr0 8000 no eth0\n", "xenbr0 8000 no eth0"),
+        (_dom0.read_ip_addr, "eth2 UP 172.16.0.35/28\n", "eth2 UP 172.16.0.35/28"),
+        (_dom0.read_ip_addr, "1: eth2: <UP> mtu 1500\n    inet somewhere scope global\n", "inet somewhere scope global"),
+        (_dom0.read_ip_addr, "", ""),
+        (_dom0.read_ifconfig, "eth2 is up\n", "eth2 is up"),
+        (_dom0.read_ifconfig, "eth2: flags=4163<UP>  mtu 1500\n        inet 0x7f000001\n", "inet 0x7f000001"),
+        (_dom0.read_ifconfig, "eth2: flags=4163<UP>\n", "eth2: flags=4163<UP>"),
+        (_dom0.read_ifconfig, "", ""),
+        (_dom0.read_ovs_version, "ovs-vsctl, a version of its own\n", "ovs-vsctl, a version of its own"),
+        (_dom0.read_inventory, "INSTALLATION_UUID='mine'\n", "INSTALLATION_UUID='mine'"),
+    ],
+)
+def test_a_format_that_cannot_be_read_is_an_error_that_quotes_the_line(read, output: str, quoted: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UnreadableError) as error:
+        read(output)
+    assert f'"{quoted}"' in error.value.message
+
+
+def section(name: str, output: str, status: int = 0) -> str:
+    return f"\n#xapi.network begin {name}\n{output}\n#xapi.network end {status}\n"
+
+
+def probed(**changes: str) -> str:
+    """What the probe prints in a dom0 after the tutorial, with sections replaced."""
+    sections = {
+        "inventory": "PRODUCT_BRAND='XenServer'\nINSTALLATION_UUID='9a0fb5b2-6b8b-4a4b-8a08-d2d3c0d1e2f3'\n",
+        "backend": "openvswitch\n",
+        "hostname": "xs-1\n",
+        "ovs-version": "ovs-vsctl (Open vSwitch) 2.17.7\nDB Schema 8.3.0\n",
+        "list-br": text("list_br.ovs-3"),
+        "bond-list": text("bond_list.ovs-3"),
+        "bond bond0": text("bond_show.ovs-3.active-backup"),
+        "ip-addr": text("ip_addr.iproute2-6.1"),
+    } | changes
+    return "Warning: a banner before the output\n" + "".join(section(name, output) for name, output in sections.items())
+
+
+def test_everything_the_probe_prints_becomes_one_value() -> None:
+    dom0 = _dom0.parse(probed())
+    assert (dom0.uuid, dom0.hostname) == ("9a0fb5b2-6b8b-4a4b-8a08-d2d3c0d1e2f3", "xs-1")
+    assert (dom0.backend, dom0.ovs_version) == ("openvswitch", "2.17.7")
+    assert dom0.bridges == ("xapi0", "xenbr0", "xenbr1", "xenbr3", "xenbr5")
+    assert dom0.bonds["bond0"].members == ("eth2", "eth4")
+    assert dom0.interfaces["xapi0"].addresses == STORAGE.addresses
+
+
+def test_facts_are_plain_data() -> None:
+    facts = _dom0.parse(probed()).facts()
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["bonds"]["bond0"] == {
+        "mode": "active-backup",
+        "members": ["eth2", "eth4"],
+        "active": "eth4",
+        "enabled": ["eth2", "eth4"],
+        "lacp": "off",
+    }
+    assert facts["interfaces"]["xapi0"] == {"mac": STORAGE.mac, "mtu": 9000, "addresses": list(STORAGE.addresses), "up": True}
+
+
+def test_a_linux_bridge_dom0_has_no_open_vswitch() -> None:
+    output = probed(backend="bridge\n", brctl=text("brctl_show"), **{"linux-bond bond0": text("linux_bond.active-backup")})
+    dom0 = _dom0.parse(output)
+    assert (dom0.backend, dom0.ovs_version, dom0.bridges) == ("bridge", "", ("br0", "docker0"))
+    assert dom0.bonds["bond0"].active == "p1p1"
+
+
+def test_a_bond_that_is_listed_but_not_described_is_an_error() -> None:
+    with pytest.raises(NetworkError, match="bond/show bond0"):
+        _dom0.parse(probed().replace("begin bond bond0", "begin bond bond9"))
+
+
+def test_a_command_that_fails_in_dom0_is_an_error_with_its_words() -> None:
+    output = probed().replace(
+        section("list-br", text("list_br.ovs-3")), section("list-br", "ovs-vsctl: unix:/var/run/openvswitch/db.sock: connection failed", 1)
+    )
+    with pytest.raises(NetworkError, match=r'"ovs-vsctl list-br" failed in dom0 with status 1; it said: ovs-vsctl: unix'):
+        _dom0.parse(output)
+
+
+def test_a_machine_that_is_no_dom0_is_named_as_such() -> None:
+    with pytest.raises(NetworkError, match="dom0 of a XenServer"):
+        _dom0.parse("sh: not found\n")
+
+
+def test_an_answer_that_breaks_off_is_not_read_as_half_a_state() -> None:
+    with pytest.raises(NetworkError, match="cut"):
+        _dom0.parse(probed()[:900])
+
+
+def test_an_unknown_network_backend_is_not_taken_for_one_that_is_known() -> None:
+    with pytest.raises(UnreadableError, match='"telepathy" names no network backend'):
+        _dom0.parse(probed(backend="telepathy\n"))
