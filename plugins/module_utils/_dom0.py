@@ -44,6 +44,9 @@ fi
 if ip addr show >/dev/null 2>&1; then section ip-addr ip addr show; else section ifconfig ifconfig -a; fi
 """
 
+# Whose dom0 it is; `host_uuid` reads the answer.
+INVENTORY = "cat /etc/xensource-inventory"
+
 _BEGIN = "#xapi.network begin "
 _END = "#xapi.network end "
 
@@ -71,7 +74,7 @@ class Dom0Bond:
     ``mode`` is the switch's word (``active-backup``, ``balance-slb``, ``balance-tcp``; ``802.3ad`` on a Linux bridge).
     ``members`` and ``enabled`` (those of them that carry traffic) are sorted; ``active`` is "" when no member is.
     ``lacp`` is ``off``, ``configured`` (no partner answers), ``negotiated``, or ``not negotiated`` from an Open
-    vSwitch before 1.4, which does not tell the first two apart.
+    vSwitch before 2.0, which does not tell the first two apart.
     A bond of one NIC is an ordinary port for Open vSwitch and is therefore not among the bonds.
     """
 
@@ -94,7 +97,7 @@ class Dom0Interface:
 
 @dataclass(frozen=True)
 class Dom0:
-    """One dom0's network. ``uuid`` is the host's uuid in XAPI (INSTALLATION_UUID), "" without an inventory file."""
+    """One dom0's network. ``uuid`` is the host's uuid in XAPI (INSTALLATION_UUID)."""
 
     uuid: str
     hostname: str
@@ -131,6 +134,8 @@ class _Section:
 def parse(output: str) -> Dom0:
     """Read what `PROBE` printed. Raises UnreadableError for an unknown format, NetworkError for a command that failed."""
     sections = _sections(output)
+    inventory = sections.get("inventory")
+    uuid = host_uuid(inventory.status, inventory.text) if inventory else ""
     written = _text(sections, "backend", "cat /etc/xensource/network.conf").strip()
     if written not in _BACKENDS:
         raise UnreadableError("cat /etc/xensource/network.conf", written, "names no network backend")
@@ -152,7 +157,7 @@ def parse(output: str) -> Dom0:
     else:
         interfaces = read_ifconfig(_text(sections, "ifconfig", "ifconfig -a"))
     return Dom0(
-        uuid=read_inventory(_text(sections, "inventory", "cat /etc/xensource-inventory")),
+        uuid=uuid,
         hostname=_text(sections, "hostname", "hostname").strip(),
         backend=backend,
         ovs_version=version,
@@ -162,12 +167,26 @@ def parse(output: str) -> Dom0:
     )
 
 
+def host_uuid(status: int, output: str) -> str:
+    """Whose dom0 this is, by what `INVENTORY` answered: the host's uuid in XAPI.
+
+    Raises NetworkError on a machine without the file, UnreadableError for a file without the uuid.
+    """
+    if status:
+        said = _first(output).strip() or "nothing"
+        raise NetworkError(
+            "The task's connection does not lead to the dom0 of a XenServer or XCP-ng host:"
+            f' there, "{INVENTORY}" ended with status {status} and said: {said}'
+        )
+    return read_inventory(output)
+
+
 def read_inventory(text: str) -> str:
     """The host's uuid out of /etc/xensource-inventory (lines of ``NAME='value'``)."""
     found = re.search(r"^INSTALLATION_UUID=(['\"]?)([0-9a-fA-F-]{36})\1\s*$", text, re.MULTILINE)
     if not found:
         lines = [line for line in text.splitlines() if "INSTALLATION_UUID" in line] or text.splitlines() or [""]
-        raise UnreadableError("cat /etc/xensource-inventory", lines[0], "gives no INSTALLATION_UUID")
+        raise UnreadableError(INVENTORY, lines[0], "gives no INSTALLATION_UUID")
     return found.group(2).lower()
 
 

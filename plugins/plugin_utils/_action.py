@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, Work
 
 
@@ -97,5 +97,10 @@ class InProcessAction(ActionBase):
         return {**result, "warnings": warnings} if warnings else result
 
     def _shell(self, command: str) -> tuple[int, str, str]:
-        reply = self._low_level_execute_command(command)
+        try:
+            reply = self._low_level_execute_command(command)
+        except AnsibleConnectionFailure as error:
+            # What it means that the command may or may not have run is the module's to say, so the host is not simply unreachable.
+            said = " ".join(str(error).split()).rstrip(".")
+            raise ConnectionLost(f"The connection to dom0 at {self._play_context.remote_addr} failed: {said}.") from None
         return int(reply["rc"]), str(reply["stdout"]), str(reply["stderr"])

@@ -231,6 +231,13 @@ def test_a_machine_that_is_no_dom0_is_named_as_such() -> None:
         _dom0.parse("sh: not found\n")
 
 
+def test_a_connection_to_some_other_machine_is_named_as_such() -> None:
+    said = "cat: /etc/xensource-inventory: No such file or directory"
+    output = section("inventory", said, 1) + section("backend", "cat: /etc/xensource/network.conf: No such file or directory", 1)
+    with pytest.raises(NetworkError, match="does not lead to the dom0 of a XenServer.*No such file"):
+        _dom0.parse(output)
+
+
 def test_an_answer_that_breaks_off_is_not_read_as_half_a_state() -> None:
     with pytest.raises(NetworkError, match="cut"):
         _dom0.parse(probed()[:900])

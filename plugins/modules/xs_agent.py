@@ -1,0 +1,420 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: xs_agent
+short_description: Restart xapi on a host and prove that it restarted
+version_added: 1.0.0
+description:
+  - Restarts xapi, the agent of XAPI, on one host of a pool, and waits until it has really started again.
+  - A member of a pool inherits the bonds and VLANs of its master when its xapi starts.
+  - The proof is that the host's C(agent_start_time) has been renewed and, with O(method=service), that C(xapi-wait-init-complete) in dom0
+    says so, else that the host is enabled again. A port that answers proves nothing, since the old state is shown for seconds after the
+    restart.
+  - Whether the host has inherited a bond is not checked here. Ask M(xapi.network.xs_bond_info).
+  - Running VMs are not touched. Tasks that run on the host (exports, backups, migrations) would die, so they are a problem that stops the
+    module.
+author:
+  - The xapi.network authors
+extends_documentation_fragment:
+  - xapi.network.xapi
+  - xapi.network.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Checks everything, including the connection to dom0, and restarts nothing.
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+    details:
+      - Each run restarts xapi.
+options:
+  host:
+    description:
+      - The host, by its name, uuid, address or host name in XAPI.
+      - By default the host of the play (C(inventory_hostname)).
+    type: str
+  state:
+    description: What is to happen.
+    type: str
+    choices: [restarted]
+    default: restarted
+  method:
+    description:
+      - V(service) restarts xapi alone, by C(systemctl restart xapi), or C(service xapi restart) where dom0 has no systemd. The command is
+        sent over the connection of the task, so the task runs on the pool's host or is delegated to it. It needs no Python there.
+      - Before it does anything it makes sure that this connection leads to the dom0 of O(host).
+      - V(agent) calls C(host.restart_agent) of XAPI, which restarts the whole toolstack, and needs no connection to dom0. It has to reach
+        the host through the master.
+    type: str
+    choices: [service, agent]
+    default: service
+  accept:
+    description:
+      - Risks that are accepted, each by its code. Without it they stop the module.
+      - V(ha_enabled) high availability is on. The restart can make it fence the host.
+      - V(pending_tasks) tasks are running on the host. The restart ends them.
+    type: list
+    elements: str
+    choices: [ha_enabled, pending_tasks]
+    default: []
+  wait_timeout:
+    description: Seconds to wait for the proof that xapi has started again.
+    type: int
+    default: 600
+seealso:
+  - module: xapi.network.xs_bond
+  - module: xapi.network.xs_bond_info
+"""
+
+EXAMPLES = r"""
+- name: Restart xapi on each member in turn
+  hosts: xs_members
+  serial: 1
+  gather_facts: false
+  module_defaults:
+    group/xapi.network.xapi:
+      hostname: xs-1.example.com
+      password: "{{ vault_xapi_password }}"
+  tasks:
+    - name: Restart xapi
+      xapi.network.xs_agent:
+
+- name: Restart xapi of one member from a play that runs on localhost
+  xapi.network.xs_agent:
+    hostname: xs-1.example.com
+    password: "{{ vault_xapi_password }}"
+    host: xs-2
+  delegate_to: xs-2
+
+- name: Restart the toolstack of a host that cannot be logged in to
+  xapi.network.xs_agent:
+    hostname: xs-1.example.com
+    password: "{{ vault_xapi_password }}"
+    host: xs-2
+    method: agent
+    accept:
+      - pending_tasks
+"""
+
+RETURN = r"""
+host:
+  description: The host.
+  returned: always, once the pool has been read
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: xs-2
+    uuid:
+      description: Its uuid.
+      type: str
+      sample: 9a0fb5b2-6b8b-4a4b-8a08-d2d3c0d1e2f3
+    master:
+      description: Whether it is the master of the pool.
+      type: bool
+command:
+  description: What was done, V(systemctl restart xapi), V(service xapi restart) or V(host.restart_agent).
+  returned: when xapi was restarted
+  type: str
+  sample: systemctl restart xapi
+agent_start_time:
+  description: When xapi of the host started, in seconds since 1970 as XAPI writes it.
+  returned: always, once the pool has been read
+  type: dict
+  contains:
+    before:
+      description: Before the restart.
+      type: str
+      sample: "1795346597."
+    after:
+      description: After the restart. In check mode the same as before.
+      type: str
+      sample: "1795346655."
+enabled:
+  description: Whether the host is enabled. Some versions enable a disabled host when xapi starts, others leave it disabled.
+  returned: always, once the pool has been read
+  type: dict
+  contains:
+    before:
+      description: Before the restart.
+      type: bool
+    after:
+      description: After the restart.
+      type: bool
+seconds:
+  description: How long it took from the command to the proof.
+  returned: when xapi was restarted
+  type: float
+  sample: 12.3
+problems:
+  description: What speaks against the restart, each with V(code), V(host), V(sentence), V(remedy), V(fatal) and V(accepted).
+  returned: always, once the pool has been read
+  type: list
+  elements: dict
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils import _dom0, _pool
+from ansible_collections.xapi.network.plugins.module_utils._checks import Problem
+from ansible_collections.xapi.network.plugins.module_utils._client import Session
+from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, XapiFailure
+from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    **CONNECTION_OPTIONS,
+    "host": {"type": "str"},
+    "state": {"type": "str", "choices": ["restarted"], "default": "restarted"},
+    "method": {"type": "str", "choices": ["service", "agent"], "default": "service"},
+    "accept": {"type": "list", "elements": "str", "choices": ["ha_enabled", "pending_tasks"], "default": []},
+    "wait_timeout": {"type": "int", "default": 600},
+}
+CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
+
+BEFORE = ("pool", "host", "host_metrics", "task")
+AFTER = ("pool", "host")
+
+_PATH = "PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin:/opt/xensource/bin; export PATH; "
+# An init script of CentOS 5 leaves its standard output to the daemon that it starts, and the connection would hang on it.
+RESTART = (
+    _PATH + "if command -v systemctl >/dev/null 2>&1; then echo systemctl restart xapi; systemctl restart xapi;"
+    " else echo service xapi restart; service xapi restart </dev/null >/dev/null 2>&1; fi"
+)
+# The cookie that it waits for is taken away when xapi stops and written last of all when it starts (xen-api, ocaml/xapi/xapi.ml).
+COMPLETE = _PATH + "xapi-wait-init-complete {seconds}"
+NO_SUCH_COMMAND = 127
+
+# What host.restart_agent may answer because it worked: the member's agent is gone before its reply is.
+WORKED_ALL_THE_SAME = frozenset({"CANNOT_CONTACT_HOST", "HOST_STILL_BOOTING", "TASK_CANCELLED"})
+
+
+@dataclass(frozen=True)
+class Restart:
+    """How the restart was ordered: the command, and what was odd about its reply ("" when nothing was)."""
+
+    command: str
+    oddity: str = ""
+
+
+def work(task: Task) -> dict[str, Any]:
+    """Restart xapi of one host and return when it has started again. Raises NetworkError."""
+    options = task.options
+    service = options["method"] == "service"
+    if service and task.shell is None:
+        raise NetworkError(
+            "xs_agent with method=service sends its command over the connection of the task."
+            " It cannot run as a module process (async, or its own file); method=agent can."
+        )
+    with task.session() as session:
+        host, pool = _find(_pool_of(session.read(BEFORE)), options["host"] or task.host)
+        if service:
+            _make_sure_it_is(host, task, pool)
+        problems = _problems(pool, host, options["accept"], service)
+        facts = _facts(host, host, problems)
+        stops = [problem for problem in problems if problem.stops]
+        if stops:
+            said = " ".join(f"{problem.sentence} {problem.remedy}" for problem in stops)
+            raise NetworkError(f"xapi of {host.name} was not restarted. {said}", **facts)
+        if task.check_mode:
+            return {"changed": True, **facts}
+        # Once more, since the connection to dom0 may have taken its time: the proof is a difference to what was just before.
+        before = _pool_of(session.read(AFTER)).host(host.ref)
+        started = time.monotonic()
+        deadline = started + options["wait_timeout"]
+        restart = _by_service(task, host) if service else _by_agent(session, host)
+        after = _started_again(task, session, before, restart, deadline, facts)
+    if before.enabled and not after.enabled:
+        task.warn(f"{host.name} was enabled before the restart of its xapi and is disabled now.")
+    return {
+        "changed": True,
+        **_facts(before, after, problems),
+        "command": restart.command,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def _facts(before: _pool.Host, after: _pool.Host, problems: list[Problem]) -> dict[str, Any]:
+    return {
+        "host": {"name": before.name, "uuid": before.uuid, "master": before.master},
+        "agent_start_time": {"before": before.agent_start_time, "after": after.agent_start_time},
+        "enabled": {"before": before.enabled, "after": after.enabled},
+        "problems": [asdict(problem) for problem in problems],
+    }
+
+
+def _pool_of(records: Any) -> _pool.Pool:
+    try:
+        return _pool.read(records)
+    except _pool.PoolRecordsError as error:
+        raise NetworkError(f"{error}.") from None
+
+
+def _find(pool: _pool.Pool, wanted: str) -> tuple[_pool.Host, _pool.Pool]:
+    found = [host for host in pool.hosts if host.answers_to(wanted)]
+    if len(found) == 1:
+        return found[0], pool
+    if found:
+        uuids = ", ".join(host.uuid for host in found)
+        raise NetworkError(f"{len(found)} hosts of the pool are called {wanted}: {uuids}. Give the uuid of the one that is meant.")
+    names = ", ".join(host.name for host in pool.hosts)
+    raise NetworkError(
+        f'No host of the pool {pool.name} is called "{wanted}". Its hosts are {names}. Give one of them, by name, uuid or address, in host.'
+    )
+
+
+def _make_sure_it_is(host: _pool.Host, task: Task, pool: _pool.Pool) -> None:
+    """The dom0 behind the task's connection is that of the host that is meant."""
+    status, output, error = _in_dom0(task, _dom0.INVENTORY, f"xapi of {host.name} was not restarted, nothing was changed")
+    uuid = _dom0.host_uuid(status, output or error)
+    if uuid != host.uuid:
+        other = next((other.name for other in pool.hosts if other.uuid == uuid), "a host that is not in this pool")
+        raise NetworkError(
+            f"The connection of the task leads to {other} (uuid {uuid}), and not to {host.name} (uuid {host.uuid}),"
+            " whose xapi is to be restarted. Nothing was changed. Correct ansible_host in the inventory, or delegate_to."
+        )
+
+
+def _in_dom0(task: Task, command: str, state: str) -> tuple[int, str, str]:
+    assert task.shell is not None
+    try:
+        return task.shell(command)
+    except ConnectionLost as error:
+        raise ConnectionLost(f"{error.message} {state[0].upper()}{state[1:]}.") from None
+
+
+def _problems(pool: _pool.Pool, host: _pool.Host, accept: list[str], service: bool) -> list[Problem]:
+    def risk(code: str, sentence: str, remedy: str) -> Problem:
+        return Problem(code, host.name, sentence, f"{remedy} To go on all the same, add {code} to accept.", False, code in accept)
+
+    found = []
+    if not service and not host.live:
+        found.append(
+            Problem(
+                "host_down",
+                host.name,
+                f"XAPI does not see {host.name} alive, so that it cannot pass on the restart.",
+                "Use method=service, which goes over SSH.",
+            )
+        )
+    if pool.ha_enabled:
+        found.append(
+            risk(
+                "ha_enabled",
+                f"High availability is on, and may fence {host.name} when its xapi restarts.",
+                "Disable it for the time (xe pool-ha-disable).",
+            )
+        )
+    tasks = sorted(task.name or task.uuid for task in pool.tasks if task.host == host.ref)
+    if tasks:
+        running = "a task is" if len(tasks) == 1 else f"{len(tasks)} tasks are"
+        found.append(
+            risk(
+                "pending_tasks",
+                f"On {host.name} {running} running that would die with its xapi: {', '.join(tasks)}.",
+                "Wait until they are done, or cancel them.",
+            )
+        )
+    return found
+
+
+def _by_service(task: Task, host: _pool.Host) -> Restart:
+    assert task.shell is not None
+    task.progress(f"{host.name}: restarting xapi")
+    try:
+        status, output, error = task.shell(RESTART)
+    except ConnectionLost as lost:
+        return Restart("systemctl restart xapi or service xapi restart", f"The reply to the restart was lost ({lost.message})")
+    command = next(
+        (line.strip() for line in output.splitlines() if line.strip().endswith(("restart xapi", "xapi restart"))), "restart xapi"
+    )
+    if status:
+        said = " ".join(line.strip() for line in (error or output).splitlines() if line.strip() and line.strip() != command) or "nothing"
+        raise NetworkError(
+            f'xapi of {host.name} did not restart: "{command}" ended with status {status} and said: {said}.'
+            " It may be down now; look at /var/log/xensource.log of that host."
+        )
+    return Restart(command)
+
+
+def _by_agent(session: Session, host: _pool.Host) -> Restart:
+    command = "host.restart_agent"
+    try:
+        session.call(command, host.ref)
+    except ConnectionLost as lost:
+        return Restart(command, f"The reply to the call was lost ({lost.message})")
+    except XapiFailure as failure:
+        # A dead task is that of the forwarded call (recorded); anything else named there means that nothing was done.
+        if failure.code not in WORKED_ALL_THE_SAME and (failure.code, *failure.params[:1]) != ("HANDLE_INVALID", "task"):
+            raise failure.named({host.ref: host.name}) from None
+        return Restart(command, f"XAPI answered {failure.code} to the call")
+    return Restart(command)
+
+
+def _started_again(
+    task: Task, session: Session, before: _pool.Host, restart: Restart, deadline: float, facts: dict[str, Any]
+) -> _pool.Host:
+    """The host when it is proved that its xapi has started again."""
+    asks_dom0 = task.options["method"] == "service"
+    now, seen = before, "xapi had not started again; its start time was still the old one"
+    for now in _as_it_changes(session, before, deadline):
+        if now.agent_start_time in ("", before.agent_start_time):
+            continue
+        if asks_dom0:
+            complete = _complete(task, before, deadline)
+            if complete:
+                return _pool_of(session.read(AFTER)).host(before.ref)
+            if complete is False:
+                seen = "xapi had started, but its start-up was not complete"
+                break
+            asks_dom0 = False
+        seen = "xapi had started, but the host was not enabled yet"
+        if now.enabled or not before.enabled:
+            return now
+        task.progress(f"{before.name}: xapi has started, waiting until the host is enabled")
+    trouble = f" {session.trouble}" if session.trouble else ""
+    raise NetworkError(
+        f"It is not proved that xapi of {before.name} restarted within {task.options['wait_timeout']} s: when last seen, {seen}.{trouble}"
+        f"{f' {restart.oddity}.' if restart.oddity else ''} Look at /var/log/xensource.log of that host.",
+        **{**facts, **_facts(before, now, []), "problems": facts["problems"], "command": restart.command},
+    )
+
+
+def _as_it_changes(session: Session, before: _pool.Host, deadline: float) -> Iterator[_pool.Host]:
+    """The host each time something has changed, until the deadline. A pool whose database is not ready yet is passed over."""
+    for records in session.follow(deadline):
+        try:
+            yield _pool.read(records).host(before.ref)
+        except (_pool.PoolRecordsError, KeyError):
+            continue
+
+
+def _complete(task: Task, host: _pool.Host, deadline: float) -> bool | None:
+    """Waits in dom0 until xapi says that its start is complete; None where that cannot be asked."""
+    assert task.shell is not None
+    task.progress(f"{host.name}: xapi has started, waiting until its start-up is complete")
+    seconds = max(1, math.ceil(deadline - time.monotonic()))
+    try:
+        status, _output, _error = task.shell(COMPLETE.format(seconds=seconds))
+    except ConnectionLost:
+        return None
+    return None if status == NO_SUCH_COMMAND else status == 0
+
+
+def main() -> None:
+    run_as_module(ARGUMENT_SPEC, CONSTRAINTS, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: xs_dom0_facts
+short_description: What dom0 itself says about its network
+version_added: 1.0.0
+description:
+  - Reads bridges, bonds, addresses and MACs from the control domain (dom0) of a XenServer or XCP-ng host, with the tools that are there
+    (C(ovs-vsctl), C(ovs-appctl), C(ip) or C(ifconfig), and C(brctl) and the kernel's bonding driver on the Linux bridge backend).
+  - One shell command is sent over the connection of the task, which has to lead to dom0. It needs no Python there, so that it works on
+    every version, whatever ansible-core supports as a target.
+  - This is the other side of what XAPI says (M(xapi.network.xs_pif_facts), M(xapi.network.xs_bond_info)), and independent of it.
+author:
+  - The xapi.network authors
+extends_documentation_fragment:
+  - xapi.network.attributes
+  - xapi.network.attributes.info
+attributes:
+  action_group:
+    support: N/A
+    membership: []
+    details:
+      - This module has no options, and does not talk to XAPI.
+  platform:
+    details:
+      - Knows the formats of Open vSwitch 1 to 3, net-tools 1.60 and 2, iproute2, BusyBox, bridge-utils and the kernel's bonding driver.
+        A format that it cannot read is an error that quotes the line.
+seealso:
+  - module: xapi.network.xs_pif_facts
+  - module: xapi.network.xs_bond_info
+"""
+
+EXAMPLES = r"""
+- name: Ask dom0 of each host of the play
+  xapi.network.xs_dom0_facts:
+
+- name: Show on which bridge the storage address is
+  ansible.builtin.debug:
+    msg: >-
+      {{ ansible_facts['xs_dom0']['interfaces'] | dict2items
+         | selectattr('value.addresses', 'contains', '172.16.0.35/28') | map(attribute='key') }}
+
+- name: Make sure that both NICs of the bond carry traffic
+  ansible.builtin.assert:
+    that:
+      - ansible_facts['xs_dom0']['bonds']['bond0']['enabled'] == ['eth2', 'eth4']
+
+- name: Ask one host from a play that runs on localhost
+  xapi.network.xs_dom0_facts:
+  delegate_to: xs-2
+  delegate_facts: true
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts.
+  returned: success
+  type: dict
+  contains:
+    xs_dom0:
+      description: What dom0 says about its network.
+      type: dict
+      contains:
+        uuid:
+          description: The uuid of the host in XAPI, out of C(/etc/xensource-inventory). It tells whose dom0 answered.
+          type: str
+          sample: 9a0fb5b2-6b8b-4a4b-8a08-d2d3c0d1e2f3
+        hostname:
+          description: The host name of dom0.
+          type: str
+          sample: xs-1
+        backend:
+          description: The network backend, V(openvswitch) or V(bridge).
+          type: str
+          sample: openvswitch
+        ovs_version:
+          description: The version of Open vSwitch; empty on a Linux bridge.
+          type: str
+          sample: 2.17.7
+        bridges:
+          description: The names of all bridges, sorted.
+          type: list
+          elements: str
+          sample: [xapi0, xenbr0, xenbr1, xenbr3, xenbr5]
+        bonds:
+          description:
+            - The bonds by name. A bond of one NIC is an ordinary port for Open vSwitch and is not among them.
+          type: dict
+          contains:
+            mode:
+              description:
+                - The switch's own word for the mode. XAPI's C(lacp) is V(balance-tcp) or V(balance-slb) here, with a C(lacp) other than
+                  V(off).
+              type: str
+            members:
+              description: The NICs, sorted.
+              type: list
+              elements: str
+            enabled:
+              description: Those of the NICs that carry traffic, sorted.
+              type: list
+              elements: str
+            active:
+              description: The active NIC; empty when there is none.
+              type: str
+            lacp:
+              description:
+                - V(off), V(configured) (no partner answers) or V(negotiated). Open vSwitch before 2.0 tells only V(negotiated) and
+                  V(not negotiated).
+              type: str
+          sample:
+            bond0:
+              mode: active-backup
+              members: [eth2, eth4]
+              enabled: [eth2, eth4]
+              active: eth2
+              lacp: "off"
+        interfaces:
+          description: The network devices by name, NICs, bridges and interfaces of VMs, without loopback devices.
+          type: dict
+          contains:
+            mac:
+              description: The MAC address in lower case; empty for a device that has none.
+              type: str
+            mtu:
+              description: The MTU in bytes.
+              type: int
+            addresses:
+              description: The IP addresses with prefix length, without link-local IPv6 addresses.
+              type: list
+              elements: str
+            up:
+              description: Whether the device is administratively up.
+              type: bool
+          sample:
+            xapi0:
+              mac: 00:26:55:d1:e8:cc
+              mtu: 1500
+              addresses: [172.16.0.35/28]
+              up: true
+"""
+
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils import _dom0
+from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._task import Task, run_as_module
+
+ARGUMENT_SPEC: dict[str, Any] = {}
+CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
+
+
+def work(task: Task) -> dict[str, Any]:
+    """Ask dom0 over the task's connection. Raises NetworkError."""
+    if task.shell is None:
+        raise NetworkError(
+            "xs_dom0_facts asks dom0 over the connection of the task. It cannot run as a module process (async, or its own file)."
+        )
+    status, output, error = task.shell(_dom0.PROBE)
+    if status and "#xapi.network" not in output:
+        raise NetworkError(f"dom0 did not carry out the command that asks for its network (status {status}): {(error or output).strip()}")
+    return {"changed": False, "ansible_facts": {"xs_dom0": _dom0.parse(output).facts()}}
+
+
+def main() -> None:
+    run_as_module(ARGUMENT_SPEC, CONSTRAINTS, work)
+
+
+if __name__ == "__main__":
+    main()
