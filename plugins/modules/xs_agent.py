@@ -276,7 +276,11 @@ def _find(pool: _pool.Pool, wanted: str) -> tuple[_pool.Host, _pool.Pool]:
 
 def _make_sure_it_is(host: _pool.Host, task: Task, pool: _pool.Pool) -> None:
     """The dom0 behind the task's connection is that of the host that is meant."""
-    status, output, error = _in_dom0(task, _dom0.INVENTORY, f"xapi of {host.name} was not restarted, nothing was changed")
+    assert task.shell is not None
+    try:
+        status, output, error = task.shell(_dom0.INVENTORY)
+    except ConnectionLost as lost:
+        raise ConnectionLost(f"{lost.message} Nothing was changed: xapi of {host.name} was not restarted.") from None
     uuid = _dom0.host_uuid(status, output or error)
     if uuid != host.uuid:
         other = next((other.name for other in pool.hosts if other.uuid == uuid), "a host that is not in this pool")
@@ -284,14 +288,6 @@ def _make_sure_it_is(host: _pool.Host, task: Task, pool: _pool.Pool) -> None:
             f"The connection of the task leads to {other} (uuid {uuid}), and not to {host.name} (uuid {host.uuid}),"
             " whose xapi is to be restarted. Nothing was changed. Correct ansible_host in the inventory, or delegate_to."
         )
-
-
-def _in_dom0(task: Task, command: str, state: str) -> tuple[int, str, str]:
-    assert task.shell is not None
-    try:
-        return task.shell(command)
-    except ConnectionLost as error:
-        raise ConnectionLost(f"{error.message} {state[0].upper()}{state[1:]}.") from None
 
 
 def _problems(pool: _pool.Pool, host: _pool.Host, accept: list[str], service: bool) -> list[Problem]:

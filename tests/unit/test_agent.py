@@ -1,0 +1,253 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""xs_agent decides on what it is told: which host, what speaks against it, and what proves that xapi has started again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, XapiFailure
+from ansible_collections.xapi.network.plugins.module_utils._task import Task
+from ansible_collections.xapi.network.plugins.modules import xs_agent
+
+Records = dict[str, dict[str, dict[str, Any]]]
+UUIDS = {"xs-1": "11111111-0000-4000-8000-000000000001", "xs-2": "22222222-0000-4000-8000-000000000002"}
+
+
+def pool(*, start: str = "100.", enabled: bool = True, live: bool = True, ha: bool = False, tasks: tuple[str, ...] = ()) -> Records:
+    """A pool of xs-1 and xs-2; the arguments say what XAPI shows of xs-2."""
+
+    def host(name: str, start: str, enabled: bool) -> dict[str, Any]:
+        return {
+            "uuid": UUIDS[name],
+            "name_label": name,
+            "hostname": name,
+            "address": f"172.16.0.{name[-1]}",
+            "enabled": enabled,
+            "metrics": f"m-{name}",
+            "other_config": {"agent_start_time": start},
+            "software_version": {},
+        }
+
+    return {
+        "pool": {"p": {"uuid": "p", "name_label": "storage", "master": "h-xs-1", "ha_enabled": ha}},
+        "host": {"h-xs-1": host("xs-1", "50.", True), "h-xs-2": host("xs-2", start, enabled)},
+        "host_metrics": {"m-xs-1": {"live": True}, "m-xs-2": {"live": live}},
+        "task": {name: {"uuid": name, "name_label": name, "status": "pending", "resident_on": "h-xs-2"} for name in tasks},
+    }
+
+
+@dataclass
+class FakeSession:
+    """The pool as a script: what each read and each change shows."""
+
+    before: Records
+    changes: list[Records]
+    restart_agent: Exception | None = None
+    calls: list[str] = field(default_factory=list)
+    trouble: str = ""
+
+    def __enter__(self) -> FakeSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def read(self, classes: tuple[str, ...]) -> Records:
+        return self.before
+
+    def follow(self, deadline: float) -> Iterator[Records]:
+        for records in self.changes:
+            self.before = records
+            yield records
+
+    def call(self, method: str, *args: Any) -> str:
+        self.calls.append(method)
+        if self.restart_agent:
+            raise self.restart_agent
+        return ""
+
+
+@dataclass
+class Dom0:
+    """xs-2 behind SSH; `replies` overrides what a command answers."""
+
+    uuid: str = UUIDS["xs-2"]
+    replies: dict[str, tuple[int, str, str] | Exception] = field(default_factory=dict)
+    commands: list[str] = field(default_factory=list)
+
+    def __call__(self, command: str) -> tuple[int, str, str]:
+        kind = "restart" if "restart xapi" in command else "complete" if "init-complete" in command else "inventory"
+        self.commands.append(kind)
+        usual = {
+            "inventory": (0, f"INSTALLATION_UUID='{self.uuid}'\n", ""),
+            "restart": (0, "systemctl restart xapi\n", ""),
+            "complete": (0, "", ""),
+        }
+        reply = self.replies.get(kind, usual[kind])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+
+@dataclass(frozen=True)
+class FakeTask(Task):
+    pool: Any = None
+
+    def session(self) -> Any:
+        return self.pool
+
+
+STARTED = [pool(enabled=False), pool(enabled=False, start="200."), pool(start="200.")]
+
+
+def run(
+    session: FakeSession, dom0: Callable[[str], tuple[int, str, str]] | None = None, check_mode: bool = False, **options: Any
+) -> Mapping[str, Any]:
+    asked = {"host": "xs-2", "method": "service", "accept": [], "wait_timeout": 5, **options}
+    return xs_agent.work(FakeTask(options=asked, shell=dom0, pool=session, check_mode=check_mode, host="xs-2"))
+
+
+def test_a_restart_is_proved_by_a_new_start_time_and_by_dom0s_own_word() -> None:
+    dom0 = Dom0()
+    result = run(FakeSession(pool(), STARTED), dom0)
+    assert dom0.commands == ["inventory", "restart", "complete"]
+    assert result["agent_start_time"] == {"before": "100.", "after": "200."}
+    assert (result["changed"], result["command"], result["host"]["name"]) == (True, "systemctl restart xapi", "xs-2")
+
+
+def test_a_pool_that_only_shows_the_old_start_time_proves_nothing() -> None:
+    with pytest.raises(NetworkError, match="not proved that xapi of xs-2 restarted.*start time was still the old one"):
+        run(FakeSession(pool(), [pool(), pool(enabled=False), pool()]), Dom0())
+
+
+def test_check_mode_looks_at_everything_and_restarts_nothing() -> None:
+    dom0 = Dom0()
+    result = run(FakeSession(pool(), []), dom0, check_mode=True)
+    assert result["changed"] is True
+    assert dom0.commands == ["inventory"]
+
+
+def test_a_connection_that_leads_to_another_host_is_refused_before_anything_is_done() -> None:
+    dom0 = Dom0(uuid=UUIDS["xs-1"])
+    with pytest.raises(NetworkError, match="leads to xs-1 .* and not to xs-2"):
+        run(FakeSession(pool(), []), dom0)
+    assert dom0.commands == ["inventory"]
+
+
+def test_a_connection_to_a_machine_without_xapi_is_refused() -> None:
+    said = "cat: /etc/xensource-inventory: No such file or directory"
+    with pytest.raises(NetworkError, match="does not lead to the dom0"):
+        run(FakeSession(pool(), []), Dom0(replies={"inventory": (1, "", said)}))
+
+
+def test_a_lost_reply_of_the_restart_command_is_no_failure() -> None:
+    dom0 = Dom0(replies={"restart": ConnectionLost("The connection to dom0 at xs-2 failed: closed.")})
+    assert run(FakeSession(pool(), STARTED), dom0)["agent_start_time"]["after"] == "200."
+
+
+def test_a_connection_that_fails_before_the_restart_says_that_nothing_was_done() -> None:
+    dom0 = Dom0(replies={"inventory": ConnectionLost("The connection to dom0 at xs-2 failed: No route to host.")})
+    with pytest.raises(ConnectionLost, match="No route to host. Nothing was changed: xapi of xs-2 was not restarted."):
+        run(FakeSession(pool(), STARTED), dom0)
+
+
+def test_a_restart_command_that_fails_is_quoted() -> None:
+    dom0 = Dom0(replies={"restart": (1, "systemctl restart xapi\n", "Job for xapi.service failed.\n")})
+    with pytest.raises(NetworkError, match='"systemctl restart xapi" ended with status 1 and said: Job for xapi.service failed.'):
+        run(FakeSession(pool(), STARTED), dom0)
+
+
+def test_a_start_that_does_not_complete_is_a_failure() -> None:
+    with pytest.raises(NetworkError, match="xapi had started, but its start-up was not complete"):
+        run(FakeSession(pool(), STARTED), Dom0(replies={"complete": (1, "", "")}))
+
+
+def test_where_dom0_has_no_word_for_it_an_enabled_host_is_the_proof() -> None:
+    dom0 = Dom0(replies={"complete": (127, "", "not found")})
+    assert run(FakeSession(pool(), STARTED), dom0)["enabled"] == {"before": True, "after": True}
+    with pytest.raises(NetworkError, match="the host was not enabled yet"):
+        run(FakeSession(pool(), STARTED[:2]), Dom0(replies={"complete": (127, "", "not found")}))
+
+
+def test_a_host_that_was_disabled_before_need_not_be_enabled_after() -> None:
+    session = FakeSession(pool(enabled=False), STARTED[:2])
+    assert run(session, method="agent")["enabled"] == {"before": False, "after": False}
+
+
+def test_the_agent_method_needs_no_connection_to_dom0() -> None:
+    session = FakeSession(pool(), STARTED)
+    assert run(session, method="agent")["command"] == "host.restart_agent"
+    assert session.calls == ["host.restart_agent"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ConnectionLost("The connection was closed before the reply."),
+        XapiFailure("host.restart_agent", "CANNOT_CONTACT_HOST", ["h-xs-2"]),
+        XapiFailure("host.restart_agent", "HANDLE_INVALID", ["task", "OpaqueRef:1"]),
+    ],
+)
+def test_a_restart_of_the_agent_that_worked_may_answer_with_an_error(answer: Exception) -> None:
+    assert run(FakeSession(pool(), STARTED, answer), method="agent")["agent_start_time"]["after"] == "200."
+
+
+def test_an_answer_that_means_no_is_passed_on_at_once() -> None:
+    session = FakeSession(pool(), STARTED, XapiFailure("host.restart_agent", "RBAC_PERMISSION_DENIED", ["host.restart_agent", "no"]))
+    with pytest.raises(XapiFailure, match="lacks the permission"):
+        run(session, method="agent")
+
+
+def test_without_a_proof_the_error_tells_what_was_odd_about_the_order() -> None:
+    session = FakeSession(pool(), [pool()], XapiFailure("host.restart_agent", "CANNOT_CONTACT_HOST", ["h-xs-2"]))
+    with pytest.raises(NetworkError, match="XAPI answered CANNOT_CONTACT_HOST to the call"):
+        run(session, method="agent")
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "said"),
+    [
+        ({"ha": True}, "ha_enabled", "may fence xs-2"),
+        ({"tasks": ("Async.VM.export",)}, "pending_tasks", "a task is running that would die with its xapi: Async.VM.export"),
+    ],
+)
+def test_a_risk_stops_the_restart_until_it_is_accepted(state: dict[str, Any], code: str, said: str) -> None:
+    dom0 = Dom0()
+    with pytest.raises(NetworkError, match=f"xapi of xs-2 was not restarted. .*{said}.*add {code} to accept") as error:
+        run(FakeSession(pool(**state), STARTED), dom0)
+    assert [problem["code"] for problem in error.value.facts["problems"]] == [code]
+    assert "restart" not in dom0.commands
+    accepted = run(FakeSession(pool(**state), STARTED), dom0, accept=[code])
+    assert accepted["problems"][0]["accepted"] is True
+
+
+def test_a_member_that_xapi_does_not_see_can_only_be_restarted_over_ssh() -> None:
+    with pytest.raises(NetworkError, match="does not see xs-2 alive.*Use method=service"):
+        run(FakeSession(pool(live=False), STARTED), method="agent")
+    assert run(FakeSession(pool(live=False), STARTED), Dom0())["changed"] is True
+
+
+@pytest.mark.parametrize("name", ["xs-2", UUIDS["xs-2"], "172.16.0.2"])
+def test_a_host_is_meant_by_name_uuid_or_address(name: str) -> None:
+    assert run(FakeSession(pool(), STARTED), Dom0(), host=name)["host"]["uuid"] == UUIDS["xs-2"]
+
+
+def test_an_unknown_host_is_answered_with_those_there_are() -> None:
+    with pytest.raises(NetworkError, match='No host of the pool storage is called "xs-9". Its hosts are xs-1, xs-2.'):
+        run(FakeSession(pool(), STARTED), Dom0(), host="xs-9")
+
+
+def test_two_hosts_of_one_name_are_listed_with_their_uuids() -> None:
+    twice = pool()
+    twice["host"]["h-xs-1"]["name_label"] = "xs-2"
+    with pytest.raises(NetworkError, match=f"2 hosts of the pool are called xs-2: {UUIDS['xs-2']}|{UUIDS['xs-1']}"):
+        run(FakeSession(twice, STARTED), Dom0())
+
+
+def test_a_module_process_has_no_way_into_dom0() -> None:
+    with pytest.raises(NetworkError, match="cannot run as a module process"):
+        run(FakeSession(pool(), STARTED), None)
