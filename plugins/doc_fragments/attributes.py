@@ -17,7 +17,8 @@ attributes:
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second run reports no change.
   action_group:
-    description: Use C(group/xapi.network.xapi) in C(module_defaults) to set the connection options for all modules of the collection at once.
+    description:
+      - Use C(group/xapi.network.xapi) in C(module_defaults) to set the connection options for all modules of the collection at once.
     support: full
     membership:
       - xapi.network.xapi

@@ -45,8 +45,8 @@ options:
     type: path
   fingerprint:
     description:
-      - SHA-256 fingerprint of the host's certificate, in hexadecimal digits with or without colons. Several are separated by commas, for instance one
-        for each host that can become the master.
+      - SHA-256 fingerprint of the host's certificate, in hexadecimal digits with or without colons.
+      - Several are separated by commas, for instance one for each host that can become the master.
       - Replaces the verification by certificate authorities. The connection is refused when the certificate is another one.
       - Shown by C(openssl x509 -noout -fingerprint -sha256 -in /etc/xensource/xapi-ssl.pem) on the host.
       - If not set, the value of the environment variable E(XENSERVER_FINGERPRINT) is used.
@@ -60,7 +60,9 @@ options:
 requirements:
   - XenAPI (Python package) on the host that runs the module
 notes:
-  - The module runs on the control node, in the process of Ansible itself, whatever the connection of the play's hosts is. The hosts of the pool need no Python.
-  - With C(delegate_to) a host that is reached by another connection than C(local), the same module runs there, for instance on a bastion host.
+  - The module runs on the control node, in the process of Ansible itself, whatever the connection of the play's hosts is.
+    The hosts of the pool need no Python.
+  - With C(delegate_to) a host that is reached by another connection than C(local), the same module runs there, for instance
+    on a bastion host.
   - All connection options can be set at once with C(module_defaults) for C(group/xapi.network.xapi).
 """

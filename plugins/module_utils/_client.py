@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -23,7 +23,8 @@ except ImportError:
 # class (lower case) -> reference -> record as XAPI sent it: ints are strings, dates are their text.
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
-# One full read. XAPI passes over classes that its version does not know. VMs are left out: a pool can have thousands, and VIFs tell what is in use.
+# One full read. XAPI passes over classes that its version does not know. VMs are left out: a pool can have thousands,
+# and VIFs tell which networks are in use.
 CLASSES: tuple[str, ...] = (
     "pool",
     "host",
@@ -46,7 +47,8 @@ ORIGINATOR = "xapi.network"
 API_VERSION = "1.0"
 
 LOGOUT_TIMEOUT = 2.0  # seconds; a session that cannot be ended in this time ends by itself in the pool
-EVENT_WAIT = 20.0  # seconds that one event.from waits at the most, and never more than half of `timeout`, so that a silent host is told from a quiet one
+# Seconds that one event.from waits at the most; never more than half of `timeout`, so that a silent host is told from a quiet one.
+EVENT_WAIT = 20.0
 RETRY_FIRST, RETRY_MOST = 0.1, 1.0  # seconds between attempts to come back to a host whose xapi restarts
 
 # What a host answers while its xapi starts, or while the pool changes its master: come back later.
@@ -58,7 +60,7 @@ STARTING = frozenset(
 class Session:
     """A session at the pool's master, for use with `with`.
 
-    Raises NetworkError (with a sentence) when it cannot be had. When the host is a member, its master is followed once and a warning is given.
+    Raises NetworkError when it cannot be had. When the host is a member, its master is followed once and a warning is given.
     `trouble` is the sentence about the connection while `follow` cannot reach the pool, else "".
     """
 
@@ -98,10 +100,11 @@ class Session:
         return self._send(method, self._session, *args)
 
     def act(self, method: str, *args: Any, wait_timeout: float) -> Any:
-        """Does the call as a task of XAPI and awaits its end, so that a lost connection loses nothing: `act("Bond.create", …, wait_timeout=120)`.
+        """Does the call as a task of XAPI and awaits its end, so that a lost connection loses nothing.
 
-        Returns the call's result. Raises XapiFailure with the task's error, ConnectionLost when it is not known what became of the call, NetworkError
-        when the task is still under way after `wait_timeout` seconds; it is then left alone, since XAPI cannot stop network changes half-way.
+        Returns the call's result. Raises XapiFailure with the task's error, ConnectionLost when it is not known what became of the
+        call, NetworkError when the task is still under way after `wait_timeout` seconds; it is then left alone, since XAPI cannot
+        stop network changes half-way.
         """
         deadline = time.monotonic() + wait_timeout
         task = self.call(f"Async.{method}", *args)
@@ -123,10 +126,21 @@ class Session:
         self._apply(reply)
         return dict(self._records)
 
-    def follow(self, deadline: float) -> Iterator[Records]:
-        """After `read`: the whole state again each time something changed, and at least every EVENT_WAIT seconds, until `time.monotonic()` passes `deadline`.
+    def refresh(self) -> Records:
+        """After `read`: the whole state again, of which only what changed since is transferred."""
+        self._apply(self._events(self._token, 0.0))
+        return dict(self._records)
 
-        Outlasts a restart of the master's xapi: comes back, logs in again and reads afresh. Raises XapiFailure when the pool refuses for good.
+    def add_machines(self, machines: Iterable[str]) -> Records:
+        """The state of the last read with the records of these VMs, which are large and hardly ever needed, so that no read includes all of them."""
+        self._records["vm"] = {ref: self.call("VM.get_record", ref) for ref in machines}
+        return dict(self._records)
+
+    def follow(self, deadline: float) -> Iterator[Records]:
+        """After `read`: the whole state each time something changed, and at least every EVENT_WAIT seconds, until the deadline.
+
+        The deadline is one of `time.monotonic()`. Outlasts a restart of the master's xapi: comes back, logs in again and reads afresh.
+        Raises XapiFailure when the pool refuses for good.
         """
         pause = RETRY_FIRST
         while (left := deadline - time.monotonic()) > 0:

@@ -66,7 +66,9 @@ def _named(param: str, names: Mapping[str, str]) -> str:
 # The arguments are those of XAPI's own table of errors, in its order.
 SENTENCES: Mapping[str, str] = {
     # sessions and rights
-    "SESSION_AUTHENTICATION_FAILED": "XAPI does not accept the password of user {0}: check username and password (XENSERVER_USER, XENSERVER_PASSWORD).",
+    "SESSION_AUTHENTICATION_FAILED": (
+        "XAPI does not accept the password of user {0}: check username and password (XENSERVER_USER, XENSERVER_PASSWORD)."
+    ),
     "SESSION_AUTHORIZATION_FAILED": "The user {0} may not log in to this pool: {1}.",
     "SESSION_INVALID": "The session is no longer valid: the master's xapi was restarted, or the session was ended by someone else.",
     "SESSION_NOT_REGISTERED": "The session is no longer registered for events.",
@@ -75,7 +77,7 @@ SENTENCES: Mapping[str, str] = {
     # hosts and the pool
     "HOST_IS_SLAVE": "This host is a member of a pool whose master is {0}: calls go to the master.",
     "HOST_STILL_BOOTING": "The host's xapi is still starting: try again in a minute.",
-    "HOST_HAS_NO_MANAGEMENT_IP": "The host's management interface has no address yet: its xapi is starting, or the management network is down.",
+    "HOST_HAS_NO_MANAGEMENT_IP": "The host has no management address yet: its xapi is starting, or the management network is down.",
     "HOST_IN_EMERGENCY_MODE": "The host is in emergency mode: it cannot reach its pool's master. Look at xe pool-recover-slaves.",
     "HOST_OFFLINE": "{0} is offline, or its xapi is down.",
     "HOST_NOT_LIVE": "The host does not answer the master: its xapi is down, or the management network between them is.",
@@ -94,7 +96,9 @@ SENTENCES: Mapping[str, str] = {
     "FEATURE_RESTRICTED": "The pool's licence does not include this feature.",
     # high availability
     "HA_IS_ENABLED": "High availability is on: switch it off for the change.",
-    "HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE": "High availability is on and one of the NICs carries management: switch high availability off for the change.",
+    "HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE": (
+        "High availability is on and one of the NICs carries management: switch high availability off for the change."
+    ),
     "HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN": "High availability refuses: the change would break its fail-over plan.",
     # networks
     "NETWORK_ALREADY_CONNECTED": "{0} is already connected to the network by {1}: choose another network, or take that PIF off it first.",
@@ -118,7 +122,9 @@ SENTENCES: Mapping[str, str] = {
     "PIF_UNMANAGED": "XAPI does not manage {0}: bring it under XAPI with xe pif-introduce or pif-scan.",
     "PIF_CANNOT_BOND_CROSS_HOST": "The NICs belong to different hosts.",
     "PIF_BOND_NEEDS_MORE_MEMBERS": "A bond needs NICs, and none was given.",
-    "PIF_BOND_MORE_THAN_ONE_IP": "More than one of the NICs has an IP configuration, and a bond takes over one: take the address off all but one (mode=none).",
+    "PIF_BOND_MORE_THAN_ONE_IP": (
+        "More than one of the NICs has an IP configuration, and a bond takes over one: take the address off all but one (mode=none)."
+    ),
     "INCOMPATIBLE_PIF_PROPERTIES": "The NICs have different properties (for instance gro): make them equal first.",
     "PIF_INCOMPATIBLE_PRIMARY_ADDRESS_TYPE": "{0} has another primary address type (IPv4, IPv6) than the other NICs.",
     "PIF_HAS_FCOE_SR_IN_USE": "{0} carries FCoE storage that is in use: {1}.",

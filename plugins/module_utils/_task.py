@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a module's work gets and the door by which it runs as a module; the other door is plugin_utils/_action. Private to the collection."""
+"""What a module's work gets, and the door by which it runs as a module (the other is plugin_utils/_action). Private to the collection."""
 
 from __future__ import annotations
 

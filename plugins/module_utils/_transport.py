@@ -16,7 +16,7 @@ import ssl
 import time
 import xmlrpc.client
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, Unreachable
@@ -95,7 +95,7 @@ class Connection:
         return tuple(found)
 
     def at(self, address: str) -> Connection:
-        """The same way of connecting to another host of the pool. XAPI tells a bare address, so scheme and port stay unless it names a port."""
+        """The same way to another host of the pool. XAPI tells a bare address, so scheme and port stay unless it names a port."""
         scheme = "https" if self.encrypted else "http"
         host, port = replace(self, hostname=f"{scheme}://{address}").address
         if not re.search(r"\]:\d+$|^[^:]+:\d+$", address):
@@ -114,7 +114,7 @@ def _bracketed(host: str) -> str:
 class Transport(xmlrpc.client.Transport):
     """Carries one call at a time; whatever goes wrong, no call is sent a second time.
 
-    xmlrpc.client's own transport sends a call again when the connection drops before the reply, which made two bonds out of one Bond.create.
+    xmlrpc.client's own transport sends a call again when the connection drops before the reply, which made one Bond.create two.
     Raises Unreachable when nothing was sent, ConnectionLost when the reply is not known.
     """
 
@@ -184,7 +184,8 @@ class Transport(xmlrpc.client.Transport):
         matches = [hmac.compare_digest(shown, pinned) for pinned in self.to.fingerprints]
         if not any(matches):
             raise NetworkError(
-                f"The certificate of {self.to} is not the pinned one: its SHA-256 fingerprint is {_colons(shown)}. Nothing was sent, the password neither. "
+                f"The certificate of {self.to} is not the pinned one: its SHA-256 fingerprint is {_colons(shown)}. "
+                "Nothing was sent, the password neither. "
                 "If the host's certificate was renewed, or the host is another one of the pool, compare with "
                 "openssl x509 -noout -fingerprint -sha256 -in /etc/xensource/xapi-ssl.pem on the host and add it to fingerprint."
             )
@@ -245,7 +246,7 @@ class Transport(xmlrpc.client.Transport):
 class _Unmarshaller(xmlrpc.client.Unmarshaller):
     """Leaves dates as the text that XAPI sent, so that records hold nothing but JSON's types."""
 
-    dispatch: ClassVar[dict[str, Any]] = dict(xmlrpc.client.Unmarshaller.dispatch)
+    dispatch: dict[str, Any] = dict(xmlrpc.client.Unmarshaller.dispatch)
 
     def end_date(self, data: str) -> None:
         self.append(data)

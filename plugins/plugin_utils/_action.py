@@ -15,7 +15,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, Work
+from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task
 
 
 class Module(Protocol):
@@ -23,7 +23,8 @@ class Module(Protocol):
 
     ARGUMENT_SPEC: dict[str, Any]
     CONSTRAINTS: dict[str, Any]
-    work: Work
+
+    def work(self, task: Task) -> dict[str, Any]: ...
 
 
 # Options that say which host is meant: when the task does not give them, they come from the inventory.
@@ -60,7 +61,7 @@ class InProcessAction(ActionBase):
                 self._task.args[option] = self._templar.template(task_vars[variable])
 
     def _as_module(self) -> bool:
-        """In the play's own process unless the task is delegated to a host elsewhere: a play over the pool's hosts must not look for Python in dom0."""
+        """Only where the task is delegated to a host elsewhere: a play over the pool's hosts must not look for Python in dom0."""
         local = self._connection.transport == "local"
         if self._task.async_val:
             if not local and not self._task.delegate_to:
@@ -71,7 +72,7 @@ class InProcessAction(ActionBase):
         return bool(self._task.delegate_to) and not local and not self.over_shell(self._task.args)
 
     def _run_as_module(self, options: Mapping[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        # The environment variables of the connection (a credential of AWX) are those of the control node, so their values travel as arguments.
+        # The environment variables of the connection (a credential of AWX) are the control node's, so their values travel as arguments.
         connection = {name: options[name] for name in CONNECTION_OPTIONS if options.get(name) is not None}
         arguments = (
             {**connection, **self._task.args} if set(CONNECTION_OPTIONS) <= set(self.module.ARGUMENT_SPEC) else dict(self._task.args)

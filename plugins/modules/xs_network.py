@@ -1,0 +1,274 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: xs_network
+short_description: Create, change and remove a network of a XenServer or XCP-ng pool
+version_added: 1.0.0
+description:
+  - Creates a pool-wide network, changes it in place, or removes it.
+  - A new network has no PIF. M(xapi.network.xs_bond) puts a bond on it.
+  - Names of networks are not unique in XAPI. A name that fits several networks is an error that lists their uuids.
+extends_documentation_fragment:
+  - xapi.network.xapi
+  - xapi.network.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  name:
+    description:
+      - Name of the network (XAPI's C(name_label)).
+      - Together with O(uuid) it is the name that the network shall have.
+    type: str
+  uuid:
+    description:
+      - The uuid of an existing network.
+    type: str
+  description:
+    description:
+      - Description of the network (XAPI's C(name_description)). Left as it is if not given.
+    type: str
+  mtu:
+    description:
+      - MTU of the network. A new network has 1500 if it is not given, an existing one keeps its own.
+      - The new MTU of a network that is in use takes effect when its PIFs are plugged again. A warning names them.
+    type: int
+  bridge:
+    description:
+      - Name of the network's bridge in dom0, for a new network only. XAPI takes the next free V(xapiN) if it is not given.
+      - At most 15 characters that do not begin with V(xen), V(xapi), V(vif), V(tap) or V(eth).
+      - XAPI cannot change it later, so another name than the network has is an error.
+    type: str
+  other_config:
+    description:
+      - Keys to set in the network's C(other_config). Keys that are not named stay as they are.
+      - A key with the value V(null) is taken away.
+    type: dict
+  tags:
+    description:
+      - The tags of the network, exactly these. Left as they are if not given.
+    type: list
+    elements: str
+  purpose:
+    description:
+      - The purposes of the network, exactly these. Left as they are if not given. Known since XenServer 7.3.
+    type: list
+    elements: str
+    choices: [nbd, insecure_nbd]
+  state:
+    description:
+      - Whether the network shall be there.
+      - With V(absent) a network that has PIFs or virtual interfaces of VMs on it is left alone, and the error names them.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: xapi.network.xs_bond
+  - module: xapi.network.xs_pif_facts
+author:
+  - The xapi.network authors (@xapi-network)
+"""
+
+EXAMPLES = r"""
+- name: A network for storage, with jumbo frames
+  xapi.network.xs_network:
+    hostname: xs-1.example.com
+    password: "{{ pool_password }}"
+    name: NAS
+    description: Storage
+    mtu: 9000
+
+- name: A key of other_config set and another taken away
+  xapi.network.xs_network:
+    name: NAS
+    other_config:
+      automatic: "false"
+      folder:
+  module_defaults:
+    group/xapi.network.xapi:
+      hostname: xs-1.example.com
+      password: "{{ pool_password }}"
+      ca_path: /etc/pki/xs-1.pem
+
+- name: The network is renamed
+  xapi.network.xs_network:
+    hostname: xs-1.example.com
+    password: "{{ pool_password }}"
+    uuid: 929521ce-0cd6-db0a-0501-4a6829192378
+    name: Storage
+
+- name: The network is removed, once no host has a PIF on it
+  xapi.network.xs_network:
+    hostname: xs-1.example.com
+    password: "{{ pool_password }}"
+    name: Storage
+    state: absent
+"""
+
+RETURN = r"""
+network:
+  description:
+    - The network as it is after the task, in check mode as it would be, with XAPI's names of the fields.
+    - With O(state=absent) the network as it was; empty when there was none.
+  returned: success
+  type: dict
+  sample:
+    uuid: 929521ce-0cd6-db0a-0501-4a6829192378
+    name_label: NAS
+    name_description: Storage
+    bridge: xapi0
+    MTU: 9000
+    managed: true
+    other_config: {}
+    tags: []
+    purpose: []
+  contains:
+    uuid:
+      description: The uuid. Empty in check mode for a network that would be created.
+      type: str
+      returned: success
+    name_label:
+      description: The name.
+      type: str
+      returned: success
+    name_description:
+      description: The description.
+      type: str
+      returned: success
+    bridge:
+      description: The bridge in dom0. Empty in check mode when XAPI would choose it.
+      type: str
+      returned: success
+    MTU:
+      description: The MTU.
+      type: int
+      returned: success
+    managed:
+      description: Whether XAPI manages the bridge.
+      type: bool
+      returned: success
+    other_config:
+      description: The map C(other_config).
+      type: dict
+      returned: success
+    tags:
+      description: The tags, sorted.
+      type: list
+      elements: str
+      returned: success
+    purpose:
+      description: The purposes, sorted.
+      type: list
+      elements: str
+      returned: success
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils import _pool
+from ansible_collections.xapi.network.plugins.module_utils._client import Session
+from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._network import NetworkPlan, NetworkWish, found, plan
+from ansible_collections.xapi.network.plugins.module_utils._pool import Network, Pool
+from ansible_collections.xapi.network.plugins.module_utils._rows import network_row
+from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    **CONNECTION_OPTIONS,
+    "name": {"type": "str"},
+    "uuid": {"type": "str"},
+    "description": {"type": "str"},
+    "mtu": {"type": "int"},
+    "bridge": {"type": "str"},
+    "other_config": {"type": "dict"},
+    "tags": {"type": "list", "elements": "str"},
+    "purpose": {"type": "list", "elements": "str", "choices": ["nbd", "insecure_nbd"]},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+CONSTRAINTS: dict[str, Any] = {"required_one_of": [("name", "uuid")], "supports_check_mode": True}
+
+CLASSES = ("pool", "host", "host_metrics", "network", "pif", "vif")
+
+
+def work(task: Task) -> dict[str, Any]:
+    wish = _wish(task.options)
+    with task.session() as session:
+        planned = plan(_read(session, wish), wish)
+        for text in planned.warnings:
+            task.warn(text)
+        after = planned.after if task.check_mode else _carry_out(session, planned, wish)
+    result: dict[str, Any] = {"changed": bool(planned.calls), "network": _row(after or planned.before)}
+    if task.diff_mode:
+        result["diff"] = {"before": _row(planned.before), "after": _row(after)}
+    return result
+
+
+def _wish(options: Any) -> NetworkWish:
+    other_config = options["other_config"]
+    return NetworkWish(
+        name=options["name"],
+        uuid=options["uuid"],
+        description=options["description"],
+        mtu=options["mtu"],
+        bridge=options["bridge"],
+        # XAPI's maps hold text, and YAML turns "true" without quotes into a boolean that XAPI's users write in lower case.
+        other_config=None if other_config is None else {str(key): _text(value) for key, value in other_config.items()},
+        tags=None if options["tags"] is None else tuple(options["tags"]),
+        purpose=None if options["purpose"] is None else tuple(options["purpose"]),
+        present=options["state"] == "present",
+    )
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _row(network: Network | None) -> dict[str, Any]:
+    return network_row(network) if network else {}
+
+
+def _read(session: Session, wish: NetworkWish) -> Pool:
+    pool = _pool.read(session.read(CLASSES))
+    if wish.present or (network := found(pool, wish)) is None:
+        return pool
+    # Only a network that shall go needs the names of VMs, for the message that says why it must not.
+    names = {vif.ref: session.call("VM.get_name_label", vif.vm) for vif in pool.vifs.values() if vif.network == network.ref}
+    return replace(pool, vifs={ref: replace(vif, vm_name=names.get(ref, "")) for ref, vif in pool.vifs.items()})
+
+
+def _carry_out(session: Session, planned: NetworkPlan, wish: NetworkWish) -> Network | None:
+    """Calls what the plan holds, one after the other, and reads the pool after each: what XAPI says then decides, not the reply."""
+    while planned.calls:
+        method, arguments = planned.calls[0]
+        trouble = "XAPI reported success."
+        try:
+            session.call(method, *([planned.before.ref] if planned.before else []), *arguments)
+        except ConnectionLost as lost:
+            trouble = lost.message
+        done, planned = planned, plan(_read(session, wish), wish)
+        if planned.calls and planned.calls[0] == done.calls[0]:
+            raise NetworkError(
+                f"{trouble} But {method} has had no effect, as the pool read after it shows. It was not called again: "
+                "run the task again to go on."
+            )
+    return planned.before
+
+
+def main() -> None:
+    run_as_module(ARGUMENT_SPEC, CONSTRAINTS, work)
+
+
+if __name__ == "__main__":
+    main()
