@@ -1,0 +1,341 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Carries out the steps of a plan. Nothing else in the collection writes to a pool.
+
+Each step becomes one or more writes. A write knows by which state it is done, so that it is never repeated: after an error or a lost connection the
+pool is read again, and what the pool says counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils import _pool
+from ansible_collections.xapi.network.plugins.module_utils._client import Session
+from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
+from ansible_collections.xapi.network.plugins.module_utils._plan import Step
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
+
+# XAPI answers before everything has settled in its records (Bond.create on a member whose connection was lost); this long a write's effect may take to show.
+SETTLE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Write:
+    """One call that changes something. `done` says of a pool whether it is done. `task`: the call may outlive its connection and goes as a task of XAPI."""
+
+    method: str
+    arguments: tuple[Any, ...]
+    done: Callable[[Pool], bool]
+    task: bool = True
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was done. `pool` is the state after the last step; `done` are the steps carried out, in order; `warnings` are sentences."""
+
+    pool: Pool
+    done: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+
+def apply(session: Session, pool: Pool, steps: Sequence[Step], wait_timeout: float, progress: Callable[[str], None]) -> Applied:
+    """Carries out the steps one after the other; each begins from the state that the one before left.
+
+    Raises NetworkError for the first step that fails. Its facts say which steps were done before it: `done`, a list of sentences.
+    """
+    done: list[Step] = []
+    warnings: list[str] = []
+    for step in steps:
+        progress(f"{step.host or pool.name or 'pool'}: {step.sentence}")
+        try:
+            pool, said = _carry_out(session, pool, step, wait_timeout)
+        except NetworkError as error:
+            raise _explained(error, step, done) from error
+        warnings += said
+        done.append(step)
+    return Applied(pool, tuple(done), tuple(warnings))
+
+
+def _explained(error: NetworkError, step: Step, done: Sequence[Step]) -> NetworkError:
+    where = f"{step.host}: " if step.host else ""
+    before = f" Done before it: {'; '.join(_told(one) for one in done)}." if done else " Nothing was changed before it."
+    facts = {**error.facts, "failed_step": step.to_dict(), "done": [one.to_dict() for one in done]}
+    return NetworkError(f"{where}could not {step.sentence}. {error.message}{before}", **facts)
+
+
+def _told(step: Step) -> str:
+    return f"{step.host}: {step.sentence}" if step.host else step.sentence
+
+
+def _carry_out(session: Session, pool: Pool, step: Step, wait_timeout: float) -> tuple[Pool, list[str]]:
+    warnings = []
+    for write in WRITES[step.action](pool, step.arguments):
+        if write.done(pool):
+            continue
+        try:
+            if write.task:
+                session.act(write.method, *write.arguments, wait_timeout=wait_timeout)
+            else:
+                session.call(write.method, *write.arguments)
+        except Unreachable:
+            raise  # nothing was sent
+        except ConnectionLost as lost:
+            pool = _found_out(session, write, wait_timeout, lost)
+            warnings.append(f"{step.host}: the reply to {write.method} was lost; the pool shows that it was carried out.")
+            continue
+        except XapiFailure as failure:
+            # An error does not mean that it was not done: a call forwarded to a member whose xapi was down may be carried out after its error (recorded).
+            settled = _pool.read(session.refresh())
+            if not write.done(settled):
+                raise failure.named(names(settled)) from failure
+            pool = settled
+            warnings.append(f"{step.host}: {write.method} answered {failure.code}, but the pool shows that it was carried out.")
+            continue
+        pool = _confirmed(session, write, wait_timeout)
+    return pool, warnings
+
+
+def _settled(session: Session, write: Write, deadline: float) -> Pool | None:
+    """The pool as soon as it shows that the write was carried out; None at the deadline."""
+    for records in session.follow(deadline):
+        pool = _pool.read(records)
+        if write.done(pool):
+            return pool
+    return None
+
+
+def _confirmed(session: Session, write: Write, wait_timeout: float) -> Pool:
+    """After XAPI said that it was done. Raises NetworkError when the pool does not show it in time."""
+    pool = _pool.read(session.refresh())
+    if write.done(pool):
+        return pool
+    settled = _settled(session, write, time.monotonic() + min(wait_timeout, SETTLE_SECONDS))
+    if settled is None:
+        raise NetworkError(f"XAPI says that {write.method} was done, but the pool does not show it. Look at the pool before you run again.")
+    return settled
+
+
+def _found_out(session: Session, write: Write, wait_timeout: float, lost: ConnectionLost) -> Pool:
+    """After a lost reply: reads the pool until it shows the effect, or until nothing is under way there that could still bring it. Never calls again."""
+    deadline = time.monotonic() + wait_timeout
+    patience = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        for records in session.follow(min(deadline, time.monotonic() + 1.0)):
+            pool = _pool.read(records)
+            if write.done(pool):
+                return pool
+            if any(task.name == f"Async.{write.method}" for task in pool.tasks):
+                patience = time.monotonic() + SETTLE_SECONDS
+        if time.monotonic() > patience and not session.trouble:
+            break
+    trouble = f" {session.trouble}" if session.trouble else ""
+    raise NetworkError(
+        f"{lost.message} The pool does not show that {write.method} was carried out.{trouble} Run again when the pool answers: what is done is not done twice."
+    )
+
+
+def names(pool: Pool) -> dict[str, str]:
+    """What an admin calls the objects behind references and uuids: "eth2 of xs-1"."""
+    hosts = {host.ref: host.name for host in pool.hosts}
+    called: dict[str, str] = {}
+    for host in pool.hosts:
+        called[host.ref] = called[host.uuid] = host.name
+    for network in pool.networks.values():
+        called[network.ref] = called[network.uuid] = f"the network {network.name}"
+    for pif in pool.pifs.values():
+        vlan = f".{pif.vlan}" if pif.vlan >= 0 else ""
+        called[pif.ref] = called[pif.uuid] = f"{pif.device}{vlan} of {hosts.get(pif.host, 'an unknown host')}"
+    for bond in pool.bonds.values():
+        called[bond.ref] = called[bond.uuid] = f"the bond {called.get(bond.master, bond.uuid)}"
+    return called
+
+
+# What each action writes
+
+
+def _network(pool: Pool, arguments: Mapping[str, Any]) -> Network:
+    found = [one for one in pool.networks.values() if one.uuid == arguments["network"]] if arguments.get("network") else list(pool.networks_called(arguments["name"]))
+    if len(found) != 1:
+        raise NetworkError(f"There are {len(found)} networks {arguments.get('network') or arguments['name']} now; someone else is changing the pool.")
+    return found[0]
+
+
+def _host(pool: Pool, arguments: Mapping[str, Any]) -> Host:
+    host = pool.host_called(arguments["host"])
+    if host is None:
+        raise NetworkError(f"The host {arguments['host']} is not in the pool any more.")
+    return host
+
+
+def _pif(pool: Pool, uuid: str) -> Pif:
+    for pif in pool.pifs.values():
+        if pif.uuid == uuid:
+            return pif
+    raise NetworkError(f"The PIF {uuid} is not there any more; someone else is changing the pool.")
+
+
+def _bond(pool: Pool, arguments: Mapping[str, Any]) -> tuple[Bond, Pif]:
+    """The bond of a host on the wished network, and its own PIF."""
+    host, network = _host(pool, arguments), _network(pool, arguments)
+    bond = pool.bond_on(host, network)
+    if bond is None or bond.master not in pool.pifs:
+        raise NetworkError(f"{host.name} has no bond on {network.name} any more; someone else is changing the pool.")
+    return bond, pool.pifs[bond.master]
+
+
+def _again(pool: Pool, ref: str) -> Pif | None:
+    return pool.pifs.get(ref)
+
+
+def _create_network(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    record = {"name_label": arguments["name"], "name_description": "", "MTU": str(arguments["mtu"]), "other_config": {}, "tags": []}
+    return [Write("network.create", (record,), lambda now: bool(now.networks_called(arguments["name"])), task=False)]
+
+
+def _set_mtu(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    ref = _network(pool, arguments).ref
+    return [Write("network.set_MTU", (ref, str(arguments["mtu"])), lambda now: now.networks[ref].mtu == arguments["mtu"], task=False)]
+
+
+def _create_bond(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    host, network = _host(pool, arguments), _network(pool, arguments)
+    nics = [_pif(pool, uuid) for uuid in arguments["nics"]]
+    wanted = frozenset(nic.ref for nic in nics)
+
+    def done(now: Pool) -> bool:
+        bond = now.bond_on(host, network)
+        return bond is not None and bond.members == wanted and bond.master in now.pifs and now.pifs[bond.master].attached
+
+    call: tuple[Any, ...] = (network.ref, [nic.ref for nic in nics], arguments["mac"], arguments["mode"])
+    if host.at_least(0, 6, 1):  # Bond.properties came with XenServer 6.1
+        call = (*call, dict(arguments["properties"]))
+    return [Write("Bond.create", call, done)]
+
+
+def _destroy_bond(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    return [Write("Bond.destroy", (bond.ref,), lambda now, ref=bond.ref: ref not in now.bonds) for bond in pool.bonds.values() if bond.uuid == arguments["bond"]]  # type: ignore[misc]
+
+
+def _set_mode(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    bond, _pif_of_bond = _bond(pool, arguments)
+    return [Write("Bond.set_mode", (bond.ref, arguments["mode"]), lambda now: bond.ref in now.bonds and now.bonds[bond.ref].mode == arguments["mode"])]
+
+
+def _set_property(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    bond, _pif_of_bond = _bond(pool, arguments)
+    key, value = arguments["key"], arguments["value"]
+    return [Write("Bond.set_property", (bond.ref, key, value), lambda now: bond.ref in now.bonds and now.bonds[bond.ref].properties.get(key) == value)]
+
+
+def _plug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    return [_plugged(_bond(pool, arguments)[1].ref)]
+
+
+def _plugged(ref: str) -> Write:
+    return Write("PIF.plug", (ref,), lambda now: (pif := _again(now, ref)) is not None and pif.attached)
+
+
+def _replug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    _bond_itself, pif = _bond(pool, arguments)
+    # The unplug of a PIF with disallow_unplug is refused, so it is lifted for the moment between.
+    lift = [_unplug_allowed(pif, True)] if pif.disallow_unplug else []
+    restore = [_unplug_allowed(pif, False)] if pif.disallow_unplug else []
+    unplug = Write("PIF.unplug", (pif.ref,), lambda now: (again := _again(now, pif.ref)) is not None and not again.attached)
+    return [*lift, unplug, _plugged(pif.ref), *restore]
+
+
+def _unplug_allowed(pif: Pif, allowed: bool) -> Write:
+    return Write("PIF.set_disallow_unplug", (pif.ref, not allowed), lambda now: (again := _again(now, pif.ref)) is not None and again.disallow_unplug is not allowed, task=False)
+
+
+def _plug_vlans(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    _bond_itself, pif = _bond(pool, arguments)
+    vlans = [pool.vlans[ref] for ref in pif.vlan_slave_of if ref in pool.vlans]
+    return [_plugged(vlan.untagged) for vlan in sorted(vlans, key=lambda vlan: vlan.tag) if vlan.tag in arguments["tags"]]
+
+
+def _set_other_config(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    return _other_config(_bond(pool, arguments)[1], arguments["key"], arguments["value"])
+
+
+def _set_nic_other_config(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    return _other_config(_pif(pool, arguments["nic"]), arguments["key"], arguments["value"])
+
+
+def _other_config(pif: Pif, key: str, value: str) -> list[Write]:
+    """A new key is added, which disturbs no other; a changed one goes with the whole map, since between a removal and an addition it could be lost."""
+
+    def done(now: Pool) -> bool:
+        again = _again(now, pif.ref)
+        return again is not None and again.other_config.get(key) == value
+
+    if key not in pif.other_config:
+        return [Write("PIF.add_to_other_config", (pif.ref, key, value), done, task=False)]
+    return [Write("PIF.set_other_config", (pif.ref, {**pif.other_config, key: value}), done, task=False)]
+
+
+def _set_disallow_unplug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    return [_unplug_allowed(_bond(pool, arguments)[1], not arguments["value"])]
+
+
+def _reconfigure_ip(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    _bond_itself, pif = _bond(pool, arguments)
+    return [_address(pif.ref, arguments["mode"], arguments["ip"], arguments["netmask"], arguments["gateway"], arguments["dns"])]
+
+
+def _clear_ip(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    return [_address(_pif(pool, arguments["nic"]).ref, "None", "", "", "", "")]
+
+
+def _address(ref: str, mode: str, ip: str, netmask: str, gateway: str, dns: str) -> Write:
+    def done(now: Pool) -> bool:
+        pif = _again(now, ref)
+        return pif is not None and pif.ip_mode == mode and (mode == "DHCP" or (pif.ip, pif.netmask, pif.gateway, pif.dns) == (ip, netmask, gateway, dns))
+
+    return Write("PIF.reconfigure_ip", (ref, mode, ip, netmask, gateway, dns), done)
+
+
+def _reconfigure_ipv6(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    _bond_itself, pif = _bond(pool, arguments)
+
+    def done(now: Pool) -> bool:
+        again = _again(now, pif.ref)
+        return again is not None and again.ipv6_mode == arguments["mode"] and (arguments["mode"] != "Static" or ",".join(again.ipv6) == arguments["ipv6"])
+
+    return [Write("PIF.reconfigure_ipv6", (pif.ref, arguments["mode"], arguments["ipv6"], arguments["gateway"], arguments["dns"]), done)]
+
+
+def _create_vlan(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    _bond_itself, pif = _bond(pool, arguments)
+    carrier = _network(pool, {"name": arguments["vlan_network"]})
+
+    def done(now: Pool) -> bool:
+        again = _again(now, pif.ref)
+        return again is not None and any(now.vlans[ref].tag == arguments["tag"] for ref in again.vlan_slave_of if ref in now.vlans)
+
+    return [Write("VLAN.create", (pif.ref, str(arguments["tag"]), carrier.ref), done)]
+
+
+WRITES: Mapping[str, Callable[[Pool, Mapping[str, Any]], list[Write]]] = {
+    "create_network": _create_network,
+    "set_mtu": _set_mtu,
+    "create_bond": _create_bond,
+    "destroy_bond": _destroy_bond,
+    "set_mode": _set_mode,
+    "set_property": _set_property,
+    "plug": _plug,
+    "replug": _replug,
+    "plug_vlans": _plug_vlans,
+    "set_other_config": _set_other_config,
+    "set_nic_other_config": _set_nic_other_config,
+    "set_disallow_unplug": _set_disallow_unplug,
+    "reconfigure_ip": _reconfigure_ip,
+    "clear_ip": _clear_ip,
+    "reconfigure_ipv6": _reconfigure_ipv6,
+    "create_vlan": _create_vlan,
+}

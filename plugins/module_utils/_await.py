@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Waits for a pool to look as it should. It learns of changes as events, within one deadline, and says now and then what it sees."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._client import Session
+from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, survey, wished_hosts
+from ansible_collections.xapi.network.plugins.module_utils._pool import Pool, read
+from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction
+from ansible_collections.xapi.network.plugins.module_utils._verify import Finding, compare
+from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+
+PROGRESS_SECONDS = 5.0
+
+# What a restart of a member's xapi has to bring about. The rest (purpose, VLANs to be plugged, an address that the wish changes) is done by the plan after it.
+INHERITED = ("no_network", "no_bond", "nics", "bond_slave_of", "not_attached")
+
+
+def await_inherited(session: Session, pool: Pool, wish: Wish, expected: Mapping[str, Prediction], deadline: float, progress: Callable[[str], None]) -> Pool:
+    """The pool as soon as the wished members have inherited their bonds.
+
+    Neither an API that answers, nor an enabled host, nor a new start time of its agent proves that (they come up to four seconds before the bond; recorded), only the
+    bond itself does: it is there, has its NICs, and is attached. Raises NetworkError at the deadline, with what was seen last.
+    """
+
+    def missing(now: Pool) -> list[Finding]:
+        network = find_network(now, wish)
+        return [
+            finding
+            for host in wished_hosts(now, wish)[0]
+            if host.uuid in expected and not host.master
+            for finding in compare(now, host, network, expected[host.uuid])
+            if finding.code in INHERITED
+        ]
+
+    begun = time.monotonic()
+    pool, left = _await(session, pool, missing, deadline, progress, "waiting for the bond")
+    if left:
+        seen = " ".join(finding.sentence for finding in left)
+        raise NetworkError(
+            f"{left[0].host} did not inherit the bond within {time.monotonic() - begun:.0f} s. Last seen: {seen}{_agent(pool, left[0].host)}{_trouble(session)}"
+            f" XAPI tells the reason in the log of {left[0].host} only: grep -E 'resynchronising|sync_networking' /var/log/xensource.log."
+            " The hosts before it are done, no further host was touched. When the cause is gone, run again.",
+            findings=[finding.to_dict() for finding in left],
+        )
+    return pool
+
+
+def await_findings(
+    session: Session, pool: Pool, wish: Wish, expected: Mapping[str, Prediction], dom0: Mapping[str, Any], deadline: float, progress: Callable[[str], None]
+) -> tuple[Pool, list[Finding]]:
+    """The pool as soon as there are no findings left, or as it is at the deadline, and the findings left."""
+    return _await(session, pool, lambda now: survey(now, wish, find_network(now, wish), expected, dom0), deadline, progress, "waiting for conformity")
+
+
+def _await(
+    session: Session, pool: Pool, missing: Callable[[Pool], list[Finding]], deadline: float, progress: Callable[[str], None], what: str
+) -> tuple[Pool, list[Finding]]:
+    left = missing(pool)
+    begun = said = time.monotonic()
+    while left and time.monotonic() < deadline:
+        for records in session.follow(min(deadline, said + PROGRESS_SECONDS)):
+            pool = read(records)
+            left = missing(pool)
+            if not left:
+                return pool, left
+        said = time.monotonic()
+        if left and said < deadline:
+            seen = session.trouble or left[0].sentence
+            progress(f"{left[0].host}: {what}, {said - begun:.0f} s; last seen: {seen}")
+    return pool, left
+
+
+def _agent(pool: Pool, name: str) -> str:
+    host = pool.host_called(name)
+    if host is None:
+        return ""
+    return f" The host is {'enabled' if host.enabled else 'disabled'} and {'alive' if host.live else 'not alive'} in XAPI's eyes."
+
+
+def _trouble(session: Session) -> str:
+    return f" {session.trouble}" if session.trouble else ""

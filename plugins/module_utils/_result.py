@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a user gets back: plan, hosts, problems and findings as plain values, and the sentences of a refusal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._checks import grouped
+from ansible_collections.xapi.network.plugins.module_utils._plan import Plan, Step, find_network
+from ansible_collections.xapi.network.plugins.module_utils._pool import Pool
+from ansible_collections.xapi.network.plugins.module_utils._verify import Finding, present_state
+from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+
+SHOWN = ("device", "nics", "mode", "properties", "ip", "mac", "mtu")
+
+
+def hosts_of(pool: Pool, wish: Wish, plan: Plan) -> dict[str, dict[str, Any]]:
+    """By host name: the bond as it is now, the action of the plan, and what the plan predicts (`expected`)."""
+    network = find_network(pool, wish)
+    hosts = {}
+    for host in plan.hosts:
+        prediction = plan.prediction(host)
+        hosts[host.name] = {
+            "uuid": host.uuid,
+            "address": host.address,
+            "master": host.master,
+            **present_state(pool, host, network),
+            "action": plan.actions.get(host.name, "none"),
+            "steps": [step.action for step in plan.steps if step.host == host.name],
+            "expected": prediction.to_dict() if prediction else {},
+        }
+    return hosts
+
+
+def network_of(pool: Pool, wish: Wish) -> dict[str, Any]:
+    """The bond's network; uuid and bridge are "" while it has to be made."""
+    network = find_network(pool, wish)
+    if network is None:
+        return {"name": wish.network, "uuid": wish.network_uuid, "bridge": "", "mtu": wish.mtu or 0}
+    return {"name": network.name, "uuid": network.uuid, "bridge": network.bridge, "mtu": network.mtu}
+
+
+def result(pool: Pool, wish: Wish, plan: Plan, findings: Sequence[Finding] = ()) -> dict[str, Any]:
+    """What every xs_bond task returns. `pool` is the state to be shown, which is newer than the plan when the plan was carried out."""
+    return {
+        "changed": bool(plan.steps),
+        "network": network_of(pool, wish),
+        "hosts": hosts_of(pool, wish, plan),
+        "plan": plan.to_dict(),
+        "problems": [problem.to_dict() for problem in plan.problems],
+        "findings": [finding.to_dict() for finding in findings],
+    }
+
+
+def difference(before: Pool, wish: Wish, plan: Plan) -> dict[str, Any]:
+    """For --diff: each host's bond before, and as predicted. Hosts that stay as they are are left out."""
+    network = find_network(before, wish)
+    was, will = {}, {}
+    for host in plan.hosts:
+        prediction = plan.prediction(host)
+        if not any(step.host == host.name for step in plan.steps):
+            continue
+        state = present_state(before, host, network)
+        was[host.name] = {key: state[key] for key in SHOWN} if state["bond"] else {}
+        if wish.absent or prediction is None:
+            will[host.name] = {}
+        else:
+            expected = prediction.to_dict()
+            will[host.name] = {key: expected[key] for key in SHOWN}
+    return {"before": was, "after": will, "before_header": f"bonds on {wish.called}", "after_header": f"bonds on {wish.called}"}
+
+
+def refusal(plan: Plan) -> str:
+    """Why nothing was written: every problem that stops, by cause."""
+    lines = grouped(plan.stopping)
+    if len(lines) == 1:
+        return f"Nothing was changed. {lines[0]}"
+    return "Nothing was changed, for these reasons:\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def unproven(findings: Iterable[Finding], done: Sequence[Step]) -> str:
+    """What came out otherwise than it should after the steps were carried out."""
+    found = list(findings)
+    host = found[0].host
+    said = "\n".join(f"- {finding.sentence}" for finding in found) if len(found) > 1 else found[0].sentence
+    steps = f" Done so far: {'; '.join(f'{step.host}: {step.sentence}' if step.host else step.sentence for step in done)}." if done else ""
+    return f"{host} does not look as it should:{chr(10) if len(found) > 1 else ' '}{said}{chr(10) if len(found) > 1 else ''}{steps}".rstrip()
+
+

@@ -1,0 +1,285 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What XAPI does when it makes or inherits a bond: its rules, as pure functions of the pool.
+
+Sources: xen-api, ocaml/xapi/xapi_bond.ml (Bond.create, what moves), sync_networking.ml (what a member inherits at its start), nm.ml (MTU, modes),
+and recordings of xapi 24.19 and 26.17. Nothing here decides whether something *should* be done; that is the plan's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool, by_device
+
+MODES = ("balance-slb", "active-backup", "lacp")
+
+# What XAPI adds to an lacp bond when it is not given (recorded); lacp-aggregation-key has no default.
+LACP_DEFAULTS: Mapping[str, str] = {"hashing_algorithm": "tcpudp_ports", "lacp-time": "slow", "lacp-fallback-ab": "true"}
+LACP_VALUES: Mapping[str, tuple[str, ...] | None] = {
+    "hashing_algorithm": ("src_mac", "tcpudp_ports"),
+    "lacp-time": ("slow", "fast"),
+    "lacp-fallback-ab": ("true", "false"),
+    "lacp-aggregation-key": None,  # any whole number: XAPI takes -1 and 70000 too (recorded)
+}
+
+# xapi 25.35 began to recognise a NIC on each host by the N of its network's bridge xenbrN (xen-api pull request 6669); before, by PIF.device.
+POSITION_SINCE = (25, 35)
+# XenServer 7.0 (xapi 1.9.81) refuses members with two addresses; before it the second one is lost (xen-api pull request 2596).
+TWO_IP_REFUSED_SINCE = (1, 9)
+
+# Keys of a NIC's other_config that have a meaning for its address or its use and that Bond.create leaves behind on the NIC (xapi_bond.ml, move_configuration).
+CARRIED_KEYS = ("management_purpose", "static-routes", "domain", "defaultroute", "peerdns")
+CARRIED_PREFIXES = ("bond-", "ethtool-")
+
+
+@dataclass(frozen=True)
+class Match:
+    """The NICs of one host that stand for the wished device names, in the order of the wish.
+
+    `rule` is how this host's xapi recognises them ("device" or "position"); `nics` what that rule finds (None: missing); `other` what the other rule finds.
+    """
+
+    host: Host
+    rule: str
+    nics: tuple[Pif | None, ...]
+    other: tuple[Pif | None, ...]
+
+    @property
+    def found(self) -> tuple[Pif, ...]:
+        return tuple(nic for nic in self.nics if nic is not None)
+
+    @property
+    def complete(self) -> bool:
+        return None not in self.nics
+
+    @property
+    def rules_differ(self) -> bool:
+        """The two ways of recognising NICs name different ones: a restart under another xapi version would bond others."""
+        return any(one is not None and two is not None and one.ref != two.ref for one, two in zip(self.nics, self.other))
+
+
+def match(pool: Pool, host: Host, devices: Sequence[str]) -> Match:
+    """Which NICs of `host` stand for the master's `devices`, by the rule of the host's xapi and by the other one."""
+    named = tuple(pool.nic(host, device) for device in devices)
+    placed = tuple(at_position(pool, host, pool.nic(pool.master, device)) for device in devices)
+    if host.master:
+        return Match(host, "device", named, named)
+    if host.at_least(*POSITION_SINCE):
+        return Match(host, "position", placed, named)
+    return Match(host, "device", named, placed)
+
+
+def at_position(pool: Pool, host: Host, master_nic: Pif | None) -> Pif | None:
+    """The NIC of `host` at the position of the master's NIC; None when there is none or the bridge is not called xenbrN."""
+    network = pool.networks.get(master_nic.network) if master_nic else None
+    if network is None or network.position is None:
+        return None
+    for pif in pool.pifs_of(host):
+        theirs = pool.networks.get(pif.network)
+        if pif.physical and theirs is not None and theirs.position == network.position:
+            return pif
+    return None
+
+
+def primary_of(nics: Sequence[Pif]) -> Pif:
+    """The NIC that gives the bond its MAC and its address: the management one, else the first with an IP configuration, else the first (xapi_bond.ml)."""
+    for nic in nics:
+        if nic.management:
+            return nic
+    for nic in nics:
+        if nic.configured:
+            return nic
+    return nics[0]
+
+
+def free_device(pool: Pool, host: Host) -> str:
+    """bondN with the smallest N that is free on this host. Numbers differ between hosts; nothing may assume one."""
+    taken = {pif.device for pif in pool.pifs_of(host)}
+    number = 0
+    while f"bond{number}" in taken:
+        number += 1
+    return f"bond{number}"
+
+
+def properties_of(mode: str, properties: Mapping[str, str]) -> dict[str, str]:
+    """The properties that a bond of this mode will have: XAPI adds defaults for lacp."""
+    return {**LACP_DEFAULTS, **properties} if mode == "lacp" else dict(properties)
+
+
+def wrong_properties(mode: str, properties: Mapping[str, str]) -> list[str]:
+    """What XAPI would refuse among the properties, as sentences."""
+    wrong = []
+    for key, value in sorted(properties.items()):
+        if mode != "lacp":
+            wrong.append(f"a bond of mode {mode} has no property {key}")
+        elif key not in LACP_VALUES:
+            wrong.append(f"there is no bond property {key}; lacp knows {', '.join(sorted(LACP_VALUES))}")
+        elif key == "lacp-aggregation-key":
+            if not value.lstrip("-").isdigit():
+                wrong.append(f"{key} is {value}, not a whole number")
+        elif value not in (LACP_VALUES[key] or ()):
+            wrong.append(f"{key} is {value}; it can be {' or '.join(LACP_VALUES[key] or ())}")
+    return wrong
+
+
+def carried_config(nic: Pif) -> dict[str, str]:
+    """The keys of a NIC's other_config that the bond needs and XAPI does not give it."""
+    return {key: value for key, value in sorted(nic.other_config.items()) if key in CARRIED_KEYS or key.startswith(CARRIED_PREFIXES)}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one host will look like when it is done. Plain values, so that it travels through a playbook and back (`to_dict`, `from_dict`).
+
+    `inherits` says what a restart of the host's xapi does: bond (a new bond), smaller (without the missing NICs), remade (another bond of it is destroyed
+    first), kept (it has the bond), none. `moves` are sentences. `bridge` is "" when XAPI has yet to choose one. `storages` are the uuids of the PBDs attached now.
+    """
+
+    host: str
+    host_uuid: str
+    network: str
+    network_uuid: str
+    bridge: str
+    device: str
+    nics: tuple[str, ...]
+    primary: str
+    mode: str
+    properties: Mapping[str, str]
+    mac: str
+    ip_mode: str = "None"
+    ip: str = ""
+    netmask: str = ""
+    gateway: str = ""
+    dns: str = ""
+    ipv6_mode: str = "None"
+    ipv6: tuple[str, ...] = ()
+    ipv6_gateway: str = ""
+    mtu: int = 1500
+    management: bool = False
+    disallow_unplug: bool = False
+    other_config: Mapping[str, str] = field(default_factory=dict)
+    bridges_gone: tuple[str, ...] = ()
+    vlans: tuple[int, ...] = ()
+    moves: tuple[str, ...] = ()
+    inherits: str = "kept"
+    enabled: bool = True
+    storages: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Prediction:
+        """Raises TypeError for keys that no prediction has, ValueError for a MTU that is no number."""
+        lists = ("nics", "ipv6", "bridges_gone", "vlans", "moves", "storages")
+        prediction = cls(**{key: tuple(value) if key in lists else value for key, value in values.items()})
+        return replace(prediction, mtu=int(prediction.mtu), vlans=tuple(int(tag) for tag in prediction.vlans))
+
+
+def predict_new(
+    pool: Pool, host: Host, nics: Sequence[Pif], network: Network | None, name: str, mode: str, properties: Mapping[str, str], mac: str, mtu: int, carry: Pif | None = None
+) -> Prediction:
+    """The bond that Bond.create makes of these NICs on this host, and what moves with it. `nics` in the order in which they are given to XAPI.
+
+    `mac` only where this host is given one: a member does not inherit it. `carry`: the NIC whose IPv6 and other_config we carry over (the primary by default).
+    """
+    primary = primary_of(nics)
+    source = carry or primary
+    on_network = pool.bond_on(host, network) if network else None
+    return Prediction(
+        host=host.name,
+        host_uuid=host.uuid,
+        network=name,
+        network_uuid=network.uuid if network else "",
+        bridge=network.bridge if network else "",
+        device=free_device(pool, host),
+        nics=tuple(nic.device for nic in by_device(nics)),
+        primary=primary.device,
+        mode=mode,
+        properties=properties_of(mode, properties),
+        mac=mac.lower() or primary.mac,
+        ip_mode=primary.ip_mode,
+        ip=primary.ip,
+        netmask=primary.netmask,
+        gateway=primary.gateway,
+        dns=primary.dns,
+        ipv6_mode=source.ipv6_mode,
+        ipv6=source.ipv6,
+        ipv6_gateway=source.ipv6_gateway,
+        mtu=mtu,
+        management=any(nic.management for nic in nics),
+        disallow_unplug=any(nic.disallow_unplug for nic in nics),
+        other_config=carried_config(source),
+        bridges_gone=tuple(pool.networks[nic.network].bridge for nic in by_device(nics) if nic.network in pool.networks),
+        vlans=tuple(sorted({pool.vlans[ref].tag for nic in nics for ref in nic.vlan_slave_of if ref in pool.vlans})),
+        moves=moves(pool, host, nics, name),
+        inherits="remade" if on_network else "bond",
+        enabled=host.enabled,
+        storages=tuple(storage.uuid for storage in pool.storages_of(host) if storage.attached),
+    )
+
+
+def moves(pool: Pool, host: Host, nics: Sequence[Pif], network: str) -> tuple[str, ...]:
+    """What moves from these NICs to the bond, as sentences."""
+    said = []
+    for nic in nics:
+        bridge = pool.networks.get(nic.network)
+        tags = sorted(pool.vlans[ref].tag for ref in nic.vlan_slave_of if ref in pool.vlans)
+        said += [f"VLAN {tag} moves from {nic.device} to the bond, as a new PIF" for tag in tags]
+        said += [f"a tunnel moves from {nic.device} to the bond" for _unused in nic.tunnel_transport_of]
+        if nic.disallow_unplug:
+            said.append(f"disallow_unplug moves from {nic.device} to the bond")
+        if nic.management:
+            said.append(f"the management interface moves from {nic.device} to the bond")
+        for ref in bridge.vifs if bridge else ():
+            vif = pool.vifs.get(ref)
+            if vif is not None and (not vif.host or vif.host == host.ref):
+                said.append(f"VIF {vif.device} of {vif.vm_name or 'a VM'} moves from {bridge.name if bridge else nic.device} to {network}")
+    return tuple(said)
+
+
+def predict_kept(pool: Pool, host: Host, bond: Bond, network: Network, mode: str, properties: Mapping[str, str]) -> Prediction:
+    """The host as it is, with mode and properties as they should be: its bond has the right NICs and stays."""
+    pif = pool.pifs[bond.master]
+    nics = pool.bond_members(bond)
+    primary = pool.pifs.get(bond.primary)
+    # What an interrupted run has not carried over yet lies on the primary NIC still.
+    left = carried_config(primary) if primary else {}
+    ipv6_left = primary is not None and pif.ipv6_mode == "None" and primary.ipv6_mode != "None"
+    source = primary if primary is not None and ipv6_left else pif
+    # An address on a member belongs on the bond when that has none (PIF.reconfigure_ip on a member is accepted silently, and does nothing; recorded).
+    holder = pif if pif.configured else next((nic for nic in nics if nic.configured), pif)
+    return Prediction(
+        host=host.name,
+        host_uuid=host.uuid,
+        network=network.name,
+        network_uuid=network.uuid,
+        bridge=network.bridge,
+        device=pif.device,
+        nics=tuple(nic.device for nic in nics),
+        primary=primary.device if primary else "",
+        mode=mode,
+        properties=properties_of(mode, properties),
+        mac=pif.mac,
+        ip_mode=holder.ip_mode,
+        ip=holder.ip,
+        netmask=holder.netmask,
+        gateway=holder.gateway,
+        dns=holder.dns,
+        ipv6_mode=source.ipv6_mode,
+        ipv6=source.ipv6,
+        ipv6_gateway=source.ipv6_gateway,
+        mtu=network.mtu,
+        management=pif.management,
+        disallow_unplug=pif.disallow_unplug,
+        other_config={**left, **carried_config(pif)},
+        bridges_gone=tuple(pool.networks[nic.network].bridge for nic in nics if nic.network in pool.networks),
+        vlans=tuple(sorted(pool.vlans[ref].tag for ref in pif.vlan_slave_of if ref in pool.vlans)),
+        inherits="kept",
+        enabled=host.enabled,
+        storages=tuple(storage.uuid for storage in pool.storages_of(host) if storage.attached),
+    )

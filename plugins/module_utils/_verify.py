@@ -1,0 +1,283 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The proof: what a host is compared with what it should be, in XAPI's records and in dom0. All differences at once, as findings.
+
+Pure functions. The same comparison finds drift before a run (the plan repairs it), ends the wait during one, and is the verdict after it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
+from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction, carried_config
+
+# The words of ovs-vswitchd for XAPI's modes; "lacp" is balance-tcp, or balance-slb with hashing_algorithm=src_mac (xen-api, networkd). The
+# Linux bonding driver has words of its own (802.3ad).
+DOM0_MODES: Mapping[str, tuple[str, ...]] = {
+    "active-backup": ("active-backup",),
+    "balance-slb": ("balance-slb",),
+    "lacp": ("balance-tcp", "balance-slb", "802.3ad"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference: a code, the host, a sentence that says what was found and what was expected."""
+
+    code: str
+    host: str
+    sentence: str
+
+    def to_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def compare(pool: Pool, host: Host, network: Network | None, target: Prediction) -> list[Finding]:
+    """Everything in which XAPI's records of this host differ from the target."""
+
+    def finding(code: str, sentence: str) -> Finding:
+        return Finding(code, host.name, f"{host.name}: {sentence}")
+
+    nics = ", ".join(target.nics)
+    if network is None:
+        return [finding("no_network", f"there is no network {target.network} in the pool.")]
+    bond = pool.bond_on(host, network)
+    if bond is None:
+        others = [pif.device for pif in pool.on_network(host, network)]
+        there = f"{network.name} carries {', '.join(others)} there" if others else "nothing of this host is on it"
+        return [finding("no_bond", f"no bond of {nics} on {network.name}; {there}.")]
+    pif = pool.pifs.get(bond.master)
+    if pif is None:
+        return [finding("no_bond", f"the bond on {network.name} has lost its own PIF; XAPI is still at work or its records are damaged.")]
+    members = pool.bond_members(bond)
+    found: list[Finding] = []
+    have = tuple(member.device for member in members)
+    if sorted(have) != sorted(target.nics):
+        found.append(finding("nics", f"{pif.device} on {network.name} has {', '.join(have) or 'no NIC'} instead of {nics}."))
+    found += _strangers(host, bond, members)
+    if bond.mode != target.mode:
+        found.append(finding("mode", f"{pif.device} has mode {bond.mode} instead of {target.mode}."))
+    for key in sorted(target.properties):
+        value = bond.properties.get(key, "unset")
+        if value != target.properties[key]:
+            found.append(finding("properties", f"{pif.device} has {key} {value} instead of {target.properties[key]}."))
+    if not pif.attached:
+        found.append(finding("not_attached", f"{pif.device} exists but is not attached: it carries no traffic."))
+    if target.mac and pif.mac != target.mac:
+        found.append(finding("mac", f"{pif.device} has the MAC {pif.mac} instead of {target.mac}."))
+    found += _addresses(host, pif, members, target)
+    if pif.mtu != target.mtu and pif.attached:
+        found.append(finding("mtu", f"{pif.device} has MTU {pif.mtu} instead of {target.mtu}, that of {network.name}; it takes effect at the next plug."))
+    if target.disallow_unplug and not pif.disallow_unplug:
+        found.append(finding("disallow_unplug", f"disallow_unplug is not set on {pif.device}."))
+    if target.management and not pif.management:
+        found.append(finding("management", f"{pif.device} is not the management interface, which its NICs were."))
+    for key, wanted in sorted(target.other_config.items()):
+        if pif.other_config.get(key) != wanted:
+            found.append(finding("other_config", f"other_config:{key} of {pif.device} is {pif.other_config.get(key, 'unset')} instead of {wanted}."))
+    found += _vlans(pool, host, pif, target)
+    return found
+
+
+def _strangers(host: Host, bond: Bond, members: tuple[Pif, ...]) -> list[Finding]:
+    return [
+        Finding("bond_slave_of", host.name, f"{host.name}: {member.device} is listed in the bond but says that it belongs to another.")
+        for member in members
+        if member.bond_slave_of != bond.ref
+    ]
+
+
+def _addresses(host: Host, pif: Pif, members: tuple[Pif, ...], target: Prediction) -> list[Finding]:
+    found = []
+    if pif.ip_mode != target.ip_mode:
+        found.append(("ip", f"{pif.device} has IP configuration {pif.ip_mode} instead of {target.ip_mode} {target.ip}".rstrip() + "."))
+    elif target.ip_mode == "Static":
+        for what, have, want in (("address", pif.ip, target.ip), ("netmask", pif.netmask, target.netmask), ("gateway", pif.gateway, target.gateway), ("DNS", pif.dns, target.dns)):
+            if have != want:
+                found.append(("ip", f"{pif.device} has {what} {have or 'none'} instead of {want or 'none'}."))
+    elif target.ip_mode == "DHCP" and not pif.ip:
+        found.append(("ip", f"{pif.device} has no address from DHCP yet."))
+    found += [("ip_on_nic", f"{member.device} still has {member.ip or member.ip_mode} although it is in a bond.") for member in members if member.configured]
+    if target.ipv6_mode != "None" and (pif.ipv6_mode != target.ipv6_mode or (target.ipv6_mode == "Static" and pif.ipv6 != target.ipv6)):
+        have6 = f"{pif.ipv6_mode} {', '.join(pif.ipv6)}".strip()
+        found.append(("ipv6", f"{pif.device} has IPv6 configuration {have6} instead of {target.ipv6_mode} {', '.join(target.ipv6)}".rstrip() + "."))
+    return [Finding(code, host.name, f"{host.name}: {sentence}") for code, sentence in found]
+
+
+def _vlans(pool: Pool, host: Host, pif: Pif, target: Prediction) -> list[Finding]:
+    tagged = {pool.vlans[ref].tag: pool.pifs.get(pool.vlans[ref].untagged) for ref in pif.vlan_slave_of if ref in pool.vlans}
+    found = []
+    for tag in target.vlans:
+        vlan = tagged.get(tag)
+        if vlan is None:
+            found.append(Finding("vlan", host.name, f"{host.name}: VLAN {tag} is not on {pif.device}."))
+        elif not vlan.attached:
+            # A member inherits VLANs unplugged (recorded).
+            found.append(Finding("vlan_not_attached", host.name, f"{host.name}: VLAN {tag} is on {pif.device} but not attached."))
+    return found
+
+
+def compare_after(pool: Pool, host: Host, network: Network | None, target: Prediction) -> list[Finding]:
+    """What must have stayed as it was, and what came out otherwise than predicted: compare this after a change only."""
+    found: list[Finding] = []
+    bond = pool.bond_on(host, network) if network else None
+    if bond is not None:
+        members = pool.bond_members(bond)
+        primary = pool.pifs.get(bond.primary)
+        if target.primary and primary is not None and primary.device != target.primary:
+            found.append(Finding("primary", host.name, f"{host.name}: {primary.device} became the bond's primary NIC; {target.primary} was predicted."))
+        found += [
+            Finding("link", host.name, f"{host.name}: {member.device} has no link; the bond runs on what is left.") for member in members if not member.carrier
+        ]
+    if target.enabled and not host.enabled:
+        found.append(Finding("host_disabled", host.name, f"{host.name}: the host was enabled before and is disabled now."))
+    attached = {storage.uuid: storage.attached for storage in pool.storages_of(host)}
+    names = {storage.uuid: storage.sr_name for storage in pool.storages_of(host)}
+    for uuid in target.storages:
+        if not attached.get(uuid, False):
+            found.append(Finding("storage", host.name, f"{host.name}: storage {names.get(uuid, uuid)} was attached before and is not now."))
+    return found
+
+
+def compare_absent(pool: Pool, host: Host, network: Network | None, target: Prediction | None) -> list[Finding]:
+    """What is left of a bond that should be gone. `target`, when there is one, says which NIC gets the address back."""
+
+    def finding(code: str, sentence: str) -> Finding:
+        return Finding(code, host.name, f"{host.name}: {sentence}")
+
+    found = []
+    if network is not None:
+        for pif in pool.on_network(host, network):
+            found.append(finding("bond_left", f"{pif.device} is still on {network.name}."))
+    if target is None:
+        return found
+    for device in target.nics:
+        nic = pool.nic(host, device)
+        if nic is None:
+            found.append(finding("nics", f"{device} is gone."))
+        elif nic.bond_slave_of:
+            found.append(finding("bond_slave_of", f"{device} is still in a bond."))
+        elif not nic.attached:
+            found.append(finding("not_attached", f"{device} is not attached."))
+    primary = pool.nic(host, target.primary)
+    if primary is not None and target.ip_mode != "None" and (primary.ip_mode, primary.ip) != (target.ip_mode, target.ip):
+        found.append(finding("ip", f"{primary.device} has {primary.ip or primary.ip_mode} instead of {target.ip or target.ip_mode}, which the bond had."))
+    if primary is not None and target.disallow_unplug and not primary.disallow_unplug:
+        found.append(finding("disallow_unplug", f"disallow_unplug is not set on {primary.device}."))
+    for key, wanted in sorted(target.other_config.items()):
+        if primary is not None and primary.other_config.get(key) != wanted:
+            found.append(finding("other_config", f"other_config:{key} of {primary.device} is {primary.other_config.get(key, 'unset')} instead of {wanted}."))
+    return found
+
+
+def compare_dom0(pool: Pool, host: Host, network: Network | None, target: Prediction, dom0: Mapping[str, Any]) -> list[Finding]:
+    """What dom0 itself says about the bond. `dom0`: the facts of xs_dom0_facts."""
+
+    def finding(code: str, sentence: str) -> Finding:
+        return Finding(code, host.name, f"{host.name}, dom0: {sentence}")
+
+    if dom0.get("uuid") and dom0["uuid"] != host.uuid:
+        return [finding("dom0_other_host", f"the SSH connection leads to the host {dom0['uuid']}, not to {host.uuid}. Correct ansible_host of {host.name}.")]
+    bridge = network.bridge if network else target.bridge
+    bond = pool.bond_on(host, network) if network else None
+    pif = pool.pifs.get(bond.master) if bond else None
+    device = pif.device if pif else target.device
+    bridges, bonds, interfaces = dom0.get("bridges") or [], dom0.get("bonds") or {}, dom0.get("interfaces") or {}
+    found = []
+    if bridge not in bridges:
+        found.append(finding("dom0_bridge", f"there is no bridge {bridge}; there are {', '.join(sorted(bridges)) or 'none'}."))
+    for gone in target.bridges_gone:
+        if gone in bridges:
+            found.append(finding("dom0_bridge", f"the bridge {gone} of a bonded NIC is still there."))
+    seen = bonds.get(device)
+    if seen is None:
+        found.append(finding("dom0_bond", f"the switch knows no bond {device}; it knows {', '.join(sorted(bonds)) or 'none'}."))
+    else:
+        if sorted(seen.get("members") or []) != sorted(target.nics):
+            found.append(finding("dom0_members", f"{device} has {', '.join(sorted(seen.get('members') or [])) or 'no NIC'} instead of {', '.join(target.nics)}."))
+        if seen.get("mode") and seen["mode"] not in DOM0_MODES[target.mode]:
+            found.append(finding("dom0_mode", f"{device} runs as {seen['mode']} instead of {DOM0_MODES[target.mode][0]}."))
+    interface = interfaces.get(bridge)
+    if interface is None:
+        if bridge in bridges:
+            found.append(finding("dom0_interface", f"the bridge {bridge} has no interface."))
+        return found
+    mac = pif.mac if pif else target.mac
+    if mac and str(interface.get("mac", "")).lower() != mac:
+        found.append(finding("dom0_mac", f"{bridge} has the MAC {interface.get('mac')} instead of {mac}."))
+    if int(interface.get("mtu") or target.mtu) != target.mtu:
+        found.append(finding("dom0_mtu", f"{bridge} has MTU {interface.get('mtu')} instead of {target.mtu}."))
+    if target.ip_mode == "Static" and not _has_address(interface, target.ip, target.netmask):
+        found.append(finding("dom0_ip", f"{bridge} has {', '.join(interface.get('addresses') or []) or 'no address'} instead of {target.ip}."))
+    if target.ip_mode == "DHCP" and not interface.get("addresses"):
+        found.append(finding("dom0_ip", f"{bridge} has no address from DHCP."))
+    return found
+
+
+def compare_dom0_absent(host: Host, target: Prediction, dom0: Mapping[str, Any]) -> list[Finding]:
+    """What dom0 still has of a bond that should be gone, and what it lacks of the NICs that were in it."""
+
+    def finding(code: str, sentence: str) -> Finding:
+        return Finding(code, host.name, f"{host.name}, dom0: {sentence}")
+
+    if dom0.get("uuid") and dom0["uuid"] != host.uuid:
+        return [finding("dom0_other_host", f"the SSH connection leads to the host {dom0['uuid']}, not to {host.uuid}. Correct ansible_host of {host.name}.")]
+    bridges, bonds, interfaces = dom0.get("bridges") or [], dom0.get("bonds") or {}, dom0.get("interfaces") or {}
+    found = []
+    if target.bridge and target.bridge in bridges:
+        found.append(finding("dom0_bridge", f"the bridge {target.bridge} of the bond is still there."))
+    for name, bond in sorted(bonds.items()):
+        left = sorted(set(target.nics) & set(bond.get("members") or []))
+        if left:
+            found.append(finding("dom0_bond", f"{name} still has {', '.join(left)}."))
+    for bridge in target.bridges_gone:
+        if bridge not in bridges:
+            found.append(finding("dom0_bridge", f"the bridge {bridge} has not come back."))
+    if target.ip_mode == "Static" and not any(_has_address(interfaces.get(bridge) or {}, target.ip, target.netmask) for bridge in target.bridges_gone):
+        found.append(finding("dom0_ip", f"{target.ip} is on none of {', '.join(target.bridges_gone)}."))
+    return found
+
+
+def _has_address(interface: Mapping[str, Any], ip: str, netmask: str) -> bool:
+    for text in interface.get("addresses") or []:
+        try:
+            address = ipaddress.ip_interface(text)
+        except ValueError:
+            continue
+        if str(address.ip) == ip and (not netmask or str(address.netmask) == netmask):
+            return True
+    return False
+
+
+def present_state(pool: Pool, host: Host, network: Network | None) -> dict[str, Any]:
+    """What a user wants to see of one host's bond: values for the result's `hosts` and the diff. Empty texts where there is no bond."""
+    bond = pool.bond_on(host, network) if network else None
+    pif = pool.pifs.get(bond.master) if bond else None
+    if bond is None or pif is None:
+        return {"bond": "", "device": "", "nics": [], "mode": "", "properties": {}, "ip": "", "mac": "", "mtu": 0, "bridge": "", "attached": False, "links_up": 0}
+    return {
+        "bond": bond.uuid,
+        "device": pif.device,
+        "nics": [nic.device for nic in pool.bond_members(bond)],
+        "mode": bond.mode,
+        "properties": dict(bond.properties),
+        "ip": pif.ip,
+        "mac": pif.mac,
+        "mtu": pif.mtu,
+        "bridge": network.bridge if network else "",
+        "attached": pif.attached,
+        "links_up": bond.links_up,
+    }
+
+
+def other_config_left(pool: Pool, bond: Bond) -> dict[str, str]:
+    """Keys that lie on the bond's primary NIC and not on the bond."""
+    primary, pif = pool.pifs.get(bond.primary), pool.pifs.get(bond.master)
+    if primary is None or pif is None:
+        return {}
+    return {key: value for key, value in carried_config(primary).items() if key not in pif.other_config}

@@ -1,0 +1,271 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: xs_bond
+short_description: Bond NICs on the hosts of a XenServer or XCP-ng pool
+version_added: 1.0.0
+author:
+  - The xapi.network authors (@xapi-network)
+description:
+  - Makes sure that hosts of a pool have a bond of these NICs on this network, with this mode and these properties, attached, and with the address that the NICs had.
+  - Everything is planned and checked for all hosts before anything is written. All problems come at once. In check mode the plan is all that happens.
+  - What XAPI does not move to a bond by itself is moved too, namely C(management_purpose), C(bond-*) and C(ethtool-*) keys, static routes, and the IPv6 configuration of the
+    NIC that gives the bond its address.
+  - After the change every host is compared with what was predicted for it.
+  - To bond a whole pool host by host, with the proof of dom0 and a stop at the first failure, use the role P(xapi.network.storage_bond#role).
+options:
+  on_drift:
+    description:
+      - What to do with a bond that is there and is different, in its mode, its properties, its NICs or its MAC.
+      - V(fail) names the differences and changes nothing. V(repair) puts them right, in place where XAPI can, and else by making the bond anew.
+      - What an interrupted run left unfinished is always completed.
+    type: str
+    choices: [fail, repair]
+    default: fail
+  accept:
+    description:
+      - Codes of risks that are accepted, for instance V(storage_in_use), V(vifs_in_use), V(pending_tasks), V(ha_enabled) or V(management). A problem names its code.
+    type: list
+    elements: str
+    default: []
+  wait_timeout:
+    description: Seconds that one change may take, or the wait for a bond that comes with a restart of a member's xapi.
+    type: int
+    default: 600
+extends_documentation_fragment:
+  - xapi.network.xapi
+  - xapi.network.wish
+  - xapi.network.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+seealso:
+  - module: xapi.network.xs_bond_info
+  - module: xapi.network.xs_agent
+  - plugin: xapi.network.storage_bond
+    plugin_type: role
+"""
+
+EXAMPLES = r"""
+- name: See what bonding eth2 and eth4 on every host would mean
+  xapi.network.xs_bond:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+    network: NAS
+    nics: [eth2, eth4]
+  check_mode: true
+  diff: true
+  register: plan
+
+- name: Bond them on the master
+  xapi.network.xs_bond:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+    network: NAS
+    nics: [eth2, eth4]
+    mode: active-backup
+    hosts: [xs-1]
+
+- name: An LACP bond for VM traffic, although VMs are connected
+  xapi.network.xs_bond:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+    network: VMs
+    nics: [eth1, eth3]
+    mode: lacp
+    properties:
+      lacp-time: fast
+    accept: [vifs_in_use]
+
+- name: Take the bond off one host
+  xapi.network.xs_bond:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+    network: NAS
+    hosts: [xs-2]
+    state: absent
+"""
+
+RETURN = r"""
+hosts:
+  description: What each host has now, by host name.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: Uuid of the host.
+      type: str
+    address:
+      description: Management address of the host.
+      type: str
+    master:
+      description: Whether it is the pool's master.
+      type: bool
+    bond:
+      description: Uuid of the bond, empty when there is none.
+      type: str
+    device:
+      description: Device name of the bond, which differs between hosts.
+      type: str
+    nics:
+      description: Device names of its NICs.
+      type: list
+      elements: str
+    mode:
+      description: Its mode.
+      type: str
+    properties:
+      description: Its properties.
+      type: dict
+    ip:
+      description: Its IPv4 address.
+      type: str
+    mac:
+      description: Its MAC.
+      type: str
+    mtu:
+      description: Its MTU.
+      type: int
+    bridge:
+      description: The bridge of its network in dom0.
+      type: str
+    attached:
+      description: Whether it is attached.
+      type: bool
+    links_up:
+      description: How many of its links XAPI counts as up. It takes XAPI up to a minute to notice a new bond's links.
+      type: int
+    action:
+      description: What the plan has for this host, V(kept), V(created), V(restarted), V(repaired), V(remade), V(removed) or V(none).
+      type: str
+    steps:
+      description: The plan's steps for this host.
+      type: list
+      elements: str
+    expected:
+      description: What the plan predicts for this host.
+      type: dict
+  sample:
+    xs-1:
+      uuid: 4b4b0a4e-1d1a-4d0f-8f5b-7c5b6c1f0f11
+      address: 172.16.0.10
+      master: true
+      bond: 2c22c629-b1de-7921-dae3-6c36141f1bf3
+      device: bond0
+      nics: [eth2, eth4]
+      mode: active-backup
+      properties: {}
+      ip: 172.16.0.35
+      mac: 00:26:55:d1:e8:cc
+      mtu: 1500
+      bridge: xapi0
+      attached: true
+      links_up: 2
+      action: created
+network:
+  description: The network of the bond.
+  returned: success
+  type: dict
+  sample: {name: NAS, uuid: 929521ce-0cd6-db0a-0501-4a6829192378, bridge: xapi0, mtu: 1500}
+plan:
+  description: The plan that was carried out, or would be.
+  returned: always, when a plan could be made
+  type: dict
+  contains:
+    steps:
+      description: What is done, in order. Each has C(action), C(host), C(sentence) and C(interrupts).
+      type: list
+      elements: dict
+    predictions:
+      description: What each host will look like.
+      type: list
+      elements: dict
+    notices:
+      description: What is worth knowing and stops nothing.
+      type: list
+      elements: str
+problems:
+  description: What speaks against the plan, on all hosts. Each has C(code), C(host), C(sentence), C(remedy), C(fatal) and C(accepted).
+  returned: always, when a plan could be made
+  type: list
+  elements: dict
+findings:
+  description: In what a host differs from the prediction after the change. Each has C(code), C(host) and C(sentence).
+  returned: always, when a plan could be made
+  type: list
+  elements: dict
+done:
+  description: The steps that were carried out, in order.
+  returned: when something was changed
+  type: list
+  elements: dict
+"""
+
+import time
+
+from ansible_collections.xapi.network.plugins.module_utils import _wish
+from ansible_collections.xapi.network.plugins.module_utils._apply import apply
+from ansible_collections.xapi.network.plugins.module_utils._await import await_inherited
+from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._look import look
+from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, plan, proof
+from ansible_collections.xapi.network.plugins.module_utils._result import difference, refusal, result, unproven
+from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+
+ARGUMENT_SPEC = {
+    **CONNECTION_OPTIONS,
+    **_wish.OPTIONS,
+    "on_drift": {"type": "str", "choices": ["fail", "repair"], "default": "fail"},
+    "accept": {"type": "list", "elements": "str", "default": []},
+    "wait_timeout": {"type": "int", "default": 600},
+}
+CONSTRAINTS = {
+    "supports_check_mode": True,
+    "mutually_exclusive": [("network", "network_uuid")],
+    "required_one_of": [("network", "network_uuid")],
+    "required_if": [("state", "present", ("nics",))],
+}
+
+
+def work(task: Task) -> dict[str, object]:
+    """Looks, plans, refuses or carries out, looks again and compares."""
+    wish = _wish.from_task(task.options)
+    expected = _wish.expected(task.options)
+    deadline = time.monotonic() + task.options["wait_timeout"]
+    with task.session() as session:
+        before = look(session, wish)
+        if wish.strategy == "restart" and expected and not task.check_mode:
+            before = await_inherited(session, before, wish, expected, deadline, task.progress)
+        the_plan = plan(before, wish)
+        answer = result(before, wish, the_plan)
+        if task.diff_mode:
+            answer["diff"] = difference(before, wish, the_plan)
+        if the_plan.stopping:
+            raise NetworkError(refusal(the_plan), **{**answer, "changed": False})
+        if task.check_mode or not (the_plan.steps or expected):
+            return answer
+        applied = apply(session, before, the_plan.steps, task.options["wait_timeout"], task.progress)
+        for warning in applied.warnings:
+            task.warn(warning)
+        findings = proof(applied.pool, wish, the_plan, find_network(applied.pool, wish), expected)
+        answer = {**answer, **result(applied.pool, wish, the_plan, findings), "done": [step.to_dict() for step in applied.done]}
+        if findings:
+            raise NetworkError(unproven(findings, applied.done), **answer)
+        return answer
+
+
+def main() -> None:
+    run_as_module(ARGUMENT_SPEC, CONSTRAINTS, work)
+
+
+if __name__ == "__main__":
+    main()

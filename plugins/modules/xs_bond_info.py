@@ -1,0 +1,144 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: xs_bond_info
+short_description: Compare the bonds of a XenServer or XCP-ng pool with what they should be
+version_added: 1.0.0
+author:
+  - The xapi.network authors (@xapi-network)
+description:
+  - Takes the same wish as M(xapi.network.xs_bond) and says in what the hosts differ from it. All differences of all hosts come at once, as findings.
+  - With O(dom0) the answers of dom0 are compared too. With O(expected) so is everything that an earlier plan predicted, such as the address that had to move, and what must
+    have stayed as it was, such as attached storage.
+  - With O(wait_timeout) the module waits until there is no finding left. It learns of changes as they happen and does not poll.
+options:
+  dom0:
+    description: What dom0 says, by host name. The values are the facts C(xs_dom0) of M(xapi.network.xs_dom0_facts).
+    type: dict
+    default: {}
+  wait_timeout:
+    description: Seconds to wait for conformity. V(0) looks once.
+    type: int
+    default: 0
+extends_documentation_fragment:
+  - xapi.network.xapi
+  - xapi.network.wish
+  - xapi.network.attributes
+  - xapi.network.attributes.info
+seealso:
+  - module: xapi.network.xs_bond
+  - module: xapi.network.xs_dom0_facts
+"""
+
+EXAMPLES = r"""
+- name: Does every host have the storage bond
+  xapi.network.xs_bond_info:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+    network: NAS
+    nics: [eth2, eth4]
+  register: storage
+
+- name: Say what is different
+  ansible.builtin.assert:
+    that: storage.conforms
+    fail_msg: "{{ storage.findings | map(attribute='sentence') | join(' ') }}"
+
+- name: Wait until xs-2 has it
+  xapi.network.xs_bond_info:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+    network: NAS
+    nics: [eth2, eth4]
+    hosts: [xs-2]
+    wait_timeout: 600
+"""
+
+RETURN = r"""
+conforms:
+  description: Whether there is no finding.
+  returned: success
+  type: bool
+findings:
+  description: In what a host differs. Each has C(code), C(host) and C(sentence).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - code: mode
+      host: xs-2
+      sentence: "xs-2: bond0 has mode balance-slb instead of active-backup."
+hosts:
+  description: What each host has, by host name, as RV(xapi.network.xs_bond#module:hosts) has it.
+  returned: success
+  type: dict
+network:
+  description: The network of the bond.
+  returned: success
+  type: dict
+  sample: {name: NAS, uuid: 929521ce-0cd6-db0a-0501-4a6829192378, bridge: xapi0, mtu: 1500}
+seconds:
+  description: How long the wait took.
+  returned: success
+  type: float
+"""
+
+import time
+
+from ansible_collections.xapi.network.plugins.module_utils import _wish
+from ansible_collections.xapi.network.plugins.module_utils._await import await_findings
+from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._look import look
+from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, plan, survey
+from ansible_collections.xapi.network.plugins.module_utils._result import hosts_of, network_of, refusal
+from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+
+ARGUMENT_SPEC = {
+    **CONNECTION_OPTIONS,
+    **_wish.OPTIONS,
+    "dom0": {"type": "dict", "default": {}},
+    "wait_timeout": {"type": "int", "default": 0},
+}
+CONSTRAINTS = {
+    "supports_check_mode": True,
+    "mutually_exclusive": [("network", "network_uuid")],
+    "required_one_of": [("network", "network_uuid")],
+    "required_if": [("state", "present", ("nics",))],
+}
+
+
+def work(task: Task) -> dict[str, object]:
+    """Looks and compares, again and again while it may wait."""
+    wish = _wish.from_task(task.options)
+    expected = _wish.expected(task.options)
+    begun = time.monotonic()
+    with task.session() as session:
+        pool = look(session, wish)
+        the_plan = plan(pool, wish)
+        unclear = [problem for problem in the_plan.problems if problem.code in ("network_ambiguous", "host_unknown")]
+        if unclear:
+            raise NetworkError(refusal(the_plan))
+        findings = survey(pool, wish, find_network(pool, wish), expected, task.options["dom0"])
+        if findings and task.options["wait_timeout"]:
+            pool, findings = await_findings(session, pool, wish, expected, task.options["dom0"], begun + task.options["wait_timeout"], task.progress)
+        return {
+            "changed": False,
+            "conforms": not findings,
+            "findings": [finding.to_dict() for finding in findings],
+            "hosts": hosts_of(pool, wish, plan(pool, wish)),
+            "network": network_of(pool, wish),
+            "seconds": round(time.monotonic() - begun, 2),
+        }
+
+
+def main() -> None:
+    run_as_module(ARGUMENT_SPEC, CONSTRAINTS, work)
+
+
+if __name__ == "__main__":
+    main()
