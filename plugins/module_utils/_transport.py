@@ -85,8 +85,9 @@ class Connection:
     def fingerprints(self) -> tuple[str, ...]:
         """The pinned SHA-256 fingerprints as 64 lower-case hexadecimal digits each."""
         found = []
-        for text in re.split(r"[\s,]+", self.fingerprint.strip()) if self.fingerprint else ():
-            digits = re.sub(r"^sha-?256[:=]|^sha256 fingerprint=", "", text.lower()).replace(":", "")
+        # openssl writes "sha256 Fingerprint=AB:CD:…"
+        for text in re.split(r"[\s,]+", re.sub("(?i)sha256 fingerprint=", "", self.fingerprint).strip()) if self.fingerprint else ():
+            digits = re.sub(r"^sha-?256[:=]", "", text.lower()).replace(":", "")
             if not re.fullmatch(r"[0-9a-f]{64}", digits):
                 raise NetworkError(
                     f"fingerprint has to be a SHA-256 fingerprint (64 hexadecimal digits, with or without colons), and {text} is not."
@@ -227,6 +228,7 @@ class Transport(xmlrpc.client.Transport):
                 raise TimeoutError
         if response.length:  # fewer bytes than announced
             raise http.client.IncompleteRead(b"", response.length)
+        response.close()  # read1 does not notice the end by itself; the connection is kept
         return b"".join(pieces)
 
     def _parsed(self, body: bytes) -> Any:
