@@ -132,7 +132,7 @@ class Session:
         return dict(self._records)
 
     def add_machines(self, machines: Iterable[str]) -> Records:
-        """The state of the last read with the records of these VMs, which are large and hardly ever needed, so that no read includes all of them."""
+        """The state of the last read with the records of these VMs, which are large, so that no read includes all of them."""
         self._records["vm"] = {ref: self.call("VM.get_record", ref) for ref in machines}
         return dict(self._records)
 

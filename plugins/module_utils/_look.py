@@ -20,7 +20,7 @@ def look(session: Session, wish: Wish) -> Pool:
         machines = machines_concerned(pool, wish)
         return read(session.add_machines(sorted(machines))) if machines else pool
     except PoolRecordsError as error:
-        raise NetworkError(f"{session.connection}: {error}.") from error
+        raise NetworkError(f"{session.connection}: {error}") from error
 
 
 def machines_concerned(pool: Pool, wish: Wish) -> set[str]:

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 NULL = "OpaqueRef:NULL"
 
@@ -22,7 +24,7 @@ NULL = "OpaqueRef:NULL"
 STORAGE_ADDRESS_KEYS = ("server", "target", "serverpath", "location", "multihomelist", "ips")
 
 
-class PoolRecordsError(Exception):
+class PoolRecordsError(NetworkError):
     """The records are not those of one pool. The sentence says what is missing."""
 
 
@@ -302,12 +304,12 @@ def read(records: Records) -> Pool:
     """
     pools = records.get("pool", {})
     if len(pools) != 1:
-        raise PoolRecordsError(f"XAPI named {len(pools)} pools instead of one; its database is not ready")
+        raise PoolRecordsError(f"XAPI named {len(pools)} pools instead of one; its database is not ready.")
     record = next(iter(pools.values()))
     hosts = [_host(ref, host, records, ref == record["master"]) for ref, host in records.get("host", {}).items()]
     hosts.sort(key=lambda host: (not host.master, natural(host.name), host.uuid))
     if not hosts or not hosts[0].master:
-        raise PoolRecordsError("XAPI does not say which host is the pool master; its database is not ready")
+        raise PoolRecordsError("XAPI does not say which host is the pool master; its database is not ready.")
     pifs = {ref: _pif(ref, pif, records) for ref, pif in records.get("pif", {}).items()}
     return Pool(
         uuid=record["uuid"],

@@ -258,7 +258,7 @@ def _pool_of(records: Any) -> _pool.Pool:
     try:
         return _pool.read(records)
     except _pool.PoolRecordsError as error:
-        raise NetworkError(f"{error}.") from None
+        raise NetworkError(f"{error}") from None
 
 
 def _find(pool: _pool.Pool, wanted: str) -> tuple[_pool.Host, _pool.Pool]:
