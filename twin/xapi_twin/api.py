@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from xapi_twin import generic, sessions, tasks, wire
 from xapi_twin.calls import handlers
 from xapi_twin.errors import ConnectionDropped, XapiError
-from xapi_twin.schema import Message, Type, parse_type
+from xapi_twin.event_queue import EventQueue
+from xapi_twin.schema import Message, Schema, Type, parse_type
 from xapi_twin.wire import Wire
+from xapi_twin.writer import Writer
 
 if TYPE_CHECKING:
     from xapi_twin.database import Database
@@ -93,10 +95,11 @@ class Dispatcher:
 
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
+        self.writer = Writer(twin.schema)
         self.local_sessions: dict[str, str] = {}  # of members, not in the pool's database: session -> host
-        self.subscriptions: dict[str, Any] = {}  # of event.register: session -> what calls/event.py keeps for it
+        self.events = EventQueue(twin.database)
+        self.passwords = {twin.scenario.user: twin.scenario.password}
         self._running: set[asyncio.Future[Any]] = set()
-        self._internal_session = ""
 
     async def call(self, at: str, method: str, arguments: Sequence[Any], wire: Wire = Wire.XML) -> Any:
         """Carry out a call as it came over the wire to the endpoint of host `at`; answers a native value.
@@ -114,28 +117,21 @@ class Dispatcher:
         number = self.twin.journal.begin(at, method, rest, session, bytes_in)
         work = asyncio.ensure_future(self._answer(at, method, arguments, number))
         self._running.add(work)
+        work.add_done_callback(self._running.discard)
+        work.add_done_callback(lambda done: self._write_down(number, done))
         try:
-            answer = await work
+            # A client that goes away does not stop what it asked for.
+            return await asyncio.shield(self._unless_lost(work, number) if self.twin.faults.plan else work)
         except asyncio.CancelledError:
-            work.cancel()
-            self.twin.journal.end(number, ("",))
-            if work.cancelled() and (task := asyncio.current_task()) is not None and not _cancelling(task):
+            if work.cancelled():
                 raise ConnectionDropped from None  # the xapi that carried it out died, not the client
             raise
-        except ConnectionDropped:
-            self.twin.journal.end(number, ("",))
-            raise
-        finally:
-            self._running.discard(work)
-        self.twin.journal.end(number, answer.error)
-        return replace(answer, number=number)
 
     async def internal(self, method: str, *arguments: Any, session: str = "") -> Any:
         """Carry out a message as root from inside the pool (xe in dom0, the life of a host), with native values. Raises XapiError."""
-        handler, _ = self._handler(method)
-        message = self._message(method)
+        handler, message = self._handler(method)
         context = Context(self.twin, session, None, method, 0, self.twin.master)
-        if _has_task(message, method):
+        if _has_task(self.twin.schema, message):
             task = tasks.create(self.twin, method)
             try:
                 return await handler(replace(context, task=task), *arguments)
@@ -155,7 +151,7 @@ class Dispatcher:
         for cls in ("session", "task"):
             for ref in list(self.twin.database.all(cls)):
                 self.twin.database.remove(cls, ref)
-        self.subscriptions.clear()
+        self.events.forget_all()
 
     def abandon_at(self, host: str) -> None:
         """A member's xapi died: its local sessions are gone."""
@@ -170,6 +166,23 @@ class Dispatcher:
 
     # inside
 
+    async def _unless_lost(self, work: asyncio.Future[Answer], number: int) -> Answer:
+        """The answer; or no reply, when a planned fault cuts the connection while the work goes on."""
+        lost = asyncio.ensure_future(self.twin.faults.lost(number))
+        try:
+            ends: set[asyncio.Future[Any]] = {work, lost}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost.cancel()
+        if not work.done():
+            raise ConnectionDropped(number)
+        return work.result()
+
+    def _write_down(self, number: int, work: asyncio.Future[Answer]) -> None:
+        """The end of a call, for the journal."""
+        failed = work.cancelled() or work.exception() is not None
+        self.twin.journal.end(number, ("",) if failed else work.result().error)
+
     async def _answer(self, at: str, method: str, arguments: Sequence[Any], number: int) -> Answer:
         name = method.removeprefix("Async.")
         try:
@@ -177,26 +190,28 @@ class Dispatcher:
             answer = await self._carry_out(at, name, name != method, arguments, number)
         except XapiError as error:
             answer = Answer(_REF, error=tuple(error.description))
-        await self.twin.faults.call("after", method, at, number)
-        return answer
+        try:
+            await self.twin.faults.call("after", method, at, number)
+        except XapiError as error:
+            answer = Answer(_REF, error=tuple(error.description))
+        return replace(answer, number=number)
 
     async def _carry_out(self, at: str, method: str, in_background: bool, arguments: Sequence[Any], number: int) -> Answer:
-        """xapi's own order: is it up; is there such a message; number of arguments; session; role of the host; types; the work."""
+        """xapi's own order: is it up; is there such a message; number of arguments; their types; session; role of the host; the work."""
         refusal = self.twin.hosts[at].refusal
         if refusal is not None and method not in EMERGENCY_CALLS:
             raise refusal
         if method == "system.listMethods":
             return Answer(_NAMES, list(self.twin.schema.methods), bare=True)
         handler, message = self._handler(method)
-        session, rest = generic.check_count(message, method, arguments)
+        session, values = generic.convert(self.twin.schema, message, *generic.check_count(message, method, arguments))
         if message.session:
             session = sessions.check(self.twin, self.local_sessions, at, session)
         elif at != self.twin.master and message.name in ("login_with_password", "create_from_db_file"):
             raise XapiError("HOST_IS_SLAVE", self.twin.database.get("host", self.twin.master)["address"])
-        values = generic.convert(self.twin.schema, message, rest)
         context = Context(self.twin, session, None, method, number, at)
         if in_background:
-            if not _is_async(message):
+            if not generic.is_custom(message, self.twin.schema):
                 raise XapiError("Fault", f"No async mode for this operation (rpc: {method})")
             task = tasks.create(self.twin, f"Async.{method}")
             work = handler(replace(context, task=task), *values)
@@ -204,7 +219,7 @@ class Dispatcher:
             # A short call is done, and its task with it, by the time that the client can ask.
             await asyncio.sleep(0)
             return Answer(_REF, task)
-        if not _has_task(message, method):
+        if not _has_task(self.twin.schema, message):
             return Answer(message.result, await handler(context, *values))
         task = tasks.create(self.twin, method)
         try:
@@ -212,20 +227,11 @@ class Dispatcher:
         finally:
             tasks.forget(self.twin, task)
 
-    def _message(self, method: str) -> Message:
-        return self._handler(method)[1]
-
     def _handler(self, method: str) -> tuple[Handler, Message]:
         """What carries out a method. Raises XapiError MESSAGE_METHOD_UNKNOWN."""
         message = generic.message(self.twin.schema, method)
         handler = handlers().get(method) or generic.handler(self.twin.schema, message)
         return handler, message
-
-
-def _cancelling(task: asyncio.Task[Any]) -> bool:
-    """Whether somebody asked this task itself to end (Python 3.10 cannot tell, and then the connection is simply closed)."""
-    cancelling = getattr(task, "cancelling", None)
-    return bool(cancelling()) if cancelling is not None else False
 
 
 def _split(twin: Twin, method: str, arguments: Sequence[Any]) -> tuple[str, Sequence[Any]]:
@@ -239,10 +245,6 @@ def _split(twin: Twin, method: str, arguments: Sequence[Any]) -> tuple[str, Sequ
     return "", arguments
 
 
-def _is_async(message: Message) -> bool:
-    return generic.is_custom(message)
-
-
-def _has_task(message: Message, method: str) -> bool:
+def _has_task(schema: Schema, message: Message) -> bool:
     """Also a call that the client waits for has a task record while it runs, save those of these classes (recorded: task counts)."""
-    return _is_async(message) and message.cls not in ("session", "task", "event")
+    return generic.is_custom(message, schema) and message.cls not in ("session", "task", "event")

@@ -11,15 +11,19 @@ from __future__ import annotations
 import asyncio
 import copy
 import uuid
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any
 
 from xapi_twin.errors import XapiError
 from xapi_twin.schema import NULL, RELATIONS, Schema
 
 __all__ = ["NULL", "Change", "Database", "Stamp"]
+
+LOG = 20000  # so many changes are remembered one by one
 
 # The list of (field, other class, other field) by class, for speed.
 _OUTWARD: dict[str, list[tuple[str, str, str]]] = {}
@@ -60,6 +64,7 @@ class Database:
         self._records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in schema.classes}
         self._stamps: dict[str, dict[str, Stamp]] = {name: {} for name in schema.classes}
         self._deleted: dict[tuple[str, str], Stamp] = {}
+        self._log: deque[tuple[str, str]] = deque(maxlen=LOG)  # what the last changes touched; the last one is number _version
         self._uuids: dict[tuple[str, str], str] = {}
         self._version = 0
         self._waiting: set[asyncio.Future[None]] = set()
@@ -127,7 +132,10 @@ class Database:
         return ref
 
     def set(self, cls: str, ref: str, /, **fields: Any) -> None:
-        """Change fields of an object; event mod when something really changed. Raises XapiError HANDLE_INVALID, KeyError for an unknown field."""
+        """Change fields of an object; event mod when something really changed.
+
+        Raises XapiError HANDLE_INVALID, KeyError for an unknown field.
+        """
         record = self.get(cls, ref)
         changed = {}
         for name, value in fields.items():
@@ -185,10 +193,17 @@ class Database:
         """The stamps of the living objects of a class, in the order in which they were made."""
         return self._stamps[cls]
 
-    def deleted(self, after: int) -> list[tuple[str, str, Stamp]]:
-        """(class, reference, stamp) of what was deleted after a change, oldest first."""
-        late = [(cls, ref, stamp) for (cls, ref), stamp in self._deleted.items() if stamp.deleted > after]
-        return sorted(late, key=lambda item: item[2].deleted)
+    def touched(self, after: int) -> Iterable[tuple[str, str]]:
+        """(class, reference) of every object that was made, changed or deleted after a change: some more than once, in no order."""
+        late = self._version - after
+        if late <= len(self._log):
+            return islice(reversed(self._log), late)
+        living = ((cls, ref) for cls, records in self._records.items() for ref in records)
+        return chain(living, self._deleted)
+
+    def deleted(self, cls: str, ref: str) -> Stamp | None:
+        """The stamp of an object that was deleted."""
+        return self._deleted.get((cls, ref))
 
     async def changed(self, after: int) -> None:
         """Wait until there is a change later than number `after`."""
@@ -225,6 +240,7 @@ class Database:
             self._touch(other, target)
 
     def _publish(self, operation: str, cls: str, ref: str, record: dict[str, Any]) -> None:
+        self._log.append((cls, ref))
         if self.observers:
             change = Change(self._version, operation, cls, ref, dict(record), self._now())
             for observer in tuple(self.observers):

@@ -21,8 +21,8 @@ SECRETS = {
 class JournalEntry:
     """One call. `time`: seconds since the twin started; `seconds`: until its reply, None while it is being carried out.
 
-    `method` is as it was sent ("Async.Bond.create"), `arguments` come after the session and have passwords replaced. `error` is the code and
-    its arguments; ("",) when the connection ended without a reply. `writes`: the call can change the pool.
+    `method` is as it was sent ("Async.Bond.create"), `arguments` come after the session and have passwords replaced. `error` is the code
+    and its arguments; ("",) when the connection ended without a reply. `writes`: the call can change the pool.
     """
 
     number: int

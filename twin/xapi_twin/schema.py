@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What classes, fields and messages XAPI has in a given version: facts read from data/schema.json.
 
-A version is that of xapi ("1.249.41", "24.19.2", "26.17.0") or that of the product ("6.2", "7.6", "8.2.1"); both are brought onto one scale of tuples,
-so that `schema.at_least("25.35")` and `schema.at_least("7.0")` mean what they say.
+A version is that of xapi ("1.249.41", "24.19.2", "26.17.0") or that of the product ("6.2", "7.6", "8.2.1"); both are brought onto one
+scale of tuples, so that `schema.at_least("25.35")` and `schema.at_least("7.0")` mean what they say.
 """
 
 from __future__ import annotations
@@ -186,7 +186,8 @@ class Class:
     messages: Mapping[str, Message]
 
 
-# One object's field says where it belongs; the field of the other class is kept by the database: (class, field) -> (other class, its field).
+# One object's field says where it belongs; the field of the other class is kept by the database:
+# (class, field) -> (other class, its field).
 RELATIONS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("PIF", "host"): ("host", "PIFs"),
     ("PIF", "network"): ("network", "PIFs"),
