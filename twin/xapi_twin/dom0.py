@@ -192,3 +192,198 @@ class Backend(Protocol):
     async def nic_back(self, device: str) -> None: ...
 
     async def set_carrier(self, device: str, up: bool) -> None: ...
+
+    async def settle(self) -> None:
+        """The host has been up for long: no bond waits for an updelay any more."""
+
+
+class MemoryBackend:
+    """A backend that only paints: no interface of this machine is touched.
+
+    `updelay` scales the time that a bond's members wait before they carry traffic (1.0: the 31 s of xcp-networkd, 0: none).
+    """
+
+    def __init__(self, dom0: Dom0, updelay: float = 1.0) -> None:
+        self.dom0 = dom0
+        self.when_links_change: list[Callable[[str], Awaitable[None]]] = []
+        self._updelay = updelay
+        self._recirculation = 0
+        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self.dom0.powered = True
+
+    async def stop(self) -> None:
+        for name in list(self.dom0.bonds):
+            self._forget_bond(name)
+        self.dom0.bridges.clear()
+        self.dom0.dns = ()
+        self.dom0.powered = False
+        self._recirculation = 0
+        for nic in self.dom0.nics.values():
+            self.dom0.nics[nic.device] = replace(nic, mtu=1500)
+
+    async def bring_up(self, bridge: BridgeConfig) -> None:
+        devices = bridge.bond.members if bridge.bond else (bridge.nic,) if bridge.nic else ()
+        old = self.dom0.bridges.get(bridge.name)
+        made = Bridge(bridge.name, bridge.mac.lower(), bridge.mtu, ports=bridge.ports, parent=bridge.parent, tag=bridge.tag)
+        for device in devices:
+            nic = self.dom0.nics.get(device)
+            if nic is None or not nic.present:
+                # xcp-networkd has made the bridge by then, and gives up before it sets the address (recorded).
+                if bridge.bond:
+                    self._forget_bond(bridge.bond.name)
+                self.dom0.bridges[bridge.name] = made
+                raise BringUpError(f"interface {device} does not exist on {self.dom0.hostname}")
+        for device in devices:
+            self.dom0.nics[device] = replace(self.dom0.nics[device], mtu=bridge.mtu)
+        ports = bridge.ports or (bridge.nic,) if bridge.nic else bridge.ports
+        if bridge.bond:
+            ports = (bridge.bond.name,) if len(bridge.bond.members) > 1 else bridge.bond.members
+        for name in [bond.name for bond in self.dom0.bonds.values() if bond.bridge == bridge.name]:
+            if bridge.bond is None or name != bridge.bond.name or len(bridge.bond.members) < 2:
+                self._forget_bond(name)
+        if bridge.bond and len(bridge.bond.members) > 1:
+            self._make_bond(bridge.name, bridge.bond)
+        self.dom0.bridges[bridge.name] = replace(
+            made, addresses=bridge.addresses, gateway=bridge.gateway, ports=tuple(port for port in ports if port)
+        )
+        if bridge.dns:
+            self.dom0.dns = bridge.dns
+        if old is not None and old.mac != made.mac:
+            for vlan in [vlan for vlan in self.dom0.bridges.values() if vlan.parent == bridge.name]:
+                self.dom0.bridges[vlan.name] = replace(vlan, mac=made.mac)
+
+    async def bring_down(self, name: str) -> None:
+        for vlan in [vlan.name for vlan in self.dom0.bridges.values() if vlan.parent == name]:
+            self.dom0.bridges.pop(vlan)
+        for bond in [bond.name for bond in self.dom0.bonds.values() if bond.bridge == name]:
+            self._forget_bond(bond)
+        self.dom0.bridges.pop(name, None)
+
+    async def nic_gone(self, device: str) -> None:
+        self.dom0.nics[device] = replace(self.dom0.nics[device], present=False)
+        for bridge in [bridge.name for bridge in self.dom0.bridges.values() if bridge.ports == (device,)]:
+            await self.bring_down(bridge)
+        await self._link_changed(device, up=False)
+
+    async def nic_back(self, device: str) -> None:
+        self.dom0.nics[device] = replace(self.dom0.nics[device], present=True, mtu=1500)
+        await self._link_changed(device, up=self.dom0.nics[device].carrier)
+
+    async def set_carrier(self, device: str, up: bool) -> None:
+        self.dom0.nics[device] = replace(self.dom0.nics[device], carrier=up)
+        await self._link_changed(device, up)
+
+    async def settle(self) -> None:
+        for name, bond in list(self.dom0.bonds.items()):
+            members = tuple(
+                replace(member, enabled=member.may_enable, enables_at=None) for member in bond.members
+            )
+            self.dom0.bonds[name] = replace(bond, members=members)
+            for member in members:
+                self._cancel(name, member.device)
+
+    # bonds
+
+    def _make_bond(self, bridge: str, config: BondConfig) -> None:
+        old = self.dom0.bonds.get(config.name)
+        kept = {member.device: member for member in old.members} if old and old.bridge == bridge else {}
+        mode, lacp = bond_mode(config)
+        recirculation = 0
+        if mode != "active-backup":
+            # Open vSwitch hands a number to a bond that balances, and keeps it for as long as it balances (recorded).
+            recirculation = old.recirculation if old else 0
+            if not recirculation:
+                self._recirculation += 1
+                recirculation = self._recirculation
+        fallback = old.fallback_ab if old else False
+        if config.mode == "lacp":
+            fallback = config.properties.get("lacp-fallback-ab") == "true"
+        self.dom0.bonds[config.name] = BondPort(
+            name=config.name,
+            bridge=bridge,
+            members=tuple(
+                kept.get(device, BondMember(device, may_enable=self._link(device))) for device in config.members
+            ),
+            mode=mode,
+            lacp=lacp,
+            lacp_time=config.properties.get("lacp-time", "slow"),
+            aggregation_key=config.properties.get("lacp-aggregation-key", ""),
+            fallback_ab=fallback,
+            timers={**BOND_TIMERS, **config.timers},
+            active=old.active if kept and old else None,
+            recirculation=recirculation,
+        )
+        self._settle(config.name)
+
+    def _settle(self, name: str) -> None:
+        """Who carries traffic: at once, as long as nobody does; after its updelay, when somebody else does already."""
+        bond = self.dom0.bonds[name]
+        members = [
+            replace(member, may_enable=self._link(member.device), enabled=member.enabled and self._link(member.device))
+            for member in bond.members
+        ]
+        if not any(member.enabled for member in members):
+            # Open vSwitch waits for no updelay when no member is enabled; recorded: the last of the list wins.
+            for place in reversed(range(len(members))):
+                if members[place].may_enable:
+                    members[place] = replace(members[place], enabled=True, enables_at=None)
+                    break
+        loop = asyncio.get_running_loop()
+        for place, member in enumerate(members):
+            if member.may_enable and not member.enabled and member.enables_at is None:
+                delay = bond.timers.get("updelay", 31000) / 1000 * self._updelay
+                members[place] = replace(member, enables_at=loop.time() + delay)
+                self._cancel(name, member.device)
+                self._timers[(name, member.device)] = loop.call_later(delay, self._enable, name, member.device)
+            elif not member.may_enable:
+                members[place] = replace(member, enables_at=None)
+                self._cancel(name, member.device)
+        enabled = [member.device for member in members if member.enabled]
+        active = bond.active if bond.active in enabled else (enabled[-1] if enabled else None)
+        self.dom0.bonds[name] = replace(bond, members=tuple(members), active=active)
+
+    def _enable(self, name: str, device: str) -> None:
+        bond = self.dom0.bonds.get(name)
+        if bond is None:
+            return
+        members = tuple(
+            replace(member, enabled=True, enables_at=None) if member.device == device else member for member in bond.members
+        )
+        self.dom0.bonds[name] = replace(bond, members=members)
+        task = asyncio.ensure_future(self._tell(device))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def _link(self, device: str) -> bool:
+        nic = self.dom0.nics.get(device)
+        return nic is not None and nic.present and nic.carrier
+
+    async def _link_changed(self, device: str, up: bool) -> None:
+        for name, bond in list(self.dom0.bonds.items()):
+            if any(member.device == device for member in bond.members):
+                self._settle(name)
+        await self._tell(device)
+
+    async def _tell(self, device: str) -> None:
+        for listener in tuple(self.when_links_change):
+            await listener(device)
+
+    def _forget_bond(self, name: str) -> None:
+        bond = self.dom0.bonds.pop(name, None)
+        for member in bond.members if bond else ():
+            self._cancel(name, member.device)
+
+    def _cancel(self, name: str, device: str) -> None:
+        timer = self._timers.pop((name, device), None)
+        if timer is not None:
+            timer.cancel()
+
+
+def bond_mode(config: BondConfig) -> tuple[str, str]:
+    """The switch's mode and lacp words for XAPI's mode (networkd: lacp hashes over ports unless src_mac is wanted)."""
+    if config.mode != "lacp":
+        return config.mode, "off"
+    return ("balance-slb" if config.properties.get("hashing_algorithm") == "src_mac" else "balance-tcp"), "active"

@@ -20,12 +20,11 @@ import fnmatch
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xapi_twin.dom0 import BringUpError
-from xapi_twin.errors import XapiError
+from xapi_twin.errors import ConnectionDropped, XapiError
 
 if TYPE_CHECKING:
     from xapi_twin.twin import Twin
@@ -38,6 +37,7 @@ MOMENTS: Mapping[str, str] = {
     "bond.create.moved": "VLANs, tunnels and VIFs have moved, disallow_unplug has not",
     "bond.destroy.recorded": "the IP is back on the primary slave in the records, the bond is still up",
     "bond.destroy.plugged": "the members are up again, the records of the bond still exist",
+    "bond.plug": "a bond's PIF is about to be brought up (dom0 untouched, the members already down in the records)",
     "pif.plug": "a PIF is about to be brought up (dom0 untouched)",
     "pif.plugged": "dom0 has the bridge and the address, PIF.currently_attached is not yet written",
     "pif.unplug": "a PIF is about to be brought down",
@@ -66,7 +66,7 @@ DEFAULT_MOMENTS = {
     "swallow_bond_sync": "host.sync.bonds",
     "emergency": "host.start",
     "never_return": "host.start",
-    "fail_to_plug": "pif.plug",
+    "fail_to_plug": "bond.plug",
 }
 
 
@@ -74,11 +74,7 @@ class FaultPlanError(ValueError):
     """A fault that cannot be planned; the sentence says what is wrong with it."""
 
 
-class Dropped(Exception):
-    """The connection over which an answer is awaited is to be closed without a byte. No answer follows."""
-
-
-class Crashed(Dropped):
+class Crashed(ConnectionDropped):
     """The xapi that did the work is gone. `host`: its reference."""
 
     def __init__(self, host: str) -> None:
@@ -94,21 +90,6 @@ class NeverReturns(Exception):
     """The xapi that starts does not come back."""
 
 
-class Line:
-    """The connection on which the answer to the call being carried out will go.
-
-    Whoever serves the call watches `cut`: when it is set, the connection is closed at once, while the work goes on.
-    """
-
-    def __init__(self, task: str | None = None) -> None:
-        self.cut = asyncio.Event()
-        self.task = task  # of an Async call
-
-
-#: The line of the call that is being carried out; None for work that nobody waits for (a host's start-up).
-LINE: ContextVar[Line | None] = ContextVar("line", default=None)
-
-
 @dataclass(frozen=True)
 class Point:
     """A place where a fault may strike. kind: call, ssh or moment; `stage` is before or after (moment: empty)."""
@@ -117,6 +98,7 @@ class Point:
     name: str
     stage: str = ""
     host: str = ""  # a host's reference
+    number: int = 0  # of the call in the journal; 0 when no call of a client is behind it
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -128,7 +110,8 @@ class Fault:
     name: str
     do: str
     stage: str = "before"
-    host: str = ""  # as the plan names it: name, uuid or reference
+    host: str = ""  # only at this host, as the plan names it: name, uuid or reference
+    target: str = ""  # the host that is struck, when it is another one
     nth: int = 1
     times: int = 1
     code: str = "INTERNAL_ERROR"
@@ -179,7 +162,8 @@ class Fault:
             name=name,
             do=do,
             stage=stage,
-            host=str(when.get("host") or entry.get("host") or ""),
+            host=str(when.get("host", "")),
+            target=str(entry.get("host", "")),
             nth=nth,
             times=times,
             code=str(entry.get("code", "INTERNAL_ERROR")),
@@ -220,12 +204,14 @@ class Faults:
         self.on_point: list[OnPoint] = []
         self.on_stop: list[OnPoint] = []
         self._fail_to_plug = 0
+        self._lost: dict[int, asyncio.Event] = {}
 
     def add(self, entry: Mapping[str, Any]) -> Fault:
         """Plan a fault. Raises FaultPlanError."""
         fault = Fault.read(entry)
-        if fault.host and self.twin.find_host(fault.host) is None:
-            raise FaultPlanError(f"no host of this pool is called '{fault.host}'")
+        for host in (fault.host, fault.target):
+            if host and self.twin.find_host(host) is None:
+                raise FaultPlanError(f"no host of this pool is called '{host}'")
         self.plan.append(fault)
         return fault
 
@@ -234,28 +220,34 @@ class Faults:
         self.plan.clear()
         self._fail_to_plug = 0
 
-    async def call(self, stage: str, method: str, host: str, task: str | None = None) -> None:
-        """The dispatcher passes here before it carries out a call and again before it answers.
+    async def call(self, stage: str, method: str, at: str, number: int = 0) -> None:
+        """The dispatcher passes here before it carries out a call and again before it answers. `number` is that of the journal.
 
-        Raises XapiError (answer this), Dropped (close the connection; before: the call is not carried out).
+        Raises XapiError (answer this), ConnectionDropped (close the connection; before: the call is not carried out).
         """
-        await self._pass(Point("call", method, stage, host, {"task": task} if task else {}))
+        if stage == "after" and (lost := self._lost.pop(number, None)) is not None and lost.is_set():
+            raise ConnectionDropped(method)
+        await self._pass(Point("call", method, stage, at, number))
+
+    async def lost(self, number: int) -> None:
+        """Returns when the connection of a call is to be closed while the work goes on (drop at a moment)."""
+        await self._lost.setdefault(number, asyncio.Event()).wait()
 
     async def ssh(self, stage: str, host: str, command: str) -> None:
-        """dom0's shell passes here before and after a command. Raises Dropped: cut this SSH connection."""
+        """dom0's shell passes here before and after a command. Raises ConnectionDropped: cut this SSH connection."""
         await self._pass(Point("ssh", command, stage, host))
 
-    async def moment(self, name: str, host: str = "", **facts: str) -> None:
+    async def moment(self, name: str, host: str = "", number: int = 0, method: str = "", **facts: str) -> None:
         """A named moment in the middle of work on a host. Raises XapiError, Crashed, BringUpError, Emergency, NeverReturns."""
         if name not in MOMENTS:
             raise KeyError(f"the moment {name} is not in faults.MOMENTS")
         if self.plan or self.on_point or self._fail_to_plug:
-            await self._pass(Point("moment", name, "", host, facts))
+            await self._pass(Point("moment", name, "", host, number, {**facts, "method": method} if method else facts))
 
     async def _pass(self, point: Point) -> None:
         for callback in tuple(self.on_point):
             await _call(callback, point)
-        if point.name == "pif.plug" and point.kind == "moment" and self._fail_to_plug:
+        if point.name == "bond.plug" and point.kind == "moment" and self._fail_to_plug:
             self._fail_to_plug -= 1
             raise BringUpError("the interface could not be brought up (a planned fault)")
         for fault in tuple(self.plan):
@@ -272,12 +264,10 @@ class Faults:
     async def _do_drop(self, fault: Fault, point: Point) -> None:
         if fault.seconds:
             await asyncio.sleep(fault.seconds)
-        line = LINE.get()
-        if point.kind == "moment":
-            if line is not None:
-                line.cut.set()  # the client is alone, xapi works on
-            return
-        raise Dropped(point.name)
+        if point.kind != "moment":
+            raise ConnectionDropped(point.name)
+        if point.number:
+            self._lost.setdefault(point.number, asyncio.Event()).set()  # the client is alone, xapi works on
 
     _do_cut_ssh = _do_drop
 
@@ -287,7 +277,7 @@ class Faults:
         else:
             await asyncio.sleep(fault.seconds)
         if point.kind != "moment":
-            raise Dropped(point.name)
+            raise ConnectionDropped(point.name)
 
     async def _do_error(self, fault: Fault, point: Point) -> None:
         raise XapiError(fault.code, *fault.params)
@@ -298,23 +288,24 @@ class Faults:
         await asyncio.sleep(1.0 if fault.seconds is None else fault.seconds)
 
     async def _do_crash_host(self, fault: Fault, point: Point) -> None:
-        # A point of a call is passed at the master; the host to crash is then the one that the plan names.
-        host = self.twin.find_host(fault.host or point.host) or self.twin.master
-        host.crash(come_back=fault.seconds)
+        # A call is passed at the master; the host to crash is then the one that the plan names.
+        host = self.twin.find_host(fault.target or point.host) or self.twin.master_host
+        host.crash(fault.seconds)
         raise Crashed(host.ref)
 
     async def _do_crash_master(self, fault: Fault, point: Point) -> None:
-        self.twin.master.crash(come_back=fault.seconds)
-        raise Crashed(self.twin.master.ref)
+        self.twin.master_host.crash(fault.seconds)
+        raise Crashed(self.twin.master)
 
     async def _do_lose_task(self, fault: Fault, point: Point) -> None:
-        line = LINE.get()
-        task = point.facts.get("task") or (line.task if line is not None else None)
-        if task and self.twin.database.find("task", task) is not None:
+        name = point.name if point.kind == "call" else point.facts.get("method", "")
+        name = f"Async.{name.removeprefix('Async.')}"
+        for task in reversed(self.twin.database.where("task", name_label=name, status="pending")):
             self.twin.database.remove("task", task)
+            return
 
     async def _do_fail_to_plug(self, fault: Fault, point: Point) -> None:
-        if point.kind == "moment" and point.name == "pif.plug":
+        if point.kind == "moment" and point.name in ("bond.plug", "pif.plug"):
             raise BringUpError("the interface could not be brought up (a planned fault)")
         self._fail_to_plug += 1
 

@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""host: enabling, restarting the agent, the management interface, power."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xapi_twin.errors import XapiError
+from xapi_twin.forwarding import at_host
+from xapi_twin.rules import management
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from xapi_twin.api import Context, Handler
+
+
+async def enable(context: Context, host: str) -> None:
+    context.database.get("host", host)
+
+    async def work() -> None:
+        context.twin.hosts[host].set_enabled(True)
+
+    await at_host(context, host, work)
+
+
+async def disable(context: Context, host: str, auto_enable: bool = True) -> None:
+    context.database.get("host", host)
+
+    async def work() -> None:
+        context.twin.hosts[host].set_enabled(False)
+
+    await at_host(context, host, work)
+
+
+async def restart_agent(context: Context, host: str) -> None:
+    context.database.get("host", host)
+
+    async def work() -> None:
+        context.twin.hosts[host].restart_agent_later()
+
+    await at_host(context, host, work)
+
+
+async def management_reconfigure(context: Context, pif: str) -> None:
+    host = context.database.get("PIF", pif)["host"]
+    await at_host(context, host, lambda: management.reconfigure(context.twin, pif))
+
+
+async def reboot(context: Context, host: str) -> None:
+    await _switch_off(context, host, again=True)
+
+
+async def shutdown(context: Context, host: str) -> None:
+    await _switch_off(context, host, again=False)
+
+
+async def _switch_off(context: Context, host: str, again: bool) -> None:
+    if context.database.get("host", host)["enabled"]:
+        raise XapiError("HOST_NOT_DISABLED")
+
+    async def work() -> None:
+        context.twin.hosts[host].switch_off_later(again)
+
+    await at_host(context, host, work)
+
+
+async def declare_dead(context: Context, host: str) -> None:
+    """host.declare_dead: the user vouches that the host is off."""
+    context.database.get("host", host)
+    context.twin.hosts[host].declare_dead()
+
+
+async def get_servertime(context: Context, host: str) -> datetime:
+    context.database.get("host", host)
+    return context.twin.now()
+
+
+async def get_management_interface(context: Context, host: str) -> str:
+    """The management PIF of a host."""
+    for pif in context.database.get("host", host)["PIFs"]:
+        if context.database.get("PIF", pif)["management"]:
+            return pif
+    raise XapiError("INTERNAL_ERROR", "Not_found")
+
+
+CALLS: dict[str, Handler] = {
+    "enable": enable,
+    "disable": disable,
+    "restart_agent": restart_agent,
+    "management_reconfigure": management_reconfigure,
+    "reboot": reboot,
+    "shutdown": shutdown,
+    "declare_dead": declare_dead,
+    "get_servertime": get_servertime,
+    "get_management_interface": get_management_interface,
+}

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses as xapi checks them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from xapi_twin.errors import XapiError
+
+_MAC = re.compile(r"(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
+
+
+def is_mac(text: str) -> bool:
+    return _MAC.fullmatch(text) is not None
+
+
+def check_ipv4(parameter: str, text: str) -> None:
+    """Raises XapiError INVALID_IP_ADDRESS_SPECIFIED with the parameter's name."""
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        raise XapiError("INVALID_IP_ADDRESS_SPECIFIED", parameter) from None
+
+
+def check_ipv6(parameter: str, text: str) -> None:
+    """Raises XapiError INVALID_IP_ADDRESS_SPECIFIED with the parameter's name."""
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        raise XapiError("INVALID_IP_ADDRESS_SPECIFIED", parameter) from None
+
+
+def check_ipv6_cidr(parameter: str, text: str) -> None:
+    """Raises XapiError INVALID_CIDR_ADDRESS_SPECIFIED with the parameter's name."""
+    address, _, length = text.partition("/")
+    try:
+        ipaddress.IPv6Address(address)
+        if not 0 <= int(length) <= 128:
+            raise ValueError
+    except ValueError:
+        raise XapiError("INVALID_CIDR_ADDRESS_SPECIFIED", parameter) from None
+
+
+def prefix_length(netmask: str, contiguous: bool) -> int | None:
+    """The length of a netmask; None for one with holes when it has to be `contiguous` (xapi checks that from v25 on)."""
+    try:
+        bits = f"{int(ipaddress.IPv4Address(netmask)):032b}"
+    except ValueError:
+        return None
+    if contiguous and "01" in bits:
+        return None
+    return bits.count("1")
+
+
+def of_family(dns: str, version: int) -> list[str]:
+    """The name servers of one IP version in a comma-separated list."""
+    found = []
+    for part in filter(None, (text.strip() for text in dns.split(","))):
+        try:
+            if ipaddress.ip_address(part).version == version:
+                found.append(part)
+        except ValueError:
+            continue
+    return found

@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which PIF is the management interface of a host, and how that changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xapi_twin.errors import XapiError
+from xapi_twin.rules import checks, plugging
+
+if TYPE_CHECKING:
+    from xapi_twin.host import Host
+    from xapi_twin.twin import Twin
+
+
+def settle(twin: Twin, pif: str) -> None:
+    """This PIF's bridge is the management interface now: the inventory, the flags of the PIFs and host.address say so."""
+    record = twin.database.get("PIF", pif)
+    host = twin.hosts[record["host"]]
+    host.management_bridge = plugging.bridge_of(twin, record)
+    update_flags(host)
+    address = primary_address(record)
+    if address:
+        twin.database.set("host", host.ref, address=address)
+
+
+def update_flags(host: Host) -> None:
+    """PIF.management follows the bridge that the inventory names."""
+    database = host.twin.database
+    if not host.management_bridge:
+        return
+    for ref in host.pifs():
+        pif = database.get("PIF", ref)
+        is_management = plugging.bridge_of(host.twin, pif) == host.management_bridge
+        if pif["management"] != is_management:
+            database.set("PIF", ref, management=is_management)
+
+
+def primary_address(pif: dict[str, object]) -> str:
+    """The address that other hosts use, by PIF.primary_address_type."""
+    if pif.get("primary_address_type", "IPv4") == "IPv6":
+        addresses = [str(address) for address in pif.get("IPv6", ()) if address]  # type: ignore[attr-defined]
+        return addresses[0].partition("/")[0] if addresses else ""
+    return str(pif["IP"])
+
+
+async def reconfigure(twin: Twin, pif: str) -> None:
+    """host.management_reconfigure. Raises XapiError as xapi does, in its order."""
+    record = twin.database.get("PIF", pif)
+    checks.managed(twin, pif)
+    if twin.pool.get("ha_enabled", False):
+        raise XapiError("HA_IS_ENABLED")
+    if checks.is_slave(twin, record):
+        raise XapiError("CANNOT_PLUG_BOND_SLAVE", pif)
+    if record["ip_configuration_mode"] == "None" and record.get("ipv6_configuration_mode", "None") == "None":
+        raise XapiError("PIF_HAS_NO_NETWORK_CONFIGURATION", pif)
+    if record["ip_configuration_mode"] == "Static" and not primary_address(record):
+        raise XapiError("INTERFACE_HAS_NO_IP", pif)
+    await plugging.bring_up(twin, pif, management=True)
+    settle(twin, pif)
+
+
+async def reconfigure_pool(twin: Twin, network: str) -> None:
+    """pool.management_reconfigure: every host's management goes to its PIF on the network, the members' first, the master's last."""
+    if twin.pool.get("ha_enabled", False):
+        raise XapiError("HA_IS_ENABLED")
+    targets = {}
+    for host in twin.hosts:
+        local = [
+            ref for ref in twin.database.get("network", network)["PIFs"] if twin.database.get("PIF", ref)["host"] == host
+        ]
+        if not local:
+            raise XapiError("PIF_NOT_PRESENT", host, network)
+        record = twin.database.get("PIF", local[0])
+        if not record["currently_attached"]:
+            raise XapiError("REQUIRED_PIF_IS_UNPLUGGED", local[0])
+        if not primary_address(record):
+            raise XapiError("INTERFACE_HAS_NO_IP", local[0])
+        targets[host] = local[0]
+    for host, pif in sorted(targets.items(), key=lambda item: item[0] == twin.master):
+        await twin.hosts[host].carry_out(lambda pif=pif: reconfigure(twin, pif))

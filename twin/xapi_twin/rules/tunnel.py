@@ -1,0 +1,73 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tunnels (ocaml/xapi/xapi_tunnel.ml)."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from xapi_twin.errors import XapiError
+from xapi_twin.rules import checks, pif
+
+if TYPE_CHECKING:
+    from xapi_twin.twin import Twin
+
+
+async def create(twin: Twin, transport: str, network: str, protocol: str) -> str:
+    """tunnel.create; a tunnel that cannot be plugged stays, unplugged, behind the error (recorded). Answers the tunnel."""
+    checks.network_managed(twin, network)
+    checks.managed(twin, transport)
+    record = twin.database.get("PIF", transport)
+    if checks.is_slave(twin, record):
+        raise XapiError("CANNOT_ADD_TUNNEL_TO_BOND_SLAVE", transport)
+    if record.get("tunnel_access_PIF_of"):
+        raise XapiError("IS_TUNNEL_ACCESS_PIF", transport)
+    checks.no_other_local_pifs(twin, record["host"], network)
+    for host in twin.database.all("host").values():
+        if host["software_version"].get("network_backend", twin.scenario.backend) != "openvswitch":
+            raise XapiError("OPENVSWITCH_NOT_ACTIVE")
+    tunnel, access = records(twin, transport, network, protocol)
+    await pif.plug(twin, access)
+    return tunnel
+
+
+def records(twin: Twin, transport: str, network: str, protocol: str) -> tuple[str, str]:
+    """A new tunnel and its access PIF with a random MAC, not plugged."""
+    below = twin.database.get("PIF", transport)
+    devices = {
+        twin.database.get("PIF", ref)["device"]
+        for ref in twin.database.get("host", below["host"])["PIFs"]
+        if twin.database.get("PIF", ref).get("tunnel_access_PIF_of")
+    }
+    number = next(number for number in range(len(devices) + 1) if f"tunnel{number}" not in devices)
+    mac = [random.randrange(256) & 0xFE | 0x02, *(random.randrange(256) for _ in range(5))]  # unicast, local
+    fields = checks.known(
+        twin,
+        "PIF",
+        {
+            "device": f"tunnel{number}",
+            "MAC": ":".join(f"{byte:02x}" for byte in mac),
+            "MTU": -1,
+            "VLAN": -1,
+            "metrics": below["metrics"],
+            "physical": False,
+            "currently_attached": False,
+            "igmp_snooping_status": "unknown",
+            "IPv6": [""],
+            "managed": True,
+            "properties": {},
+        },
+    )
+    access = twin.database.add("PIF", network=network, host=below["host"], **fields)
+    more = checks.known(twin, "tunnel", {"protocol": protocol})
+    tunnel = twin.database.add("tunnel", access_PIF=access, transport_PIF=transport, status={"active": "false"}, **more)
+    return tunnel, access
+
+
+async def destroy(twin: Twin, ref: str) -> None:
+    """tunnel.destroy: the tunnel and its access PIF."""
+    access = twin.database.get("tunnel", ref)["access_PIF"]
+    await pif.unplug(twin, access)
+    twin.database.remove("PIF", access)
+    twin.database.remove("tunnel", ref)
