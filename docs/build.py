@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "PATH": f"{tool}{os.pathsep}{os.environ['PATH']}",
     }
     print("a page per plugin and role …", flush=True)
-    pages: list[str | Path] = [tool / "antsibull-docs", "collection", "--use-current", "--fail-on-error", "--dest-dir", sources, "xapi.network"]
+    pages: list[str | Path] = [tool / "antsibull-docs", "collection", "--use-current", "--fail-on-error"]
+    pages += ["--dest-dir", sources, "xapi.network"]
     status = subprocess.run(pages, env=environment, check=False).returncode
     if status:
         return status
