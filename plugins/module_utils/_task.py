@@ -50,10 +50,7 @@ class Task:
         return Session(Connection.from_options(self.options), warn=self.warn)
 
 
-Work = Callable[[Task], dict[str, Any]]
-
-
-def run_as_module(argument_spec: dict[str, Any], constraints: Mapping[str, Any], work: Work) -> None:
+def run_as_module(argument_spec: Mapping[str, Any], constraints: Mapping[str, Any], work: Callable[[Task], Mapping[str, Any]]) -> None:
     """The door of a module process: on the control node without the action plugin, or on a bastion host."""
     module = AnsibleModule(argument_spec=argument_spec, **constraints)
     task = Task(options=module.params, check_mode=module.check_mode, diff_mode=module._diff, warn=module.warn)

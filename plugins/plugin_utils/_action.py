@@ -8,6 +8,7 @@ A module process costs half a second, most of it Ansible's own start-up; in this
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -21,10 +22,11 @@ from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTI
 class Module(Protocol):
     """What the action needs of a module's file."""
 
-    ARGUMENT_SPEC: dict[str, Any]
-    CONSTRAINTS: dict[str, Any]
-
-    def work(self, task: Task) -> dict[str, Any]: ...
+    @property
+    def ARGUMENT_SPEC(self) -> Mapping[str, Any]: ...
+    @property
+    def CONSTRAINTS(self) -> Mapping[str, Any]: ...
+    def work(self, task: Task) -> Mapping[str, Any]: ...
 
 
 # Options that say which host is meant: when the task does not give them, they come from the inventory.
@@ -83,7 +85,8 @@ class InProcessAction(ActionBase):
     def _run_here(self, options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         warnings: list[str] = []
         task = Task(
-            options={name: options.get(name) for name in self.module.ARGUMENT_SPEC},
+            # As a module process gets them: by way of JSON, without Ansible's tags, which XML-RPC cannot send.
+            options=json.loads(json.dumps({name: options.get(name) for name in self.module.ARGUMENT_SPEC})),
             check_mode=bool(self._task.check_mode),
             diff_mode=bool(self._task.diff),
             warn=warnings.append,
