@@ -20,6 +20,7 @@ import fnmatch
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,10 @@ class Emergency(Exception):
 
 class NeverReturns(Exception):
     """The xapi that starts does not come back."""
+
+
+#: The call behind the work that is being done: its number in the journal and its method; 0 for a host's own doings.
+_CALL: ContextVar[tuple[int, str]] = ContextVar("call", default=(0, ""))
 
 
 @dataclass(frozen=True)
@@ -225,6 +230,7 @@ class Faults:
 
         Raises XapiError (answer this), ConnectionDropped (close the connection; before: the call is not carried out).
         """
+        _CALL.set((number, method))
         if stage == "after" and (lost := self._lost.pop(number, None)) is not None and lost.is_set():
             raise ConnectionDropped(method)
         await self._pass(Point("call", method, stage, at, number))
@@ -242,7 +248,9 @@ class Faults:
         if name not in MOMENTS:
             raise KeyError(f"the moment {name} is not in faults.MOMENTS")
         if self.plan or self.on_point or self._fail_to_plug:
-            await self._pass(Point("moment", name, "", host, number, {**facts, "method": method} if method else facts))
+            of_call, its_method = _CALL.get()
+            facts = {**facts, "method": method or its_method}
+            await self._pass(Point("moment", name, "", host, number or of_call, facts))
 
     async def _pass(self, point: Point) -> None:
         for callback in tuple(self.on_point):

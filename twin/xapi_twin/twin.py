@@ -65,8 +65,9 @@ class Twin:
     ) -> Twin:
         """Make the pool and open its ports on 127.0.0.1.
 
-        `backend` makes the backend of one dom0 (default: one that only paints). `serve` False opens none at all (for tests of rules); `workdir` gets the certificate, the SSH key and the control socket
-        (default: a temporary directory that goes with the twin). Raises FaultPlanError for a fault plan that cannot be.
+        `backend` makes the backend of one dom0 (default: one that only paints). `serve` False opens none at all (for tests of
+        rules); `workdir` gets the certificate, the SSH key and the control socket (default: a temporary directory that goes
+        with the twin). Raises FaultPlanError for a fault plan that cannot be.
         """
         temporary = None
         if workdir is None:

@@ -79,7 +79,8 @@ async def get_servertime(context: Context, host: str) -> datetime:
 
 async def get_management_interface(context: Context, host: str) -> str:
     """The management PIF of a host."""
-    for pif in context.database.get("host", host)["PIFs"]:
+    pifs: list[str] = context.database.get("host", host)["PIFs"]
+    for pif in pifs:
         if context.database.get("PIF", pif)["management"]:
             return pif
     raise XapiError("INTERNAL_ERROR", "Not_found")

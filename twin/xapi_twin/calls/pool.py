@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xapi_twin.errors import XapiError
@@ -45,7 +46,7 @@ async def create_vlan_from_pif(context: Context, pif: str, network: str, tag: in
     made = []
     for base in list(context.database.get("network", below)["PIFs"]):
         host = context.database.get("PIF", base)["host"]
-        ref = await at_host(context, host, lambda base=base: vlan.create(context.twin, base, tag, network))  # type: ignore[misc]
+        ref = await at_host(context, host, partial(vlan.create, context.twin, base, tag, network))
         made.append(context.database.get("VLAN", ref)["untagged_PIF"])
     return made
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xapi_twin.errors import XapiError
@@ -79,4 +80,4 @@ async def reconfigure_pool(twin: Twin, network: str) -> None:
             raise XapiError("INTERFACE_HAS_NO_IP", local[0])
         targets[host] = local[0]
     for host, pif in sorted(targets.items(), key=lambda item: item[0] == twin.master):
-        await twin.hosts[host].carry_out(lambda pif=pif: reconfigure(twin, pif))
+        await twin.hosts[host].carry_out(partial(reconfigure, twin, pif))

@@ -153,7 +153,9 @@ async def scan(twin: Twin, host: str) -> None:
 
 def _introduce(twin: Twin, host: str, card: Nic, managed: bool) -> str:
     position = position_of_device(card)
-    bridge = default_bridge(twin, card.device, position) if managed else ""
+    bridge = default_bridge(twin, card.device, position)
+    if not managed and twin.schema.at_least("25.35"):
+        bridge = ""  # recorded: v24.19 takes the usual bridge, v26.17 none
     metrics = twin.database.add("PIF_metrics", carrier=False, speed=0, duplex=False)
     fields = checks.known(
         twin,
