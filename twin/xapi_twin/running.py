@@ -27,8 +27,8 @@ T = TypeVar("T")
 class RunningTwin:
     """`with RunningTwin(Scenario.load("tutorial"), restart_seconds=0) as twin:` a pool runs in the body of the with.
 
-    Options: `tls`, `ssh`, `workdir`, `backend` as for `Twin.start`; `on_point`: called in the twin's loop at every API call and SSH command, before
-    and after, and at every named moment (see `faults.Point`); all others replace options of the scenario.
+    Options: `tls`, `ssh`, `workdir`, `backend` as for `Twin.start`; `on_point`: called in the twin's loop at every API call and
+    SSH command, before and after, and at every named moment (see `faults.Point`); all others replace options of the scenario.
     """
 
     def __init__(
