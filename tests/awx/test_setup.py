@@ -39,7 +39,8 @@ def set_up(address: str, collections: Path, image: str = IMAGE) -> subprocess.Co
         "CONTROLLER_OAUTH_TOKEN": TOKEN,
     }
     command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "xapi.network.awx_setup"]
-    return subprocess.run([*command, "-e", f"awx_setup_image={image}"], env=environment, capture_output=True, text=True, check=False, timeout=300)
+    command += ["-e", f"awx_setup_image={image}"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.mark.timeout(300)
