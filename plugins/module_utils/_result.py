@@ -43,10 +43,20 @@ def network_of(pool: Pool, wish: Wish) -> dict[str, Any]:
     return {"name": network.name, "uuid": network.uuid, "bridge": network.bridge, "mtu": network.mtu}
 
 
+def pool_of(pool: Pool) -> dict[str, Any]:
+    """The pool and all its hosts, the master first, whichever of them the wish concerns."""
+    return {
+        "uuid": pool.uuid,
+        "name": pool.name,
+        "hosts": [{"name": host.name, "uuid": host.uuid, "address": host.address, "hostname": host.hostname} for host in pool.hosts],
+    }
+
+
 def result(pool: Pool, wish: Wish, plan: Plan, findings: Sequence[Finding] = ()) -> dict[str, Any]:
     """What every xs_bond task returns. `pool` is the state to be shown, which is newer than the plan when the plan was carried out."""
     return {
         "changed": bool(plan.steps),
+        "pool": pool_of(pool),
         "network": network_of(pool, wish),
         "hosts": hosts_of(pool, wish, plan),
         "plan": plan.to_dict(),

@@ -176,6 +176,10 @@ network:
   returned: success
   type: dict
   sample: {name: NAS, uuid: 929521ce-0cd6-db0a-0501-4a6829192378, bridge: xapi0, mtu: 1500}
+pool:
+  description: The pool. It has C(uuid), C(name) and C(hosts), which lists all hosts with C(name), C(uuid), C(address) and C(hostname), the master first.
+  returned: success
+  type: dict
 plan:
   description: The plan that was carried out, or would be.
   returned: always, when a plan could be made

@@ -82,6 +82,10 @@ network:
   returned: success
   type: dict
   sample: {name: NAS, uuid: 929521ce-0cd6-db0a-0501-4a6829192378, bridge: xapi0, mtu: 1500}
+pool:
+  description: The pool, as RV(xapi.network.xs_bond#module:pool) has it.
+  returned: success
+  type: dict
 seconds:
   description: How long the wait took.
   returned: success
@@ -95,7 +99,7 @@ from ansible_collections.xapi.network.plugins.module_utils._await import await_f
 from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._look import look
 from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, plan, survey
-from ansible_collections.xapi.network.plugins.module_utils._result import hosts_of, network_of, refusal
+from ansible_collections.xapi.network.plugins.module_utils._result import hosts_of, network_of, pool_of, refusal
 from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
 
 ARGUMENT_SPEC = {
@@ -132,6 +136,7 @@ def work(task: Task) -> dict[str, object]:
             "findings": [finding.to_dict() for finding in findings],
             "hosts": hosts_of(pool, wish, plan(pool, wish)),
             "network": network_of(pool, wish),
+            "pool": pool_of(pool),
             "seconds": round(time.monotonic() - begun, 2),
         }
 
