@@ -150,11 +150,17 @@ class Database:
             self._uuids[(cls, changed["uuid"][1])] = ref
         record.update((name, new) for name, (_, new) in changed.items())
         self._touch(cls, ref)
-        for name, other, many in _OUTWARD.get(cls, ()):
+        relations = [relation for relation in _OUTWARD.get(cls, ()) if relation[0] in record]
+        if not any(name in changed for name, _, _ in relations):
+            return
+        for name, other, many in relations:
             if name in changed:
                 old, new = changed[name]
                 self._leave(other, old, many, ref)
                 self._join(other, new, many, ref)
+            else:
+                # When one relation of a row changes, xapi's database makes all of them anew: those rows are touched too (recorded).
+                self._rejoin(other, record[name], many, ref)
 
     def remove(self, cls: str, ref: str) -> None:
         """Delete an object; event del. Sets of other objects lose it, single references of kept relations to it become NULL.
@@ -237,6 +243,12 @@ class Database:
         record = self._records[other].get(target)
         if record is not None and ref in record.get(many, ()):
             record[many] = [kept for kept in record[many] if kept != ref]
+            self._touch(other, target)
+
+    def _rejoin(self, other: str, target: str, many: str, ref: str) -> None:
+        record = self._records[other].get(target)
+        if record is not None and ref in record.get(many, ()):
+            record[many] = [ref, *(kept for kept in record[many] if kept != ref)]
             self._touch(other, target)
 
     def _publish(self, operation: str, cls: str, ref: str, record: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ class Twin:
         self.workdir = workdir
         self.tls = tls
         self.clock = asyncio.get_running_loop().time
+        self._began, self._clock_began = datetime.now(timezone.utc), self.clock()  # one clock for durations and times of day
         self.scale = scenario.restart_seconds / RECORDED_RESTART_SECONDS
         self._make_backend = backend or (lambda dom0: MemoryBackend(dom0, self.scale))
         self.schema = Schema.load(scenario.version)
@@ -144,7 +145,7 @@ class Twin:
 
     def now(self) -> datetime:
         """The time of day, in UTC."""
-        return datetime.now(timezone.utc)
+        return self._began + timedelta(seconds=self.clock() - self._clock_began)
 
     async def pause(self, seconds: float) -> None:
         """Let recorded seconds pass, scaled; at least long enough for everybody to see what was done before."""

@@ -1,0 +1,3 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The twin held to recordings of a real xapi."""

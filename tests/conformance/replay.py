@@ -1,0 +1,479 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A recording's steps, carried out on a twin, each compared with what was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import xmlrpc.client
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+from tests.conformance import timeline
+from tests.conformance.compare import (
+    Copy,
+    Renaming,
+    differences,
+    dom0_differences,
+    in_scope,
+    is_subsequence,
+    label,
+    pair_objects,
+    record_differences,
+    state_differences,
+)
+from tests.conformance.http import request
+from tests.conformance.recording import Recording
+from tests.conformance.virtual_time import VirtualTimeLoop, run
+from xapi_twin.database import Change
+from xapi_twin.formats import bond_list, bond_show
+from xapi_twin.errors import ConnectionDropped
+from xapi_twin.host import Host
+from xapi_twin.server import respond
+from xapi_twin.twin import Twin
+
+Record = dict[str, Any]
+
+QUIET, LONGEST = 2.0, 15.0  # seconds: a state was taken when nothing had changed for so long, and in the end anyway
+PATIENCE = 60.0  # seconds in which the twin must say what was recorded of links
+TASK_PATIENCE = 120.0
+
+
+@dataclass
+class Outcome:
+    """A recording replayed: how many steps, and the sentences about each that differs (step number, sentence)."""
+
+    name: str
+    steps: int = 0
+    different: list[tuple[int, list[str]]] = field(default_factory=list)
+
+    @property
+    def matches(self) -> int:
+        return self.steps - len({number for number, _ in self.different})
+
+    def note(self, number: int, found: list[str]) -> None:
+        if found:
+            self.different.append((number, found))
+
+
+def replay(recording: Recording) -> Outcome:
+    """Replay a recording in virtual time."""
+    outcome: Outcome = run(_replay(recording))
+    return outcome
+
+
+async def _replay(recording: Recording) -> Outcome:
+    outcome = Outcome(recording.name)
+    needs_ports = any(step["do"] == "http" for step in recording.steps)
+    twin = await Twin.start(recording.scenario(), tls=False, ssh=False, serve=needs_ports)
+    try:
+        await Replay(recording, twin, outcome).all()
+    finally:
+        await twin.stop()
+    return outcome
+
+
+class Replay:
+    """One recording on one twin. `names` pairs what is called differently; `state` is the recorded database as of the last state."""
+
+    def __init__(self, recording: Recording, twin: Twin, outcome: Outcome) -> None:
+        self.recording = recording
+        self.twin = twin
+        self.outcome = outcome
+        self.names = Renaming()
+        self.state = {cls: dict(records) for cls, records in recording.records.items()}
+        self.dom0 = dict(recording.dom0)
+        self.session = ""
+        self.known: dict[str, Record] = {}  # the last recorded snapshot of each object that events spoke of
+        self.history: list[Change] = []
+        self.waiting: dict[str, asyncio.Task[Any]] = {}
+        self.posted: list[Record] = []  # messages of links, recorded
+        twin.database.observers.append(self.history.append)
+        self.marks: list[int] = []  # the length of the history before each step
+        self.tracker = timeline.Tracker(twin)
+
+    async def all(self) -> None:
+        steps = self.recording.steps
+        self.outcome.note(0, self._whole_state())
+        for number, step in enumerate(steps, 1):
+            self.marks.append(len(self.history))
+            work: Callable[[Record], Awaitable[list[str]]] | None = getattr(self, f"do_{step['do']}", None)
+            self.outcome.steps += 1
+            if work is None:
+                self.outcome.note(number, [f"there is no way to do '{step['do']}'"])
+                continue
+            try:
+                self.outcome.note(number, await work(step))
+            except Exception as error:  # the twin fell over: that is a difference like others
+                self.outcome.note(number, [f"{step['do']} {step.get('method', '')}: the twin failed with {error!r}"])
+        self.outcome.note(len(steps), await self._messages())
+
+    # calls
+
+    async def do_call(self, step: Record) -> list[str]:
+        reply = await self._call(step)
+        return self._compare_reply(step, step["reply"], reply)
+
+    async def do_call_start(self, step: Record) -> list[str]:
+        self.waiting[str(step["id"])] = asyncio.ensure_future(self._call(step))
+        await asyncio.sleep(0.1)
+        return []
+
+    async def do_call_end(self, step: Record) -> list[str]:
+        reply = await self.waiting.pop(str(step["id"]))
+        return self._compare_reply(step, step["reply"], reply)
+
+    async def _call(self, step: Record) -> Record | list[Any]:
+        at = self.recording.hosts[step["on"]]
+        arguments = tuple(self.names.translate(argument) for argument in step["args"])
+        if "session" not in step:
+            arguments = (self._own_session(), *arguments)
+        elif step["session"] is not None:
+            arguments = (self.names.translate(step["session"]), *arguments)
+        if step["method"] == "system.listMethods":
+            arguments = ()
+        body = xmlrpc.client.dumps(arguments, step["method"], allow_none=True).encode()
+        return await self._post(at, body)
+
+    async def _post(self, at: str, body: bytes) -> Record | list[Any]:
+        if self.twin.hosts[at].xapi == "stopped" or not self.twin.hosts[at].powered:
+            return {"transport_error": "refused"}
+        try:
+            reply = await respond(self.twin, at, "POST", "/", body)
+        except ConnectionDropped:
+            return {"transport_error": "dropped"}
+        if reply.status != 200:
+            return {"http_status": reply.status, "reason": reply.reason, "body": reply.body}
+        try:
+            answer: Record | list[Any] = _plain(xmlrpc.client.loads(reply.body)[0][0])
+        except (xmlrpc.client.Fault, ExpatError) as error:
+            return {"fault": str(error)}
+        return answer
+
+    def _own_session(self) -> str:
+        if self.twin.database.find("session", self.session) is None:
+            self.session = self.twin.dispatcher.open_session("traces")
+        return self.session
+
+    def _compare_reply(self, step: Record, recorded: Any, ours: Any) -> list[str]:
+        what = step.get("method", step["do"])
+        if isinstance(recorded, dict) and "transport_error" in recorded:
+            return [] if isinstance(ours, dict) and "transport_error" in ours else [f"{what}: no reply was recorded, the twin has {ours}"]
+        if isinstance(recorded, list):
+            return differences(self.names, recorded, ours, what)
+        if isinstance(ours, dict) and recorded.get("Status") == ours.get("Status") == "Success":
+            return self._compare_value(what, recorded["Value"], ours["Value"])
+        return differences(self.names, recorded, ours, what, ordered=True) and _unordered_tail(self.names, recorded, ours, what)
+
+    def _compare_value(self, what: str, recorded: Any, ours: Any) -> list[str]:
+        cls, _, message = what.removeprefix("Async.").partition(".")
+        if what == "event.from":
+            return self._compare_batch(recorded, ours)
+        if message == "get_record":
+            return record_differences(self.names, cls, recorded, ours, what)
+        if message in ("get_all_records", "get_all_records_where"):
+            pair_objects(self.names, {cls: recorded}, {cls: ours})
+            recorded = {ref: in_scope(cls, record, record) for ref, record in recorded.items()}
+            shown = next(iter(recorded.values()), {})
+            ours = {ref: in_scope(cls, record, shown) for ref, record in ours.items()}
+        elif isinstance(recorded, list):
+            pair_objects(self.names, self.state, self._database())
+        return differences(self.names, recorded, ours, what)
+
+    def _compare_batch(self, recorded: Record, ours: Record) -> list[str]:
+        """One reply of event.from: the same objects with the same snapshots, whatever the numbers."""
+        found = differences(self.names, recorded["token"], ours["token"], "event.from: token")
+        events = {(event["class"], event["ref"]): event for event in ours["events"]}
+        for event in recorded["events"]:
+            cls, ref = event["class"], self.names.translate(event["ref"])
+            if event["operation"] == "del" and not self.names.known(event["ref"]):
+                continue  # see OUT_OF_SCOPE
+            theirs = events.pop((cls, ref), None)
+            where = f"event.from: {cls} {ref}"
+            if theirs is None:
+                found.append(f"{where}: an event {event['operation']} was recorded, the twin has none")
+                continue
+            found += differences(self.names, [event["operation"], event["timestamp"]], [theirs["operation"], theirs["timestamp"]], where, True)
+            if "snapshot" in event:
+                name = self._class(cls)
+                shown = next(iter(self.state.get(name, {}).values()), event["snapshot"])
+                found += differences(
+                    self.names, in_scope(name, event["snapshot"], shown), in_scope(name, theirs.get("snapshot", {}), shown), where
+                )
+        found += [f"event.from: nothing was recorded of {cls} {ref}, the twin has an event" for cls, ref in events]
+        counts = recorded["valid_ref_counts"]
+        found += differences(self.names, sorted(counts), sorted(ours["valid_ref_counts"]), "event.from: classes counted")
+        for cls in ("pool", "host", "host_metrics", "network", "pif", "pif_metrics", "bond", "vlan", "tunnel", "vif", "message", "task"):
+            if ours["valid_ref_counts"].get(cls) != counts[cls]:
+                found.append(f"event.from: {counts[cls]} of {cls} were counted, the twin counts {ours['valid_ref_counts'].get(cls)}")
+        return found
+
+    def _class(self, lower: str) -> str:
+        return next((name for name in self.twin.schema.classes if name.lower() == lower), lower)
+
+    # plain HTTP
+
+    async def do_http(self, step: Record) -> list[str]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop) and self.twin.server is not None
+        url = self.twin.server.urls[self.recording.hosts[step["on"]]]
+        text = self.names.translate(step["request"]["body"]).replace("$SESSION", self._own_session())
+        with loop.real_time():
+            ours = await request(url, step["request"], text.encode())
+        recorded = step["reply"]
+        where = f"{step['request']['method']} {step['request']['path']}"
+        found = differences(
+            self.names, [recorded["status"], recorded["reason"]], [ours["status"], ours["reason"]], where, ordered=True
+        )
+        if recorded["body_bytes"] > len(recorded["body"].encode()):
+            return found  # only the beginning was kept
+        one, other = _content(recorded["body"]), _content(ours["body"])
+        found += differences(self.names, one, other, where, ordered=False)
+        if not found and recorded["body_bytes"] != len(ours["body"].encode()):
+            found.append(f"{where}: {recorded['body_bytes']} bytes were recorded, the twin has {len(ours['body'].encode())}: {ours['body']}")
+        return found
+
+    # life of hosts
+
+    def _host(self, step: Record) -> Host:
+        return self.twin.hosts[self.recording.hosts[step["host"]]]
+
+    async def do_restart_xapi(self, step: Record) -> list[str]:
+        host = self._host(step)
+        await host.restart_xapi()
+        await host.init_complete.wait()
+        return []
+
+    async def do_stop_xapi(self, step: Record) -> list[str]:
+        await self._host(step).stop_xapi()
+        return []
+
+    async def do_start_xapi(self, step: Record) -> list[str]:
+        host = self._host(step)
+        await host.start_xapi()
+        await asyncio.wait_for(host.init_complete.wait(), 300)
+        return []
+
+    async def do_power_off(self, step: Record) -> list[str]:
+        await self._host(step).power_off()
+        return []
+
+    async def do_power_on(self, step: Record) -> list[str]:
+        host = self._host(step)
+        await host.power_on()
+        await asyncio.wait_for(host.init_complete.wait(), 300)
+        return []
+
+    async def do_dom0(self, step: Record) -> list[str]:
+        host = self._host(step)
+        if step["kind"] == "nic_gone":
+            await host.nic_gone(step["device"])
+        elif step["kind"] == "nic_back":
+            await host.nic_back(step["device"])
+        else:
+            return [f"there is no way to do '{step['kind']}' in dom0"]
+        return []
+
+    # states
+
+    async def do_state(self, step: Record) -> list[str]:
+        await self._settle()
+        for cls, records in step["changed"].items():
+            for ref, record in records.items():
+                if cls == "message" and ref not in self.state.setdefault(cls, {}):
+                    self.posted.append(record)
+                self.state.setdefault(cls, {})[ref] = record
+        for cls, refs in step["gone"].items():
+            for ref in refs:
+                self.state[cls].pop(ref, None)
+        self.dom0.update(step["dom0"])
+        return self._whole_state()
+
+    def _whole_state(self) -> list[str]:
+        found = state_differences(self.names, self.state, self._database())
+        for name, ref in self.recording.hosts.items():
+            found += dom0_differences(self.dom0[name], _dom0(self.twin.hosts[ref]), name)
+        return found
+
+    def _database(self) -> dict[str, dict[str, Record]]:
+        """The twin's database in the wire's words."""
+        return {cls: {ref: self._wire(cls, record) for ref, record in self.twin.database.all(cls).items()} for cls in self.state}
+
+    def _wire(self, cls: str, record: Mapping[str, Any]) -> Record:
+        return _wire(self.twin, cls, record)
+
+    async def _settle(self) -> None:
+        """Let time pass as the recorder did."""
+        began = asyncio.get_running_loop().time()
+        seen = len(self.history)
+        quiet = began
+        while True:
+            await asyncio.sleep(0.25)
+            now = asyncio.get_running_loop().time()
+            if any(change.cls in self.state for change in self.history[seen:]):
+                quiet = now
+            seen = len(self.history)
+            if now - quiet >= QUIET or now - began >= LONGEST:
+                return
+
+    async def _messages(self) -> list[str]:
+        """Every recorded message of links is one that the twin posts too; when, depends on polls."""
+        if not self.posted:
+            return []
+        await asyncio.sleep(PATIENCE)
+        said = [self._wire("message", change.snapshot) for change in self.history if change.cls == "message"]
+        found = []
+        for record in self.posted:
+            for theirs in said:
+                if not record_differences(Copy(self.names), "message", record, theirs, ""):
+                    said.remove(theirs)
+                    break
+            else:
+                found.append(f"message: '{record['body']}' was recorded of {self.names.translate(record['obj_uuid'])}, the twin never says it")
+        return found
+
+    # what was watched
+
+    async def do_events(self, step: Record) -> list[str]:
+        """Each object went through the same states."""
+        await self._settle()
+        begin = self.marks[len(self.marks) - 1 - step["covers_steps"]]
+        changes = [change for change in self.history[begin:] if change.cls != "message"]
+        pair_objects(self.names, self._after(step), self._lived(changes))
+        recorded, gone = self._recorded_sequences(step)
+        found: list[str] = []
+        for ref, (cls, sequence) in recorded.items():
+            ours = [change for change in changes if change.ref == self.names.translate(ref)]
+            states = [self._wire(cls, change.snapshot) for change in ours if change.operation != "del"]
+            where = f"events of {cls} {label(sequence[-1]) if sequence else ref}"
+            if sequence:
+                found += [f"{where}: {text}" for text in is_subsequence(self.names, cls, sequence, states)]
+            if (ref in gone) != any(change.operation == "del" for change in ours):
+                found.append(f"{where}: {'a' if ref in gone else 'no'} deletion was recorded, not so the twin")
+        watched = {name.lower() for name in step["classes"]}
+        for change in changes:
+            lower = change.cls.lower()
+            if lower in watched and self.names.back.get(change.ref) not in recorded and change.operation != "mod":
+                found.append(f"events of {change.cls} {label(dict(change.snapshot))}: none were recorded, the twin has {change.operation}")
+        return found
+
+    def _after(self, step: Record) -> dict[str, dict[str, Record]]:
+        """The recorded objects that are new in these events."""
+        new: dict[str, dict[str, Record]] = {cls: dict(records) for cls, records in self.state.items()}
+        for batch in step["batches"]:
+            for event in batch["events"]:
+                if "snapshot" in event:
+                    new.setdefault(self._class(event["class"]), {})[event["ref"]] = event["snapshot"]
+        return new
+
+    def _lived(self, changes: list[Change]) -> dict[str, dict[str, Record]]:
+        """The twin's objects, also those that came and went."""
+        lived = self._database()
+        for change in changes:
+            lived.setdefault(change.cls, {}).setdefault(change.ref, self._wire(change.cls, change.snapshot))
+        return lived
+
+    def _recorded_sequences(self, step: Record) -> tuple[dict[str, tuple[str, list[Record]]], set[str]]:
+        """The states that each object went through, without repetitions, and what was deleted."""
+        sequences: dict[str, tuple[str, list[Record]]] = {}
+        gone: set[str] = set()
+        for batch in step["batches"]:
+            for event in batch["events"]:
+                cls, ref = self._class(event["class"]), event["ref"]
+                if cls == "message":
+                    if event["operation"] == "add":
+                        self.posted.append(event["snapshot"])
+                    continue
+                if cls not in self.state or (event["operation"] == "del" and not self.names.known(ref)):
+                    continue
+                sequence = sequences.setdefault(ref, (cls, []))[1]
+                if event["operation"] == "del":
+                    gone.add(ref)
+                    continue
+                before = self.known.get(ref) or self.state[cls].get(ref, {})
+                record = {**before, **event.get("snapshot", event.get("changed", {}))}
+                self.known[ref] = record
+                scope = in_scope(cls, record, next(iter(self.recording.records[cls].values()), record))
+                if not sequence or scope != sequence[-1]:
+                    sequence.append(scope)
+        return sequences, gone
+
+    async def do_task_timeline(self, step: Record) -> list[str]:
+        """A task went through the recorded states, and ended like it."""
+        task = self.names.translate(step["ref"])
+        deadline = asyncio.get_running_loop().time() + TASK_PATIENCE
+        while (record := self.twin.database.find("task", task)) is not None and record["status"] == "pending":
+            if asyncio.get_running_loop().time() > deadline:
+                return [f"{step['about']}: the twin's task does not end"]
+            await asyncio.sleep(0.05)
+        states = [self._wire("task", change.snapshot) for change in self.history if change.ref == task and change.operation != "del"]
+        found = is_subsequence(self.names, "task", [poll["record"] for poll in step["polls"]], states)
+        return [f"task {step['about']}: {text}" for text in found]
+
+    async def do_timeline(self, step: Record) -> list[str]:
+        host = self._host(step)
+
+        async def trigger() -> Any:
+            if "reply" not in step:
+                await host.restart_xapi()
+                return None
+            arguments = (self._own_session(), host.ref)
+            return await self._post(self.twin.master, xmlrpc.client.dumps(arguments, "host.restart_agent").encode())
+
+        return await self.tracker.compare(step, host, trigger, self.names)
+
+
+def _wire(twin: Twin, cls: str, record: Mapping[str, Any]) -> Record:
+    body = twin.dispatcher.writer.xml_success(twin.schema.classes[cls].messages["get_record"].result, record)
+    answer: Record = _plain(xmlrpc.client.loads(body)[0][0])["Value"]
+    return answer
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, xmlrpc.client.DateTime):
+        return str(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _dom0(host: Host) -> Record | None:
+    """What the commands in a host's dom0 say; None: it is off."""
+    dom0 = host.dom0
+    if not dom0.powered:
+        return None
+    return {
+        "list-br": list(dom0.bridges),
+        "bond_list": bond_list(dom0),
+        "bond_show": {name: bond_show(bond, dom0, asyncio.get_running_loop().time()) for name, bond in dom0.bonds.items()},
+        "interfaces": {
+            interface.name: {"mac": interface.mac, "mtu": interface.mtu, "addresses": list(interface.addresses)}
+            for interface in dom0.interfaces().values()
+            if dom0.bridges.get(interface.name) is None or dom0.bridges[interface.name].parent is None
+        },
+    }
+
+
+def _content(body: str) -> Any:
+    """A body as what it says: JSON and XML-RPC are read, anything else stays text."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        pass
+    try:
+        return _plain(list(xmlrpc.client.loads(body)[0]))
+    except (xmlrpc.client.Error, ExpatError, xmlrpc.client.ResponseError):
+        return body
+
+
+def _unordered_tail(names: Renaming, recorded: Record, ours: Record, what: str) -> list[str]:
+    """An error that lists objects (NETWORK_CONTAINS_PIF) lists them in any order."""
+    one, other = recorded.get("ErrorDescription"), ours.get("ErrorDescription") if isinstance(ours, dict) else None
+    if not one or not other or one[0] != other[0] or not all(item.startswith("OpaqueRef:") for item in one[1:]):
+        return differences(names, recorded, ours, what, ordered=True)
+    return differences(names, one[1:], other[1:], what)
