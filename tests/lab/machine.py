@@ -14,8 +14,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# Duplicate answers come from several NICs of one computer on one segment without these; userspace switches pass packets whose checksum was left to a
-# NIC that is not there, hence no offloading of sums.
+# Several NICs of one computer on one segment would each answer for all of its addresses without these.
 SYSCTL = {"rp_filter": "1", "arp_ignore": "1", "arp_announce": "2"}
 
 _BOOT = r"""
@@ -53,8 +52,14 @@ class Machine:
             (self._folder / part).mkdir(parents=True, exist_ok=True)
         namespaces = ["--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
         boot = ["/bin/sh", "-c", _BOOT, "boot", str(self._folder), self.name, str(self._shared or "")]
+        # In a session of its own, or an interrupt from the keyboard would switch it off before anybody could tidy up.
         self._first = subprocess.Popen(
-            ["unshare", *namespaces, *boot], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ["unshare", *namespaces, *boot],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         assert self._first.stdout is not None and self._first.stderr is not None
         if self._first.stdout.readline() != "up\n":
@@ -87,18 +92,30 @@ class Machine:
 
     def run(self, *command: str, check: bool = True, text: str | None = None) -> str:
         """Run a command in it and return what it printed. Raises RuntimeError with the command's words when it fails."""
-        done = subprocess.run([*self.enter, *command], input=text, stdin=None if text else subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(
+            [*self.enter, *command], input=text, stdin=None if text else subprocess.DEVNULL, capture_output=True, text=True
+        )
         if check and done.returncode:
             raise RuntimeError(f"{self.name}: {' '.join(command)}: {done.stderr.strip() or done.stdout.strip()} (status {done.returncode})")
         return done.stdout
 
     def popen(self, *command: str) -> subprocess.Popen[str]:
         """Start a command in it and leave it running; it ends with the computer at the latest."""
-        return subprocess.Popen([*self.enter, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(
+            [*self.enter, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
 
     def write(self, path: str, text: str, mode: str = "644") -> None:
         """Write a file in it."""
-        self.run("/bin/sh", "-c", 'mkdir -p "$(dirname "$1")" && cat >"$1" && { chmod "$2" "$1" 2>/dev/null || :; }', "write", path, mode, text=textwrap.dedent(text).lstrip("\n") or "\n")
+        self.run(
+            "/bin/sh",
+            "-c",
+            'mkdir -p "$(dirname "$1")" && cat >"$1" && { chmod "$2" "$1" 2>/dev/null || :; }',
+            "write",
+            path,
+            mode,
+            text=textwrap.dedent(text).lstrip("\n") or "\n",
+        )
 
 
 _SPACES: Mapping[str, str] = {"mount": "mnt", "net": "net", "uts": "uts", "ipc": "ipc", "pid": "pid_for_children"}
@@ -113,6 +130,7 @@ def cable(one: Machine, one_device: str, other: Machine, other_device: str, mac:
     subprocess.run([*make, "peer", "name", other_device, "netns", str(other.pid)], check=True, capture_output=True)
     other.run("ip", "link", "set", other_device, "mtu", str(mtu), "up")
     one.run("ip", "link", "set", one_device, "up")
+    # A userspace switch passes on packets whose checksum was left to a NIC that is not there; TCP then hangs while ping works.
     for machine, device in ((one, one_device), (other, other_device)):
         machine.run("ethtool", "--offload", device, "tx", "off", "rx", "off")
 

@@ -13,6 +13,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -62,9 +63,10 @@ class OvsBackend:
         async with self._lock:
             parents = [config.name for config in self._configs.values() if config.parent is None]
             self._configs.clear()
-            if parents:
-                await self._vsctl(*(word for name in parents for word in ("--", "--if-exists", "del-br", name)))
-            await self._look()
+            with suppress(BringUpError):  # a host that is gone has taken its bridges with it
+                if parents:
+                    await self._vsctl(*(word for name in parents for word in ("--", "--if-exists", "del-br", name)))
+                await self._look()
         self.dom0.dns = ()
         self.dom0.powered = False
 

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m tests.lab run | test``: the lab, for hands and for pytest.
+
+Both go into namespaces of their own first. Everything that the lab makes lives in them, so that it is gone when the
+first process is, even if that was killed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+from tests.lab import FOLDER, INSIDE, PID
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = {"ovs-vswitchd": "openvswitch-switch", "sshd": "openssh-server", "ethtool": "ethtool", "ping": "iputils-ping", "ip": "iproute2"}
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def missing() -> list[str]:
+    """Packages of Debian that the lab needs and that are not here."""
+    return sorted({package for command, package in PACKAGES.items() if shutil.which(command, path=_PATH) is None})
+
+
+def install(packages: list[str]) -> None:
+    """Install packages where that is possible, without starting their services: the lab starts its own."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        # invoke-rc.d asks this program whether a service may start; it is found by PATH only where none is installed.
+        policy = Path("/usr/sbin/policy-rc.d")
+        ours = not policy.exists()
+        if ours:
+            policy.write_text("#!/bin/sh\nexit 101\n")
+            policy.chmod(0o755)
+        try:
+            with open(Path(folder) / "apt", "wb") as log:
+                for words in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+                    subprocess.run(
+                        ["apt-get", "-q", *words], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, check=False
+                    )
+        finally:
+            if ours:
+                policy.unlink()
+
+
+def why_not() -> str:
+    """Why there can be no lab here, as one line; "" when there can. Installs packages when it may."""
+    if sys.platform != "linux":
+        return "the lab needs Linux"
+    if os.geteuid() != 0:
+        return "the lab needs root, for network namespaces"
+    packages = missing()
+    if packages and shutil.which("apt-get"):
+        print(f"lab: installing {', '.join(packages)}", flush=True)
+        install(packages)
+        packages = missing()
+    if packages:
+        return f"the lab needs {', '.join(packages)}"
+    if not Path("/dev/net/tun").exists():
+        return "the lab needs /dev/net/tun, for the interfaces of bridges"
+    probe = subprocess.run(_into_namespaces(["true"]), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if probe.returncode:
+        return f"the lab needs namespaces of its own: {probe.stderr.strip() or 'unshare failed'}"
+    return ""
+
+
+def _into_namespaces(command: list[str]) -> list[str]:
+    prepare = f'mount -t tmpfs tmpfs "{FOLDER}" && ip link set lo up && exec "$@"'
+    spaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    return ["unshare", *spaces, "/bin/sh", "-c", prepare, "lab", *command]
+
+
+def inside(command: list[str]) -> NoReturn:
+    """Become a command in the lab's namespaces: whatever ends this process, even a kill, ends everything in them."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    os.chdir(ROOT)
+    environment = {
+        **os.environ,
+        "PATH": f"{os.environ.get('PATH', '')}{os.pathsep}{_PATH}",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        INSIDE: "1",
+        PID: str(os.getpid()),
+    }
+    sys.stdout.flush()
+    words = _into_namespaces(command)
+    os.execvpe(words[0], words, environment)
+
+
+def main(arguments: list[str]) -> int:
+    what, *more = arguments or ["run"]
+    if what not in ("run", "test"):
+        print("usage: python -m tests.lab run [SCENARIO] | test [pytest's arguments]", file=sys.stderr)
+        return 2
+    reason = why_not()
+    if reason:
+        print(f"lab: left out: {reason}")
+        return 0 if what == "test" else 1
+    if what == "run":
+        inside([sys.executable, "-m", "tests.lab.run", *more])
+    if importlib.util.find_spec("pytest") is None:
+        print("lab: left out: pytest is not installed (make lab-test installs it)")
+        return 1
+    inside([sys.executable, "-m", "pytest", "-m", "lab", "-p", "no:cacheprovider", "-v", "-s", *(more or ["tests/lab"])])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every test of the lab gets a pool of its own, made in a few seconds and gone afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.lab import FOLDER, INSIDE
+from tests.lab.lab import Lab
+from xapi_twin.scenario import Scenario
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.lab)
+        item.add_marker(pytest.mark.timeout(300))
+        if not os.environ.get(INSIDE):
+            item.add_marker(pytest.mark.skip(reason="the lab runs in namespaces of its own: make lab-test"))
+
+
+@pytest.fixture
+def make_lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
+    """Makes a lab of the tutorial's pool; keyword arguments are those of the scenario, and `python` that of `Lab`."""
+    with ExitStack() as stack:
+
+        def make(python: Any = None, **changes: Any) -> Lab:
+            scenario = Scenario.load("tutorial", **{"restart_seconds": 3, **changes})
+            return stack.enter_context(Lab(FOLDER / request.node.name.replace("[", "-").strip("]")[:40], scenario, python))
+
+        yield make
+
+
+@pytest.fixture
+def lab(make_lab: Callable[..., Lab]) -> Lab:
+    """The tutorial's pool before the tutorial."""
+    return make_lab()

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether packets flow, and for how long they did not: a ping that goes on in the background, and its account."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from dataclasses import dataclass
+from types import TracebackType
+
+from tests.lab.machine import Machine
+
+INTERVAL = 0.02  # seconds
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of the packets. `outage_ms` is the longest time without an answer."""
+
+    label: str
+    sent: int
+    lost: int
+    duplicates: int
+    outage_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.label:<18} {self.sent:>6} sent {self.lost:>5} lost {self.outage_ms:>6} ms longest outage"
+
+
+class Pings:
+    """Pings an address all the time; use with `with`, read `account` afterwards."""
+
+    def __init__(self, label: str, machine: Machine, address: str) -> None:
+        self.label = label
+        # Only the network is entered: the process is then a child of this one and can be told to sum up.
+        enter = ["nsenter", f"--net=/proc/{machine.pid}/ns/net", "--"]
+        self._command = [*enter, "ping", "-n", "-D", "-O", "-i", str(INTERVAL), "-W", "1", address]
+        self._process: subprocess.Popen[str] | None = None
+        self.account: Account
+
+    def __enter__(self) -> Pings:
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        self.account = read(self.label, self._process.communicate(timeout=30)[0])
+
+
+def read(label: str, output: str) -> Account:
+    """The account of what `ping -D` printed. An outage lasts from one answer to the next, less the time between packets."""
+    answers = [(float(time), int(number)) for time, number in re.findall(r"^\[([\d.]+)\] \d+ bytes from .*icmp_seq=(\d+) ", output, re.M)]
+    summary = re.search(r"(\d+) packets transmitted", output)
+    if summary is None:
+        raise AssertionError(f"ping {label} did not sum up: {output[-300:]}")
+    sent, times = int(summary.group(1)), sorted(time for time, _number in answers)
+    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    different = len({number for _time, number in answers})
+    # The last packet may still be under way when ping is told to end.
+    lost = max(0, sent - different - 1)
+    outage = max(0.0, max(gaps, default=0.0) - INTERVAL) if answers else sent * INTERVAL
+    return Account(label, sent, lost, len(answers) - different, round(outage * 1000))
+
+
+def answers(machine: Machine, address: str, size: int = 56, fragment: bool = True, count: int = 5) -> int:
+    """How many of a few packets of this many bytes are answered, in one piece when `fragment` is False."""
+    words = ["ping", "-n", "-q", "-i", "0.05", "-W", "1", "-c", str(count), "-s", str(size), "-M", "dont" if fragment else "do", address]
+    output = machine.run(*words, check=False)
+    found = re.search(r"(\d+) received", output)
+    return int(found.group(1)) if found else 0
