@@ -123,11 +123,7 @@ class Dom0:
 
     def interfaces(self) -> dict[str, Interface]:
         """NICs that are there and the interfaces of bridges, NICs first."""
-        shown = {
-            nic.device: Interface(nic.device, nic.mac, nic.mtu, carrier=nic.carrier)
-            for nic in self.nics.values()
-            if nic.present
-        }
+        shown = {nic.device: Interface(nic.device, nic.mac, nic.mtu, carrier=nic.carrier) for nic in self.nics.values() if nic.present}
         for bridge in self.bridges.values():
             shown[bridge.name] = Interface(bridge.name, bridge.mac, bridge.mtu, bridge.addresses)
         if self.network_backend == "bridge":
@@ -184,8 +180,8 @@ class Backend(Protocol):
     async def bring_up(self, bridge: BridgeConfig) -> None:
         """Make the bridge as described, or change it to that. Raises BringUpError when a NIC is missing."""
 
-    async def bring_down(self, name: str) -> None:
-        """Delete the bridge with its ports and bonds, and the VLAN bridges on it."""
+    async def bring_down(self, name: str, force: bool = True) -> None:
+        """Delete the bridge with its ports and bonds, and the VLAN bridges on it; without `force` only when there is none."""
 
     async def nic_gone(self, device: str) -> None: ...
 
@@ -255,8 +251,11 @@ class MemoryBackend:
             for vlan in [vlan for vlan in self.dom0.bridges.values() if vlan.parent == bridge.name]:
                 self.dom0.bridges[vlan.name] = replace(vlan, mac=made.mac)
 
-    async def bring_down(self, name: str) -> None:
-        for vlan in [vlan.name for vlan in self.dom0.bridges.values() if vlan.parent == name]:
+    async def bring_down(self, name: str, force: bool = True) -> None:
+        vlans = [vlan.name for vlan in self.dom0.bridges.values() if vlan.parent == name]
+        if vlans and not force:
+            return
+        for vlan in vlans:
             self.dom0.bridges.pop(vlan)
         for bond in [bond.name for bond in self.dom0.bonds.values() if bond.bridge == name]:
             self._forget_bond(bond)
@@ -278,9 +277,7 @@ class MemoryBackend:
 
     async def settle(self) -> None:
         for name, bond in list(self.dom0.bonds.items()):
-            members = tuple(
-                replace(member, enabled=member.may_enable, enables_at=None) for member in bond.members
-            )
+            members = tuple(replace(member, enabled=member.may_enable, enables_at=None) for member in bond.members)
             self.dom0.bonds[name] = replace(bond, members=members)
             for member in members:
                 self._cancel(name, member.device)
@@ -304,9 +301,7 @@ class MemoryBackend:
         self.dom0.bonds[config.name] = BondPort(
             name=config.name,
             bridge=bridge,
-            members=tuple(
-                kept.get(device, BondMember(device, may_enable=self._link(device))) for device in config.members
-            ),
+            members=tuple(kept.get(device, BondMember(device, may_enable=self._link(device))) for device in config.members),
             mode=mode,
             lacp=lacp,
             lacp_time=config.properties.get("lacp-time", "slow"),
@@ -349,9 +344,7 @@ class MemoryBackend:
         bond = self.dom0.bonds.get(name)
         if bond is None:
             return
-        members = tuple(
-            replace(member, enabled=True, enables_at=None) if member.device == device else member for member in bond.members
-        )
+        members = tuple(replace(member, enabled=True, enables_at=None) if member.device == device else member for member in bond.members)
         self.dom0.bonds[name] = replace(bond, members=members)
         task = asyncio.ensure_future(self._tell(device))
         self._running.add(task)

@@ -20,17 +20,13 @@ T = TypeVar("T")
 HANG_SECONDS = 127.0  # until TCP gives up on a host without power
 TOLERATED_SECONDS = 30.0  # a bond may cut the connection to the member that makes it
 
-#: For calls that may lose their own connection: what the call would have answered, once it can be seen that it has worked, else None.
-Success = Callable[[], "T | None"]
 
-
-async def at_host(
-    context: Context, host: str, work: Callable[[], Awaitable[T]], success: Callable[[], T | None] | None = None
-) -> T:
+async def at_host(context: Context, host: str, work: Callable[[], Awaitable[T]], success: Callable[[], T | None] | None = None) -> T:
     """Have the host do the work, wherever it is.
 
     A member whose xapi is down lets the call wait; when it is back it does the work at once, while its start-up ends the call's task: the
-    answer is then HANDLE_INVALID although it worked (recorded). Raises XapiError HOST_OFFLINE, CANNOT_CONTACT_HOST.
+    answer is then HANDLE_INVALID although it worked (recorded). `success`, for work that may cut its own connection, answers what the work would
+    have, once it can be seen that it has worked, and None before. Raises XapiError HOST_OFFLINE, CANNOT_CONTACT_HOST.
     """
     twin = context.twin
     target = twin.hosts[host]
@@ -40,6 +36,8 @@ async def at_host(
     await context.moment("forward", host=host)
     if not twin.database.get("host_metrics", target.record["metrics"])["live"]:
         raise XapiError("HOST_OFFLINE", host)
+    if target.xapi == "emergency":
+        raise XapiError("CANNOT_CONTACT_HOST", host)
     if not target.powered:
         await asyncio.sleep(HANG_SECONDS * min(twin.scale, 1.0))
         raise XapiError("CANNOT_CONTACT_HOST", host)

@@ -71,6 +71,7 @@ class Host:
         self._work: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
+        self.enables_itself = True  # at a start of xapi; host.disable can forbid it (its auto_enable, late versions)
         self._booting = False  # since the last start of xapi, dom0 was down
         self.dom0.cookies.update((READY_COOKIE, COMPLETE_COOKIE))
 
@@ -165,6 +166,7 @@ class Host:
 
     def restart_agent_later(self) -> None:
         """host.restart_agent: the call answers, then the toolstack restarts."""
+
         async def later() -> None:
             await self.twin.pause(AGENT_DELAY)
             await self.restart_toolstack()
@@ -173,6 +175,7 @@ class Host:
 
     def crash(self, come_back: float | None = None) -> None:
         """xapi dies on the spot. systemd starts it again after `come_back` seconds (default: at once; negative: never)."""
+
         async def later() -> None:
             await self._end_xapi()
             if come_back is not None and come_back < 0:
@@ -208,6 +211,7 @@ class Host:
 
     def switch_off_later(self, again: bool) -> None:
         """host.shutdown, host.reboot: the call answers, then the host goes; `again`: and comes back."""
+
         async def later() -> None:
             await self.twin.pause(AGENT_DELAY)
             await self.power_off()
@@ -323,7 +327,7 @@ class Host:
         if not early:
             await self._ready()
         await twin.pause(BOOTING_SECONDS)
-        self._set_enabled(False)
+        self._say_hello()
         await twin.yield_()
         self._set_operations()
         if not self.is_master and not early:
@@ -341,9 +345,10 @@ class Host:
         await twin.faults.moment("host.start.storage", self.ref)
         await storage.plug_all(self)
         await twin.pause(STORAGE_SECONDS)
-        self._set_enabled(True)
-        await twin.yield_()
-        self._set_operations()
+        if self.enables_itself:
+            self._set_enabled(True)
+            await twin.yield_()
+            self._set_operations()
         self.refusal = None
         await twin.faults.moment("host.start.enabled", self.ref)
         await twin.pause(BONDS_SECONDS)
@@ -373,6 +378,17 @@ class Host:
             await master.init_complete.wait()  # "pool.recover_slaves", or by itself
             self.xapi = "starting"
 
+    def _say_hello(self) -> None:
+        """pool.hello: the master notes that the host begins anew. What it was doing for others is not done any more."""
+        database = self.twin.database
+        self._set_enabled(False)
+        if not self.twin.pool.get("ha_enabled", False):
+            database.set("host_metrics", self.record["metrics"], live=True)
+        for ref, task in list(database.all("task").items()):
+            if task["resident_on"] != self.ref or task["status"] not in ("pending", "cancelling"):
+                continue
+            database.set("task", ref, status="cancelled", finished=self.twin.now())
+
     async def _synchronise_database(self, boot: bool) -> None:
         """dbsync_slave: what the host knows of itself goes into the database."""
         twin = self.twin
@@ -387,16 +403,15 @@ class Host:
         if boot or boot_time is None:
             boot_time = stamp
         twin.database.set("host", self.ref, other_config={**other_config, "agent_start_time": stamp, "boot_time": boot_time})
-        twin.database.set("host_metrics", self.record["metrics"], live=True)
-        for ref, task in list(twin.database.all("task").items()):
-            if task["resident_on"] == self.ref and task["status"] == "pending":
-                twin.database.set("task", ref, status="cancelled", finished=twin.now(), progress=1.0)
         await twin.yield_()
         self.links.stamp()
 
     async def _inherit(self) -> None:
         if self.is_master:
             return
+        if self._work:
+            # What the master had waited to hand over since xapi stopped is done before the member looks at the master's bonds (recorded).
+            await asyncio.wait(self._work)
         await inherit.synchronise(self)
 
     def _set_enabled(self, enabled: bool) -> None:

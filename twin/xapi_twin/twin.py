@@ -61,7 +61,13 @@ class Twin:
 
     @classmethod
     async def start(
-        cls, scenario: Scenario, *, tls: bool = True, ssh: bool = True, serve: bool = True, workdir: Path | None = None,
+        cls,
+        scenario: Scenario,
+        *,
+        tls: bool = True,
+        ssh: bool = True,
+        serve: bool = True,
+        workdir: Path | None = None,
         backend: MakeBackend | None = None,
     ) -> Twin:
         """Make the pool and open its ports on 127.0.0.1.
@@ -103,9 +109,7 @@ class Twin:
     async def __aenter__(self) -> Twin:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.stop()
 
     @property
@@ -252,4 +256,3 @@ class Twin:
             await self.ssh.start(self)
         self.control = Control(self)
         await self.control.start()
-

@@ -19,9 +19,7 @@ def _host(context: Context, ref: str) -> str:
     return host
 
 
-async def reconfigure_ip(
-    context: Context, self: str, mode: str, ip: str, netmask: str, gateway: str, dns: str
-) -> None:
+async def reconfigure_ip(context: Context, self: str, mode: str, ip: str, netmask: str, gateway: str, dns: str) -> None:
     host = _host(context, self)
     await at_host(context, host, lambda: pif.reconfigure_ip(context.twin, self, mode, ip, netmask, gateway, dns))
 
@@ -63,9 +61,7 @@ async def db_introduce(context: Context, device: str, network: str, host: str, *
     given = dict(zip(names, more, strict=False))
     given.pop("bond_slave_of", None)  # xapi ignores it
     metrics = context.database.add("PIF_metrics", carrier=False, speed=0, duplex=False)
-    fields = checks.known(
-        context.twin, "PIF", {**given, "device": device, "metrics": metrics, "currently_attached": False}
-    )
+    fields = checks.known(context.twin, "PIF", {**given, "device": device, "metrics": metrics, "currently_attached": False})
     return context.database.add("PIF", network=network, host=host, **fields)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from xapi_twin.errors import XapiError
 from xapi_twin.forwarding import at_host
 from xapi_twin.rules import management
+from xapi_twin.schema import NULL
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,6 +21,7 @@ async def enable(context: Context, host: str) -> None:
     context.database.get("host", host)
 
     async def work() -> None:
+        context.twin.hosts[host].enables_itself = True
         context.twin.hosts[host].set_enabled(True)
 
     await at_host(context, host, work)
@@ -29,6 +31,7 @@ async def disable(context: Context, host: str, auto_enable: bool = True) -> None
     context.database.get("host", host)
 
     async def work() -> None:
+        context.twin.hosts[host].enables_itself = auto_enable
         context.twin.hosts[host].set_enabled(False)
 
     await at_host(context, host, work)
@@ -45,7 +48,15 @@ async def restart_agent(context: Context, host: str) -> None:
 
 async def management_reconfigure(context: Context, pif: str) -> None:
     host = context.database.get("PIF", pif)["host"]
-    await at_host(context, host, lambda: management.reconfigure(context.twin, pif))
+
+    async def work() -> bool:
+        await management.reconfigure(context.twin, pif)
+        return True
+
+    def done() -> bool | None:
+        return True if context.database.get("PIF", pif)["management"] else None
+
+    await at_host(context, host, work, done)
 
 
 async def reboot(context: Context, host: str) -> None:
@@ -67,9 +78,13 @@ async def _switch_off(context: Context, host: str, again: bool) -> None:
 
 
 async def declare_dead(context: Context, host: str) -> None:
-    """host.declare_dead: the user vouches that the host is off."""
-    context.database.get("host", host)
+    """host.declare_dead: the user vouches that the host is off; its VMs can then be started elsewhere."""
+    record = context.database.get("host", host)
     context.twin.hosts[host].declare_dead()
+    for vm in list(record["resident_VMs"]):
+        for vif in context.database.get("VM", vm)["VIFs"]:
+            context.database.set("VIF", vif, currently_attached=False)
+        context.database.set("VM", vm, power_state="Halted", resident_on=NULL)
 
 
 async def get_servertime(context: Context, host: str) -> datetime:

@@ -46,12 +46,13 @@ def check_ipv6_cidr(parameter: str, text: str) -> None:
 def prefix_length(netmask: str, contiguous: bool) -> int | None:
     """The length of a netmask; None for one with holes when it has to be `contiguous` (xapi checks that from v25 on)."""
     try:
-        bits = f"{int(ipaddress.IPv4Address(netmask)):032b}"
+        octets = ipaddress.IPv4Address(netmask).packed
     except ValueError:
         return None
-    if contiguous and "01" in bits:
+    if contiguous and "01" in "".join(f"{octet:08b}" for octet in octets):
         return None
-    return bits.count("1")
+    # Before, each octet lost as many bits as its complement is long (network_interface.ml).
+    return 32 - sum((255 - octet).bit_length() for octet in octets)
 
 
 def of_family(dns: str, version: int) -> list[str]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from xapi_twin.twin import Twin
 
 Record = dict[str, Any]
+
+RECORDS_SECONDS = 0.05
 Progress = Callable[[float], None]
 
 
@@ -63,6 +65,7 @@ async def create(
 
         bond = _records(twin, host.ref, network, members, primary, mac, mode, wanted, ref)
         master: str = database.get("Bond", bond)["master"]
+        await twin.pause(RECORDS_SECONDS)  # the bond is seen before the IP has moved (recorded)
         moves.configuration(twin, primary, master)
         if not twin.schema.at_least("7.0"):
             for member in members:  # the second IP is lost, not refused (CA-106754)
@@ -70,9 +73,7 @@ async def create(
         disallow = any(database.get("PIF", member).get("disallow_unplug", False) for member in members)
         await twin.faults.moment("bond.create.recorded", host.ref, bond=bond)
 
-        vlan_manages = any(
-            database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans
-        )
+        vlan_manages = any(database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans)
         if managing:
             await moves.move_management(twin, master)
         elif not vlan_manages:
@@ -118,9 +119,7 @@ async def destroy(twin: Twin, bond: str, progress: Progress = _no_progress) -> N
         tunnels = list(pif.get("tunnel_transport_PIF_of", ()))
         vifs = moves.local_vifs(twin, host.ref, [pif["network"]])
         primary_network = database.get("PIF", primary)["network"]
-        vlan_manages = any(
-            database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans
-        )
+        vlan_manages = any(database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans)
         if twin.pool.get("ha_enabled", False) and pif["management"]:
             raise XapiError("HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE")
         moves.configuration(twin, master, primary)

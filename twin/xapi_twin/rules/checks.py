@@ -51,14 +51,14 @@ def no_tunnels(twin: Twin, pif: str) -> None:
 
 
 def not_management(twin: Twin, pif: str) -> None:
-    record = twin.database.get("PIF", pif)
-    if record["currently_attached"] and record["management"]:
+    if twin.database.get("PIF", pif)["management"]:
         raise XapiError("PIF_IS_MANAGEMENT_INTERFACE", pif)
 
 
 def not_slave_management(twin: Twin, pif: str) -> None:
     """The management interface of a member (not of the master) is not to be taken away."""
-    if twin.database.get("PIF", pif)["host"] != twin.master:
+    record = twin.database.get("PIF", pif)
+    if record["host"] != twin.master and record["currently_attached"]:
         not_management(twin, pif)
 
 

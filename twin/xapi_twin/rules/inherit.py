@@ -33,9 +33,7 @@ async def synchronise(host: Host) -> None:
     await _step(host, "host.sync.tunnels", TUNNELS, "Resynchronising tunnels", "resynchronising tunnels on slave", _tunnels)
 
 
-async def _step(
-    host: Host, moment: str, task: str, text: str, doing: str, work: Callable[[Host], Awaitable[None]]
-) -> None:
+async def _step(host: Host, moment: str, task: str, text: str, doing: str, work: Callable[[Host], Awaitable[None]]) -> None:
     host.log("debug", "sync_networking", text, task)
     try:
         await host.twin.faults.moment(moment, host.ref)
@@ -94,9 +92,7 @@ async def _bond(host: Host, ref: str) -> None:
     elif len(existing) == 1:
         uuid = database.get("PIF", existing[0])["uuid"]
         where = database.get("network", network)["uuid"]
-        host.log(
-            "warn", "sync_networking", f"Couldn't create bond on slave because PIF {uuid} already on network {where}", BONDS
-        )
+        host.log("warn", "sync_networking", f"Couldn't create bond on slave because PIF {uuid} already on network {where}", BONDS)
     else:
         host.log("warn", "sync_networking", "Unexpected bond configuration", BONDS)
 
@@ -105,9 +101,7 @@ async def _create(host: Host, network: str, members: list[str], record: Record) 
     """Mode and properties are the master's; a MAC that a user gave there is not."""
     if not members:
         raise XapiError("PIF_BOND_NEEDS_MORE_MEMBERS")
-    await bond.create(
-        host.twin, network, members, "", record.get("mode", "balance-slb"), record.get("properties", {})
-    )
+    await bond.create(host.twin, network, members, "", record.get("mode", "balance-slb"), record.get("properties", {}))
 
 
 def _matching(host: Host, theirs: list[Record]) -> list[str]:
@@ -134,7 +128,7 @@ def position(host: Host, pif: Record) -> int | None:
 async def _vlans(host: Host) -> None:
     """A VLAN for each of the master's, on the PIF that is on the same network as the master's tagged PIF. They are not plugged."""
     database = host.twin.database
-    for ref, record in list(database.all("VLAN").items()):
+    for record in list(database.all("VLAN").values()):
         untagged = database.find("PIF", record["untagged_PIF"])
         if untagged is None or untagged["host"] != host.twin.master:
             continue

@@ -48,16 +48,18 @@ def primary_address(pif: dict[str, object]) -> str:
 
 async def reconfigure(twin: Twin, pif: str) -> None:
     """host.management_reconfigure. Raises XapiError as xapi does, in its order."""
-    record = twin.database.get("PIF", pif)
-    checks.managed(twin, pif)
     if twin.pool.get("ha_enabled", False):
         raise XapiError("HA_IS_ENABLED")
+    record = twin.database.get("PIF", pif)
     if checks.is_slave(twin, record):
         raise XapiError("CANNOT_PLUG_BOND_SLAVE", pif)
-    if record["ip_configuration_mode"] == "None" and record.get("ipv6_configuration_mode", "None") == "None":
+    if record.get("primary_address_type", "IPv4") == "IPv6":
+        if record["ipv6_configuration_mode"] == "None":
+            raise XapiError("PIF_HAS_NO_V6_NETWORK_CONFIGURATION", pif)
+    elif record["ip_configuration_mode"] == "None":
         raise XapiError("PIF_HAS_NO_NETWORK_CONFIGURATION", pif)
-    if record["ip_configuration_mode"] == "Static" and not primary_address(record):
-        raise XapiError("INTERFACE_HAS_NO_IP", pif)
+    if record["management"]:
+        return
     await plugging.bring_up(twin, pif, management=True)
     settle(twin, pif)
 
@@ -68,9 +70,7 @@ async def reconfigure_pool(twin: Twin, network: str) -> None:
         raise XapiError("HA_IS_ENABLED")
     targets = {}
     for host in twin.hosts:
-        local = [
-            ref for ref in twin.database.get("network", network)["PIFs"] if twin.database.get("PIF", ref)["host"] == host
-        ]
+        local = [ref for ref in twin.database.get("network", network)["PIFs"] if twin.database.get("PIF", ref)["host"] == host]
         if not local:
             raise XapiError("PIF_NOT_PRESENT", host, network)
         record = twin.database.get("PIF", local[0])

@@ -41,9 +41,7 @@ async def move_vlan(twin: Twin, old: str, target: str) -> None:
     host, network = pif["host"], pif["network"]
     if pif["currently_attached"] and not pif["management"]:
         await plugging.bring_down(twin, old_master)
-    same = [
-        ref for ref in database.get("PIF", target)["VLAN_slave_of"] if database.get("VLAN", ref)["tag"] == record["tag"]
-    ]
+    same = [ref for ref in database.get("PIF", target)["VLAN_slave_of"] if database.get("VLAN", ref)["tag"] == record["tag"]]
     if same:
         new_master = database.get("VLAN", same[0])["untagged_PIF"]
         new_network = database.get("PIF", new_master)["network"]
@@ -96,7 +94,7 @@ def _is_local(twin: Twin, vm: str, host: str) -> bool:
 
 
 def possible_hosts(twin: Twin, vm: dict[str, Any]) -> list[str]:
-    """Where a VM could start, as far as networks decide: enabled hosts that have a PIF, which is no bond's member, on each of its networks."""
+    """Where a VM could start, as far as networks decide: enabled hosts with a PIF, which is no bond's member, on each of its networks."""
     networks = [twin.database.get("VIF", vif)["network"] for vif in vm["VIFs"]]
     return [
         ref

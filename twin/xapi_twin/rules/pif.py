@@ -37,9 +37,7 @@ async def reconfigure_ip(twin: Twin, ref: str, mode: str, ip: str, netmask: str,
     if record["management"] and mode == "None" and record.get("primary_address_type", "IPv4") == "IPv4":
         raise XapiError("PIF_IS_MANAGEMENT_INTERFACE", ref)
     servers = addresses.of_family(dns, 4) + addresses.of_family(record["DNS"], 6)
-    twin.database.set(
-        "PIF", ref, ip_configuration_mode=mode, IP=ip, netmask=netmask, gateway=gateway, DNS=",".join(servers)
-    )
+    twin.database.set("PIF", ref, ip_configuration_mode=mode, IP=ip, netmask=netmask, gateway=gateway, DNS=",".join(servers))
     await _plug_anew(twin, ref)
 
 
@@ -58,9 +56,7 @@ async def reconfigure_ipv6(twin: Twin, ref: str, mode: str, ipv6: str, gateway: 
     if record["management"] and mode == "None" and record.get("primary_address_type", "IPv4") == "IPv6":
         raise XapiError("PIF_IS_MANAGEMENT_INTERFACE", ref)
     servers = addresses.of_family(dns, 6) + addresses.of_family(record["DNS"], 4)
-    twin.database.set(
-        "PIF", ref, ipv6_configuration_mode=mode, ipv6_gateway=gateway, IPv6=[ipv6], DNS=",".join(servers)
-    )
+    twin.database.set("PIF", ref, ipv6_configuration_mode=mode, ipv6_gateway=gateway, IPv6=[ipv6], DNS=",".join(servers))
     await _plug_anew(twin, ref)
 
 
@@ -137,18 +133,32 @@ async def introduce(twin: Twin, host: str, mac: str, device: str, managed: bool 
 async def scan(twin: Twin, host: str) -> None:
     """PIF.scan: records for all cards that have none; MAC and MTU of the others as they are."""
     cards = _cards(twin.hosts[host])
-    for ref in twin.hosts[host].pifs():
-        record = twin.database.get("PIF", ref)
-        if record["physical"] and record["device"] in cards:
-            twin.database.set("PIF", ref, MAC=cards[record["device"]].mac)
-        bridge = twin.hosts[host].dom0.bridges.get(plugging.bridge_of(twin, record))
-        if bridge is not None and record["bond_slave_of"] == NULL:
-            twin.database.set("PIF", ref, MTU=bridge.mtu)
+    refresh_all(twin.hosts[host])
     known = _physical_devices(twin, host)
     for device, card in cards.items():
         if device not in known:
             _introduce(twin, host, card, managed=True)
     management.update_flags(twin.hosts[host])
+
+
+def refresh_all(host: Host) -> None:
+    """MAC and MTU of the cards and of all that is plugged, as dom0 has them; a bond's members have the MTU of its bridge."""
+    twin, cards = host.twin, _cards(host)
+    for ref in host.pifs():
+        record = twin.database.get("PIF", ref)
+        if not record["physical"] and not record["currently_attached"]:
+            continue
+        changes: Record = {}
+        if record["physical"] and record["device"] in cards:
+            changes["MAC"] = cards[record["device"]].mac
+        if checks.is_slave(twin, record):
+            above = twin.database.get("PIF", twin.database.get("Bond", record["bond_slave_of"])["master"])
+        else:
+            above = record
+        bridge = host.dom0.bridges.get(plugging.bridge_of(twin, above))
+        if bridge is not None:
+            changes["MTU"] = bridge.mtu
+        twin.database.set("PIF", ref, **changes)
 
 
 def _introduce(twin: Twin, host: str, card: Nic, managed: bool) -> str:
@@ -189,9 +199,7 @@ def _default_network(twin: Twin, device: str, bridge: str, position: int | None,
     if len(found) == 1:
         return found[0]
     more = checks.known(twin, "network", {"managed": managed})
-    return twin.database.add(
-        "network", name_label=network_name(twin, device, position), bridge=bridge, MTU=1500, **more
-    )
+    return twin.database.add("network", name_label=network_name(twin, device, position), bridge=bridge, MTU=1500, **more)
 
 
 def network_name(twin: Twin, device: str, position: int | None) -> str:
@@ -226,15 +234,16 @@ def _physical_devices(twin: Twin, host: str) -> set[str]:
 
 
 async def start_of_day(host: Host) -> None:
-    """What a start of xapi does with the PIFs of its host: the flags become true to dom0, then all that matter are plugged as well as can be.
+    """What a start of xapi does with the PIFs of its host: the records become true to dom0, then all that matter are plugged, if they can be.
 
     VLANs and tunnels without an IP are plugged when something needs them, so after a boot they are not.
     """
     twin = host.twin
     for ref in host.pifs():
-        record = twin.database.get("PIF", ref)
-        if record["currently_attached"] and plugging.bridge_of(twin, record) not in host.dom0.bridges:
-            twin.database.set("PIF", ref, currently_attached=False)
+        attached = plugging.bridge_of(twin, twin.database.get("PIF", ref)) in host.dom0.bridges
+        twin.database.set("PIF", ref, currently_attached=attached)
+    management.update_flags(host)
+    refresh_all(host)
     for ref in host.pifs():
         record = twin.database.get("PIF", ref)
         if not record.get("managed", True) or record["bond_slave_of"] != NULL:

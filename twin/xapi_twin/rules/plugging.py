@@ -89,13 +89,13 @@ async def bring_down(twin: Twin, ref: str) -> None:
     host = twin.hosts[pif["host"]]
     async with host.plug_lock:
         await twin.faults.moment("pif.unplug", host.ref, device=pif["device"])
-        await host.backend.bring_down(bridge_of(twin, pif))
+        await host.backend.bring_down(bridge_of(twin, pif), force=False)
         if kind_of(pif) == "vlan":
             # A bridge that was made only to carry this VLAN goes with it.
             vlan = twin.database.get("VLAN", pif["VLAN_master_of"])
             tagged = twin.database.find("PIF", vlan["tagged_PIF"])
             if tagged is not None and not tagged["currently_attached"]:
-                await host.backend.bring_down(bridge_of(twin, tagged))
+                await host.backend.bring_down(bridge_of(twin, tagged), force=False)
         await twin.pause(UNPLUG_SECONDS)
         twin.database.set("PIF", ref, currently_attached=False)
         host.attached_changed(ref)
@@ -166,9 +166,7 @@ def _bond_config(twin: Twin, pif: Record) -> BondConfig:
     # The switch lists the members in the order that Bond.create was given; XAPI lists the newest first.
     slaves = [twin.database.get("PIF", slave)["device"] for slave in reversed(bond["slaves"])]
     timers = {
-        key.removeprefix("bond-"): int(value)
-        for key, value in pif["other_config"].items()
-        if key.startswith("bond-") and value.isdigit()
+        key.removeprefix("bond-"): int(value) for key, value in pif["other_config"].items() if key.startswith("bond-") and value.isdigit()
     }
     return BondConfig(pif["device"], tuple(slaves), bond.get("mode", "balance-slb"), bond.get("properties", {}), timers)
 

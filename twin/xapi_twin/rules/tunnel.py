@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 async def create(twin: Twin, transport: str, network: str, protocol: str) -> str:
     """tunnel.create; a tunnel that cannot be plugged stays, unplugged, behind the error (recorded). Answers the tunnel."""
     checks.network_managed(twin, network)
-    checks.managed(twin, transport)
     record = twin.database.get("PIF", transport)
+    checks.no_other_local_pifs(twin, record["host"], network)
+    checks.managed(twin, transport)
     if checks.is_slave(twin, record):
         raise XapiError("CANNOT_ADD_TUNNEL_TO_BOND_SLAVE", transport)
     if record.get("tunnel_access_PIF_of"):
         raise XapiError("IS_TUNNEL_ACCESS_PIF", transport)
-    checks.no_other_local_pifs(twin, record["host"], network)
     for host in twin.database.all("host").values():
         if host["software_version"].get("network_backend", twin.scenario.backend) != "openvswitch":
             raise XapiError("OPENVSWITCH_NOT_ACTIVE")
@@ -55,6 +55,7 @@ def records(twin: Twin, transport: str, network: str, protocol: str) -> tuple[st
             "currently_attached": False,
             "igmp_snooping_status": "unknown",
             "IPv6": [""],
+            "primary_address_type": below.get("primary_address_type", "IPv4"),
             "managed": True,
             "properties": {},
         },

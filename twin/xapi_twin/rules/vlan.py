@@ -83,5 +83,3 @@ async def destroy(twin: Twin, ref: str) -> None:
     if vlan != NULL and twin.database.find("VLAN", vlan) is not None:
         twin.database.remove("VLAN", vlan)
     twin.database.remove("PIF", untagged)
-
-
