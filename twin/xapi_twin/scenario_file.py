@@ -61,7 +61,7 @@ def read(text: str, source: str = "scenario", **changes: Any) -> Scenario:
         "user": top["user"].text("user") if "user" in top else "root",
         "restart_seconds": top["restart_seconds"].number("restart_seconds", 0) if "restart_seconds" in top else RECORDED_RESTART_SECONDS,
         "formats": _formats(top.get("formats"), product.formats),
-        "faults": _faults(top.get("faults")),
+        "faults": _faults(top.get("faults"), {host.name for host in pool.hosts}),
         "bridge_counter": top["bridge_counter"].whole("bridge_counter", 0) if "bridge_counter" in top else 0,
     }
     made = Scenario(
@@ -180,7 +180,8 @@ def _nic(device: str, key_place: Place, place: Place, host: str, n: int, i: int)
     what = f"{host} {device}"
     keys = place.mapping(f"NIC {what}", _NIC)
     digits = re.search(r"(\d+)$", device)
-    position = keys["position"].whole("position", 0) if "position" in keys else int(digits.group(1)) if digits and device.startswith("eth") else i
+    by_name = int(digits.group(1)) if digits and device.startswith("eth") else i
+    position = keys["position"].whole("position", 0) if "position" in keys else by_name
     mac = _fill(keys["mac"], f"mac of {what}", n=n, i=i) if "mac" in keys else f"52:54:{n // 256:02x}:{n % 256:02x}:00:{i:02x}"
     if not _MAC.fullmatch(mac):
         raise keys["mac"].error(f"{what}: '{mac}' is not a MAC address, such as 00:1F:29:C4:9F:5C")
@@ -313,7 +314,7 @@ def _address(place: Place, keys: Mapping[str, Place], what: str, n: int, i: int)
         except ValueError:
             raise keys["gateway"].error(f"{what}: gateway '{gateway}' is not an IPv4 address") from None
         if not inside:
-            raise keys["gateway"].error(f"{what}: gateway {gateway} is outside the netmask {interface.netmask} of {interface.ip} ({network})")
+            raise keys["gateway"].error(f"{what}: gateway {gateway} is outside {network}, the network of {interface.ip}/{interface.netmask}")
     return Address(
         mode="DHCP" if "dhcp" in keys and keys["dhcp"].truth("dhcp") else "Static",
         ip=str(interface.ip),
@@ -333,12 +334,14 @@ def _check_addresses(hosts: tuple[HostOf, ...]) -> None:
             if nic.mac in macs:
                 raise nic.place.error(f"{here} has the MAC {nic.mac} of {macs[nic.mac]}")
             macs[nic.mac] = here
-        for what, holder in (*((nic.device, nic) for nic in host.nics), *(("a bond", bond) for bond in host.bonds)):
+        holders = [(nic.device, nic.address, nic.place) for nic in host.nics]
+        holders += [("a bond", bond.address, bond.place) for bond in host.bonds]
+        for what, address, at in holders:
             here = f"{host.name} {what}"
-            if holder.address.ip in ips:
-                raise holder.place.error(f"{here} has the IP {holder.address.ip} of {ips[holder.address.ip]}")
-            if holder.address.ip:
-                ips[holder.address.ip] = here
+            if address.ip in ips:
+                raise at.error(f"{here} has the IP {address.ip} of {ips[address.ip]}")
+            if address.ip:
+                ips[address.ip] = here
 
 
 # the rest of the pool
@@ -440,14 +443,23 @@ def _formats(place: Place | None, default: Formats) -> Formats:
     )
 
 
-def _faults(place: Place | None) -> tuple[Mapping[str, Any], ...]:
+def _faults(place: Place | None, hosts: set[str]) -> tuple[Mapping[str, Any], ...]:
     if place is None:
         return ()
+    from xapi_twin.faults import Fault, FaultPlanError
+
     faults: list[Mapping[str, Any]] = []
     for item in place.items("faults"):
         entry = item.plain()
-        if not isinstance(entry, dict) or "do" not in entry or "when" not in entry:
-            raise item.error("a fault says 'when' it strikes and what it will 'do'")
+        if not isinstance(entry, dict):
+            raise item.error("a fault is a mapping: 'when' it strikes and what it will 'do'")
+        try:
+            fault = Fault.read(entry)
+        except FaultPlanError as error:
+            raise item.error(str(error)) from None
+        for host in (fault.host, fault.target):
+            if host and host not in hosts:
+                raise item.error(f"there is no host '{host}'; there are {', '.join(sorted(hosts))}")
         faults.append(entry)
     return tuple(faults)
 

@@ -9,7 +9,6 @@ file makes the same pool every time.
 from __future__ import annotations
 
 import uuid as uuids
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -227,7 +226,8 @@ def _pif(draft: _Draft, host: HostOf, device: str, vlan: int = -1, given: str = 
     place = (host.name, device if vlan < 0 else f"{device}.{vlan}")
     facts = {"carrier": True, "speed": 10000, "duplex": True, "pci_bus_path": "N/A"} | fields.pop("metrics", {})
     metrics = draft.add("PIF_metrics", place, **facts)
-    filled = {"host": draft.hosts[host.name], "device": device, "VLAN": vlan, "MTU": 1500, "metrics": metrics, "primary_address_type": "IPv4"}
+    owner = draft.hosts[host.name]
+    filled = {"host": owner, "device": device, "VLAN": vlan, "MTU": 1500, "metrics": metrics, "primary_address_type": "IPv4"}
     ref = draft.add("PIF", place, given, **(filled | fields))
     draft.pifs[place] = ref
     return ref

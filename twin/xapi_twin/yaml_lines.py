@@ -45,7 +45,11 @@ class Place:
 
     @property
     def is_null(self) -> bool:
-        return isinstance(self.node, yaml.ScalarNode) and not self.node.style and self.node.value in _NULLS
+        return isinstance(self.node, yaml.ScalarNode) and not self._quoted and self.node.value in _NULLS
+
+    @property
+    def _quoted(self) -> bool:
+        return bool(getattr(self.node, "style", None))
 
     def pairs(self, what: str) -> Iterator[tuple[str, Place, Place]]:
         """(key, the key's place, the value's place); a key that comes twice is an error."""
@@ -131,7 +135,7 @@ class Place:
         if isinstance(self.node, yaml.SequenceNode):
             return [item.plain() for item in self.items("a list")]
         text = self.text("a value")
-        if self.node.style:  # quoted: text it is
+        if self._quoted:  # quoted: text it is
             return text
         if text in _NULLS:
             return None
