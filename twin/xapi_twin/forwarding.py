@@ -24,9 +24,9 @@ TOLERATED_SECONDS = 30.0  # a bond may cut the connection to the member that mak
 async def at_host(context: Context, host: str, work: Callable[[], Awaitable[T]], success: Callable[[], T | None] | None = None) -> T:
     """Have the host do the work, wherever it is.
 
-    A member whose xapi is down lets the call wait; when it is back it does the work at once, while its start-up ends the call's task: the
-    answer is then HANDLE_INVALID although it worked (recorded). `success`, for work that may cut its own connection, answers what the work would
-    have, once it can be seen that it has worked, and None before. Raises XapiError HOST_OFFLINE, CANNOT_CONTACT_HOST.
+    A member whose xapi is down lets the call wait; when it is back it does the work at once, while its start-up ends the call's task:
+    the answer is then HANDLE_INVALID although it worked (recorded). `success` is for work that may cut its own connection: it answers
+    what the work would have, once it can be seen that it has worked, and None before. Raises XapiError HOST_OFFLINE, CANNOT_CONTACT_HOST.
     """
     twin = context.twin
     target = twin.hosts[host]

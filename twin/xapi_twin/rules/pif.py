@@ -234,9 +234,10 @@ def _physical_devices(twin: Twin, host: str) -> set[str]:
 
 
 async def start_of_day(host: Host) -> None:
-    """What a start of xapi does with the PIFs of its host: the records become true to dom0, then all that matter are plugged, if they can be.
+    """What a start of xapi does with the PIFs of its host: the records become true to dom0, then all that matter are plugged.
 
-    VLANs and tunnels without an IP are plugged when something needs them, so after a boot they are not.
+    One that cannot be is a line in the log. VLANs and tunnels without an IP are plugged when something needs them: after a boot they
+    are not.
     """
     twin = host.twin
     for ref in host.pifs():
