@@ -257,7 +257,7 @@ def _carry_out(session: Session, planned: NetworkPlan, wish: NetworkWish) -> Net
             session.call(method, *([planned.before.ref] if planned.before else []), *arguments)
         except ConnectionLost as lost:
             trouble = lost.message
-        done, planned = planned, plan(_read(session, wish), wish)
+        done, planned = planned, plan(_pool.read(session.refresh()), wish)
         if planned.calls and planned.calls[0] == done.calls[0]:
             raise NetworkError(
                 f"{trouble} But {method} has had no effect, as the pool read after it shows. It was not called again: "
