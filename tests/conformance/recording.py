@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xapi_twin.scenario import HostDom0, Nic, Scenario
+from xapi_twin.scenario import Formats, HostDom0, Nic, Scenario
 from xapi_twin.schema import RELATIONS, Schema
 from xapi_twin.wire import convert
 
@@ -22,6 +22,9 @@ ARCHIVE = Path(__file__).with_name("traces.tar.xz")
 BESIDE = Path(__file__).parents[3] / "shared" / "reference" / "traces"
 
 USER, PASSWORD = "root", "oracle"  # of the pools that were recorded
+
+
+OPEN_VSWITCH = "3.1.0"  # of the machine on which the recordings were made
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Recording:
             "records": records,
             "dom0": {ref: self._dom0(name) for name, ref in self.hosts.items()},
             "bridge_counter": self.bridge_counter,
+            "formats": Formats(ovs=OPEN_VSWITCH),
         }
         return Scenario(**{**options, **changes})
 

@@ -74,7 +74,7 @@ class Tracker:
         }
 
     async def _login(self, host: Host) -> Any:
-        if host.xapi == "stopped" or not host.powered:
+        if self.twin.server is None or not self.twin.server.listens(host.ref):
             return "ConnectionRefusedError"
         try:
             await self.twin.dispatcher.call(host.ref, "session.login_with_password", ["root", "wrong", "1.0", "traces"])

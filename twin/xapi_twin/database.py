@@ -12,7 +12,7 @@ import asyncio
 import copy
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
@@ -151,16 +151,13 @@ class Database:
         record.update((name, new) for name, (_, new) in changed.items())
         self._touch(cls, ref)
         relations = [relation for relation in _OUTWARD.get(cls, ()) if relation[0] in record]
-        if not any(name in changed for name, _, _ in relations):
-            return
         for name, other, many in relations:
             if name in changed:
                 old, new = changed[name]
                 self._leave(other, old, many, ref)
                 self._join(other, new, many, ref)
-            else:
-                # When one relation of a row changes, xapi's database makes all of them anew: those rows are touched too (recorded).
-                self._rejoin(other, record[name], many, ref)
+        if any(name in changed for name, _, _ in relations):
+            self._rejoin(cls, ref, {name for name, _, _ in relations if name not in changed})
 
     def remove(self, cls: str, ref: str) -> None:
         """Delete an object; event del. Sets of other objects lose it, single references of kept relations to it become NULL.
@@ -177,6 +174,7 @@ class Database:
                 if theirs is not None and theirs.get(name) == ref:
                     theirs[name] = NULL
                     self._touch(other, pointing)
+                    self._rejoin(other, pointing, {field for field, _, _ in _OUTWARD.get(other, ()) if field != name})
         del self._records[cls][ref]
         self._uuids.pop((cls, record["uuid"]), None)
         self._version += 1
@@ -245,11 +243,14 @@ class Database:
             record[many] = [kept for kept in record[many] if kept != ref]
             self._touch(other, target)
 
-    def _rejoin(self, other: str, target: str, many: str, ref: str) -> None:
-        record = self._records[other].get(target)
-        if record is not None and ref in record.get(many, ()):
-            record[many] = [ref, *(kept for kept in record[many] if kept != ref)]
-            self._touch(other, target)
+    def _rejoin(self, cls: str, ref: str, names: Set[str]) -> None:
+        """When one relation of a row changes, xapi's database makes its others anew: those rows are touched too (recorded)."""
+        record = self._records[cls][ref]
+        for name, other, many in _OUTWARD.get(cls, ()):
+            target = self._records[other].get(record.get(name, NULL)) if name in names else None
+            if target is not None and ref in target.get(many, ()):
+                target[many] = [ref, *(kept for kept in target[many] if kept != ref)]
+                self._touch(other, record[name])
 
     def _publish(self, operation: str, cls: str, ref: str, record: dict[str, Any]) -> None:
         self._log.append((cls, ref))

@@ -21,6 +21,10 @@ from xapi_twin.wire import Event, EventBatch
 SILENT = frozenset({"session"})
 
 
+# Classes that have no messages, and rows of which event.from counts nevertheless.
+_WITHOUT_MESSAGES = ("vdi_nbd_server_info", "data_source", "probe_result", "sr_stat")
+
+
 @dataclass(frozen=True)
 class Subscriptions:
     """What event.register and event.from take: classes in any case, "*", or one object ("pif/OpaqueRef:…")."""
@@ -128,7 +132,7 @@ def _class_order(schema: Schema) -> dict[str, int]:
         order = {}
         for method in schema.methods:
             order.setdefault(method.partition(".")[0], len(order))
-        for name in schema.classes:
+        for name in (*_WITHOUT_MESSAGES, *schema.classes):
             order.setdefault(name, len(order))
         _ORDERS[schema.methods] = order
     return order

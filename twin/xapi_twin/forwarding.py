@@ -29,7 +29,9 @@ async def at_host(context: Context, host: str, work: Callable[[], Awaitable[T]],
     what the work would have, once it can be seen that it has worked, and None before. Raises XapiError HOST_OFFLINE, CANNOT_CONTACT_HOST.
     """
     twin = context.twin
-    target = twin.hosts[host]
+    target = twin.hosts.get(host)
+    if target is None:
+        raise XapiError("HOST_OFFLINE", host)  # a dead reference is a host that is not live (recorded for PIF.scan)
     if target.is_master:
         return await work()
     context.resident_on(host)

@@ -162,7 +162,9 @@ class Host:
             await self.power_off()
             self.start_soon(self._boot_later())
             return
-        await self.restart_xapi()
+        await self._end_xapi(keep_cookies=True)
+        await self.twin.faults.moment("host.stopped", self.ref)
+        await self.start_xapi()
 
     def restart_agent_later(self) -> None:
         """host.restart_agent: the call answers, then the toolstack restarts."""
@@ -265,13 +267,14 @@ class Host:
         await self.twin.pause(BOOT_SECONDS)
         await self.power_on()
 
-    def _forget_process(self) -> None:
-        """What dies with the process, at once."""
+    def _forget_process(self, keep_cookies: bool = False) -> None:
+        """What dies with the process, at once. A restart of the whole toolstack takes the cookies away only later (recorded)."""
         self.xapi = "stopped"
         self.refusal = None
         self.reachable.clear()
         self.init_complete.clear()
-        self.dom0.cookies.discard(COMPLETE_COOKIE)
+        if not keep_cookies:
+            self.dom0.cookies.discard(COMPLETE_COOKIE)
         current = asyncio.current_task() if _has_loop() else None
         if self._starting is not None and self._starting is not current:
             self._starting.cancel()
@@ -284,8 +287,8 @@ class Host:
         else:
             self.twin.dispatcher.abandon_at(self.ref)
 
-    async def _end_xapi(self) -> None:
-        self._forget_process()
+    async def _end_xapi(self, keep_cookies: bool = False) -> None:
+        self._forget_process(keep_cookies)
         if self.twin.server is not None:
             await self.twin.server.refuse(self.ref)
         self.links.stop()
@@ -312,7 +315,7 @@ class Host:
         twin = self.twin
         await twin.pause(RESTART_PAUSE)
         await twin.faults.moment("host.start", self.ref)
-        self.dom0.cookies.discard(READY_COOKIE)
+        self.dom0.cookies -= {READY_COOKIE, COMPLETE_COOKIE}
         if self.is_master:
             self.refusal = XapiError("HOST_STILL_BOOTING")
         if twin.server is not None:

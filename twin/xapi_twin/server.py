@@ -118,6 +118,11 @@ class Server:
             endpoint.guard.close()
         self._endpoints.clear()
 
+    def listens(self, host: str) -> bool:
+        """Whether the host's port takes connections."""
+        endpoint = self._endpoints.get(host)
+        return endpoint is not None and endpoint.listening is not None
+
     async def refuse(self, host: str) -> None:
         """The host's xapi is down: its connections end, new ones are refused."""
         endpoint = self._endpoints.get(host)

@@ -42,12 +42,10 @@ async def forget(context: Context, self: str) -> None:
 
 
 async def introduce(context: Context, host: str, mac: str, device: str, managed: bool = True) -> str:
-    context.database.get("host", host)
     return await at_host(context, host, lambda: pif.introduce(context.twin, host, mac, device, managed))
 
 
 async def scan(context: Context, host: str) -> None:
-    context.database.get("host", host)
     await at_host(context, host, lambda: pif.scan(context.twin, host))
 
 
