@@ -158,6 +158,8 @@ class Host:
 
     async def restart_toolstack(self) -> None:
         """`xe-toolstack-restart`. With HA on it may cost the host its life (scenario option ha_fences)."""
+        if not self.powered:
+            return
         if self.twin.scenario.ha_fences and self.twin.pool.get("ha_enabled", False):
             await self.power_off()
             self.start_soon(self._boot_later())

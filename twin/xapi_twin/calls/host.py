@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 
 async def enable(context: Context, host: str) -> None:
-    context.database.get("host", host)
-
     async def work() -> None:
         context.twin.hosts[host].enables_itself = True
         context.twin.hosts[host].set_enabled(True)
@@ -28,8 +26,6 @@ async def enable(context: Context, host: str) -> None:
 
 
 async def disable(context: Context, host: str, auto_enable: bool = True) -> None:
-    context.database.get("host", host)
-
     async def work() -> None:
         context.twin.hosts[host].enables_itself = auto_enable
         context.twin.hosts[host].set_enabled(False)
@@ -38,8 +34,6 @@ async def disable(context: Context, host: str, auto_enable: bool = True) -> None
 
 
 async def restart_agent(context: Context, host: str) -> None:
-    context.database.get("host", host)
-
     async def work() -> None:
         context.twin.hosts[host].restart_agent_later()
 

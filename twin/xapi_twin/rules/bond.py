@@ -149,6 +149,8 @@ async def destroy(twin: Twin, bond: str, progress: Progress = _no_progress) -> N
             database.set("PIF", primary, disallow_unplug=True)
         moves.move_cluster_host(twin, host.ref, [master], primary)
         await twin.faults.moment("bond.destroy.plugged", host.ref, bond=bond)
+        for member in members:
+            database.set("PIF", member, bond_slave_of=NULL)
         database.remove("Bond", bond)
         database.remove("PIF", master)
         progress(1.0)
