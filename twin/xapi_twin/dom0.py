@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 # Timers of xcp-networkd's bonds (ocaml/xapi/nm.ml): milliseconds.
 BOND_TIMERS: Mapping[str, int] = {
@@ -135,6 +135,19 @@ class Dom0:
                     bond.name, bridge_of.mac if bridge_of else first.mac, bridge_of.mtu if bridge_of else first.mtu
                 )
         return shown
+
+    def facts(self) -> dict[str, list[dict[str, Any]]]:
+        """Bridges and bonds as plain data."""
+        bridges = [
+            {"name": bridge.name, "mac": bridge.mac, "mtu": bridge.mtu, "addresses": list(bridge.addresses), "ports": list(bridge.ports)}
+            for bridge in self.bridges.values()
+        ]
+        bonds = [
+            {"name": bond.name, "bridge": bond.bridge, "mode": bond.mode, "active": bond.active,
+             "members": [member.device for member in bond.members]}
+            for bond in self.bonds.values()
+        ]  # fmt: skip
+        return {"bridges": bridges, "bonds": bonds}
 
 
 @dataclass(frozen=True)

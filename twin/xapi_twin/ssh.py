@@ -293,8 +293,6 @@ class _Session:
         return {0: Discarded() if self.terminal and process.command is None else _Input(process), 1: out, 2: err}
 
     def _write(self, stream: Any, text: str) -> None:
-        if self.terminal and self.process.command is not None:
-            text = text.replace("\n", "\r\n")
         with suppress(OSError):
             stream.write(text)
 

@@ -190,7 +190,9 @@ class Twin:
         """The pool as plain data: records by class and reference, dom0 and life of each host."""
         records = {cls: {ref: dict(record) for ref, record in self.database.all(cls).items()} for cls in self.schema.classes}
         hosts = {
-            host.name: {"xapi": host.xapi, "powered": host.powered, "init_complete": host.init_complete.is_set()}
+            host.name: {
+                "xapi": host.xapi, "powered": host.powered, "init_complete": host.init_complete.is_set(), "dom0": host.dom0.facts(),
+            }
             for host in self.hosts.values()
         }
         return {"records": records, "hosts": hosts}
