@@ -76,9 +76,10 @@ class OvsBackend:
         if self._watcher is None:
             self._watcher = asyncio.ensure_future(self._watch())
 
-    async def bring_down(self, name: str) -> None:
+    async def bring_down(self, name: str, force: bool = True) -> None:
         async with self._lock:
-            await self._bring_down(name)
+            if force or not any(config.parent == name for config in self._configs.values()):
+                await self._bring_down(name)
 
     async def nic_gone(self, device: str) -> None:
         # As it was done for the recordings: the link goes down, its name disappears, its bridge is deleted.
