@@ -104,7 +104,7 @@ class Lab:
     def __enter__(self) -> Lab:
         try:
             self._wire()
-            self.twin = RunningTwin(self.scenario, ssh=False, backend=self._backend)
+            self.twin = RunningTwin(self.scenario, ssh=False, make_backend=self._backend)
             self.twin.__enter__()
             self.twin.run(self._answer_dom0)
             for name, machine in self.hosts.items():

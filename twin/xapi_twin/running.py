@@ -27,7 +27,7 @@ T = TypeVar("T")
 class RunningTwin:
     """`with RunningTwin(Scenario.load("tutorial"), restart_seconds=0) as twin:` a pool runs in the body of the with.
 
-    Options: `tls`, `ssh`, `workdir`, `backend` as for `Twin.start`; `on_point`: called in the twin's loop at every API call and
+    Options: `tls`, `ssh`, `workdir`, `make_backend` as for `Twin.start`; `on_point`: called in the twin's loop at every API call and
     SSH command, before and after, and at every named moment (see `faults.Point`); all others replace options of the scenario.
     """
 
@@ -39,11 +39,11 @@ class RunningTwin:
         ssh: bool = True,
         workdir: Path | None = None,
         on_point: OnPoint | None = None,
-        backend: MakeBackend | None = None,
+        make_backend: MakeBackend | None = None,
         **changes: Any,
     ) -> None:
         self.scenario = Scenario.load(scenario, **changes) if isinstance(scenario, str) else scenario.with_options(**changes)
-        self._options: dict[str, Any] = {"tls": tls, "ssh": ssh, "workdir": workdir, "backend": backend}
+        self._options: dict[str, Any] = {"tls": tls, "ssh": ssh, "workdir": workdir, "make_backend": make_backend}
         self._on_point = on_point
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="xapi-twin", daemon=True)

@@ -39,14 +39,14 @@ class Twin:
     `hosts` are by reference, the master first. `scale`: how long the recorded seconds of a restart take here.
     """
 
-    def __init__(self, scenario: Scenario, workdir: Path, tls: bool, backend: MakeBackend | None = None) -> None:
+    def __init__(self, scenario: Scenario, workdir: Path, tls: bool, make_backend: MakeBackend | None = None) -> None:
         self.scenario = scenario
         self.workdir = workdir
         self.tls = tls
         self.clock = asyncio.get_running_loop().time
         self._began, self._clock_began = datetime.now(timezone.utc), self.clock()  # one clock for durations and times of day
         self.scale = scenario.restart_seconds / RECORDED_RESTART_SECONDS
-        self._make_backend = backend or (lambda dom0: MemoryBackend(dom0, self.scale))
+        self._make_backend = make_backend or (lambda dom0: MemoryBackend(dom0, self.scale))
         self.schema = Schema.load(scenario.version)
         self.database = Database(self.schema, self.now)
         self.bridge_counter = scenario.bridge_counter
@@ -68,11 +68,11 @@ class Twin:
         ssh: bool = True,
         serve: bool = True,
         workdir: Path | None = None,
-        backend: MakeBackend | None = None,
+        make_backend: MakeBackend | None = None,
     ) -> Twin:
         """Make the pool and open its ports on 127.0.0.1.
 
-        `backend` makes the backend of one dom0 (default: one that only paints). `serve` False opens none at all (for tests of
+        `make_backend` makes the backend of one dom0 (default: one that only paints). `serve` False opens none at all (for tests of
         rules); `workdir` gets the certificate, the SSH key and the control socket (default: a temporary directory that goes
         with the twin). Raises FaultPlanError for a fault plan that cannot be.
         """
@@ -81,7 +81,7 @@ class Twin:
             temporary = tempfile.TemporaryDirectory(prefix="xapi-twin-")
             workdir = Path(temporary.name)
         workdir.mkdir(parents=True, exist_ok=True)
-        twin = cls(scenario, workdir, tls, backend)
+        twin = cls(scenario, workdir, tls, make_backend)
         twin._temporary = temporary
         try:
             await twin._make()
