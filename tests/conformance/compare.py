@@ -23,7 +23,7 @@ OUT_OF_SCOPE: Mapping[tuple[str, str], str] = {
     ("message", "timestamp"): "a time",
     ("message", "uuid"): "generated",
     ("task", "backtrace"): "places in xapi's own source files",
-    ("task", "progress"): "of a running task: how far it was when it was polled",
+    ("task", "progress between 0 and 1"): "how far a running task was when it was polled",
     ("session", "uuid"): "generated",
     ("pool", "not recorded"): "the recording leaves most fields of pools and hosts out of the state that it begins with",
     ("host", "not recorded"): "the recording leaves most fields of pools and hosts out of the state that it begins with",
@@ -223,9 +223,9 @@ def pair_objects(names: Renaming, recorded: Mapping[str, Mapping[str, Record]], 
                     break
     for cls, field, owned in _OWNED:
         for ref, record in recorded.get(cls, {}).items():
-            theirs = ours.get(cls, {}).get(names.there.get(ref, ""))
-            if theirs is not None and record.get(field) in recorded.get(owned, {}) and not names.known(record[field]):
-                names.pair(record[field], theirs[field])
+            same = ours.get(cls, {}).get(names.there.get(ref, ""))
+            if same is not None and record.get(field) in recorded.get(owned, {}) and not names.known(record[field]):
+                names.pair(record[field], same[field])
 
 
 def state_differences(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replay recordings of a real xapi into the twin: `python -m tests.conformance.run [FOLDER or FILE]` prints a table and fails on any difference."""
+"""Replay recordings into the twin: `python -m tests.conformance.run [FOLDER or FILE]` prints a table and tells whether all match."""
 
 from __future__ import annotations
 

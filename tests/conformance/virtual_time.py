@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _Selector(selectors.DefaultSelector):
     """Looks at the sockets without waiting, and reports how long it should have waited."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
