@@ -56,13 +56,23 @@ def _row(name: str, host: Mapping[str, Any], seconds: Any) -> tuple[str, ...]:
     if not host["bond"]:
         return (master, "-", "-", "-", "-", "-", "-", "-", str(seconds))
     links = f"{host['links_up']}/{len(host['nics'])}"
-    return (master, host["device"], host["bridge"], "+".join(host["nics"]), host["mode"], host["ip"] or "-", host["mac"], links, str(seconds))
+    return (
+        master,
+        host["device"],
+        host["bridge"],
+        "+".join(host["nics"]),
+        host["mode"],
+        host["ip"] or "-",
+        host["mac"],
+        links,
+        str(seconds),
+    )
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of texts as lines in which each column has the width of its longest text."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 class FilterModule:

@@ -13,7 +13,8 @@ author:
   - The xapi.network authors (@xapi-network)
 description:
   - Says under which name each host of a pool is in the inventory.
-  - A host is recognised by its uuid (the variable C(xs_uuid)), else by its address (C(xs_address), C(ansible_host) or the inventory's name), else by its name.
+  - A host is recognised by its uuid (the variable C(xs_uuid)), else by its address (C(xs_address), C(ansible_host) or the inventory's
+    name), else by its name.
 options:
   _input:
     description: Hosts of a pool, as RV(xapi.network.xs_pool_info#module:hosts) or C(pool.hosts) of M(xapi.network.xs_bond) has them.

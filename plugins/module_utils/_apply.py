@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Carries out the steps of a plan. Nothing else in the collection writes to a pool.
 
-Each step becomes one or more writes. A write knows by which state it is done, so that it is never repeated: after an error or a lost connection the
-pool is read again, and what the pool says counts.
+Each step becomes one or more writes. A write knows by which state it is done, so that it is never repeated: after an error or a lost
+connection the pool is read again, and what the pool says counts.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ from typing import Any
 from ansible_collections.xapi.network.plugins.module_utils import _pool
 from ansible_collections.xapi.network.plugins.module_utils._client import Session
 from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
-from ansible_collections.xapi.network.plugins.module_utils._plan import Step
 from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
+from ansible_collections.xapi.network.plugins.module_utils._steps import Step
 
-# XAPI answers before everything has settled in its records (Bond.create on a member whose connection was lost); this long a write's effect may take to show.
+# XAPI answers before everything has settled in its records (Bond.create on a member whose connection was lost); this long a write's effect
+# may take to show.
 SETTLE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Write:
-    """One call that changes something. `done` says of a pool whether it is done. `task`: the call may outlive its connection and goes as a task of XAPI."""
+    """One call that changes something. `done` says of a pool whether it is done. `task`: the call may outlive its connection and goes as a
+    task of XAPI.
+    """
 
     method: str
     arguments: tuple[Any, ...]
@@ -89,7 +92,8 @@ def _carry_out(session: Session, pool: Pool, step: Step, wait_timeout: float) ->
             warnings.append(f"{step.host}: the reply to {write.method} was lost; the pool shows that it was carried out.")
             continue
         except XapiFailure as failure:
-            # An error does not mean that it was not done: a call forwarded to a member whose xapi was down may be carried out after its error (recorded).
+            # An error does not mean that it was not done: a call forwarded to a member whose xapi was down may be carried out after its
+            # error (recorded).
             settled = _pool.read(session.refresh())
             if not write.done(settled):
                 raise failure.named(names(settled)) from failure
@@ -121,7 +125,9 @@ def _confirmed(session: Session, write: Write, wait_timeout: float) -> Pool:
 
 
 def _found_out(session: Session, write: Write, wait_timeout: float, lost: ConnectionLost) -> Pool:
-    """After a lost reply: reads the pool until it shows the effect, or until nothing is under way there that could still bring it. Never calls again."""
+    """After a lost reply: reads the pool until it shows the effect, or until nothing is under way there that could still bring it. Never
+    calls again.
+    """
     deadline = time.monotonic() + wait_timeout
     patience = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < deadline:
@@ -135,7 +141,8 @@ def _found_out(session: Session, write: Write, wait_timeout: float, lost: Connec
             break
     trouble = f" {session.trouble}" if session.trouble else ""
     raise NetworkError(
-        f"{lost.message} The pool does not show that {write.method} was carried out.{trouble} Run again when the pool answers: what is done is not done twice."
+        f"{lost.message} The pool does not show that {write.method} was carried out.{trouble} Run again when the pool answers: what"
+        " is done is not done twice."
     )
 
 
@@ -159,9 +166,15 @@ def names(pool: Pool) -> dict[str, str]:
 
 
 def _network(pool: Pool, arguments: Mapping[str, Any]) -> Network:
-    found = [one for one in pool.networks.values() if one.uuid == arguments["network"]] if arguments.get("network") else list(pool.networks_called(arguments["name"]))
+    found = (
+        [one for one in pool.networks.values() if one.uuid == arguments["network"]]
+        if arguments.get("network")
+        else list(pool.networks_called(arguments["name"]))
+    )
     if len(found) != 1:
-        raise NetworkError(f"There are {len(found)} networks {arguments.get('network') or arguments['name']} now; someone else is changing the pool.")
+        raise NetworkError(
+            f"There are {len(found)} networks {arguments.get('network') or arguments['name']} now; someone else is changing the pool."
+        )
     return found[0]
 
 
@@ -218,18 +231,37 @@ def _create_bond(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
 
 
 def _destroy_bond(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
-    return [Write("Bond.destroy", (bond.ref,), lambda now, ref=bond.ref: ref not in now.bonds) for bond in pool.bonds.values() if bond.uuid == arguments["bond"]]  # type: ignore[misc]
+    for bond in pool.bonds.values():
+        if bond.uuid == arguments["bond"]:
+            return [Write("Bond.destroy", (bond.ref,), _gone(bond.ref))]
+    return []  # it is gone already
+
+
+def _gone(bond: str) -> Callable[[Pool], bool]:
+    return lambda now: bond not in now.bonds
 
 
 def _set_mode(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     bond, _pif_of_bond = _bond(pool, arguments)
-    return [Write("Bond.set_mode", (bond.ref, arguments["mode"]), lambda now: bond.ref in now.bonds and now.bonds[bond.ref].mode == arguments["mode"])]
+    return [
+        Write(
+            "Bond.set_mode",
+            (bond.ref, arguments["mode"]),
+            lambda now: bond.ref in now.bonds and now.bonds[bond.ref].mode == arguments["mode"],
+        )
+    ]
 
 
 def _set_property(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     bond, _pif_of_bond = _bond(pool, arguments)
     key, value = arguments["key"], arguments["value"]
-    return [Write("Bond.set_property", (bond.ref, key, value), lambda now: bond.ref in now.bonds and now.bonds[bond.ref].properties.get(key) == value)]
+    return [
+        Write(
+            "Bond.set_property",
+            (bond.ref, key, value),
+            lambda now: bond.ref in now.bonds and now.bonds[bond.ref].properties.get(key) == value,
+        )
+    ]
 
 
 def _plug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
@@ -250,7 +282,12 @@ def _replug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
 
 
 def _unplug_allowed(pif: Pif, allowed: bool) -> Write:
-    return Write("PIF.set_disallow_unplug", (pif.ref, not allowed), lambda now: (again := _again(now, pif.ref)) is not None and again.disallow_unplug is not allowed, task=False)
+    return Write(
+        "PIF.set_disallow_unplug",
+        (pif.ref, not allowed),
+        lambda now: (again := _again(now, pif.ref)) is not None and again.disallow_unplug is not allowed,
+        task=False,
+    )
 
 
 def _plug_vlans(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
@@ -268,7 +305,9 @@ def _set_nic_other_config(pool: Pool, arguments: Mapping[str, Any]) -> list[Writ
 
 
 def _other_config(pif: Pif, key: str, value: str) -> list[Write]:
-    """A new key is added, which disturbs no other; a changed one goes with the whole map, since between a removal and an addition it could be lost."""
+    """A new key is added, which disturbs no other; a changed one goes with the whole map, since between a removal and an addition it could
+    be lost.
+    """
 
     def done(now: Pool) -> bool:
         again = _again(now, pif.ref)
@@ -295,7 +334,11 @@ def _clear_ip(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
 def _address(ref: str, mode: str, ip: str, netmask: str, gateway: str, dns: str) -> Write:
     def done(now: Pool) -> bool:
         pif = _again(now, ref)
-        return pif is not None and pif.ip_mode == mode and (mode == "DHCP" or (pif.ip, pif.netmask, pif.gateway, pif.dns) == (ip, netmask, gateway, dns))
+        return (
+            pif is not None
+            and pif.ip_mode == mode
+            and (mode == "DHCP" or (pif.ip, pif.netmask, pif.gateway, pif.dns) == (ip, netmask, gateway, dns))
+        )
 
     return Write("PIF.reconfigure_ip", (ref, mode, ip, netmask, gateway, dns), done)
 
@@ -305,7 +348,11 @@ def _reconfigure_ipv6(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
 
     def done(now: Pool) -> bool:
         again = _again(now, pif.ref)
-        return again is not None and again.ipv6_mode == arguments["mode"] and (arguments["mode"] != "Static" or ",".join(again.ipv6) == arguments["ipv6"])
+        return (
+            again is not None
+            and again.ipv6_mode == arguments["mode"]
+            and (arguments["mode"] != "Static" or ",".join(again.ipv6) == arguments["ipv6"])
+        )
 
     return [Write("PIF.reconfigure_ipv6", (pif.ref, arguments["mode"], arguments["ipv6"], arguments["gateway"], arguments["dns"]), done)]
 

@@ -19,15 +19,19 @@ from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
 
 PROGRESS_SECONDS = 5.0
 
-# What a restart of a member's xapi has to bring about. The rest (purpose, VLANs to be plugged, an address that the wish changes) is done by the plan after it.
+# What a restart of a member's xapi has to bring about. The rest (purpose, VLANs to be plugged, an address that the wish changes) is done by
+# the plan after it.
 INHERITED = ("no_network", "no_bond", "nics", "bond_slave_of", "not_attached")
 
 
-def await_inherited(session: Session, pool: Pool, wish: Wish, expected: Mapping[str, Prediction], deadline: float, progress: Callable[[str], None]) -> Pool:
+def await_inherited(
+    session: Session, pool: Pool, wish: Wish, expected: Mapping[str, Prediction], deadline: float, progress: Callable[[str], None]
+) -> Pool:
     """The pool as soon as the wished members have inherited their bonds.
 
-    Neither an API that answers, nor an enabled host, nor a new start time of its agent proves that (they come up to four seconds before the bond; recorded), only the
-    bond itself does: it is there, has its NICs, and is attached. Raises NetworkError at the deadline, with what was seen last.
+    Neither an API that answers, nor an enabled host, nor a new start time of its agent proves that (they come up to four seconds before the
+    bond; recorded), only the bond itself does: it is there, has its NICs, and is attached. Raises NetworkError at the deadline, with what
+    was seen last.
     """
 
     def missing(now: Pool) -> list[Finding]:
@@ -45,7 +49,8 @@ def await_inherited(session: Session, pool: Pool, wish: Wish, expected: Mapping[
     if left:
         seen = " ".join(finding.sentence for finding in left)
         raise NetworkError(
-            f"{left[0].host} did not inherit the bond within {time.monotonic() - begun:.0f} s. Last seen: {seen}{_agent(pool, left[0].host)}{_trouble(session)}"
+            f"{left[0].host} did not inherit the bond within {time.monotonic() - begun:.0f} s. Last seen:"
+            f" {seen}{_agent(pool, left[0].host)}{_trouble(session)}"
             f" XAPI tells the reason in the log of {left[0].host} only: grep -E 'resynchronising|sync_networking' /var/log/xensource.log."
             " The hosts before it are done, no further host was touched. When the cause is gone, run again.",
             findings=[finding.to_dict() for finding in left],
@@ -54,10 +59,18 @@ def await_inherited(session: Session, pool: Pool, wish: Wish, expected: Mapping[
 
 
 def await_findings(
-    session: Session, pool: Pool, wish: Wish, expected: Mapping[str, Prediction], dom0: Mapping[str, Any], deadline: float, progress: Callable[[str], None]
+    session: Session,
+    pool: Pool,
+    wish: Wish,
+    expected: Mapping[str, Prediction],
+    dom0: Mapping[str, Any],
+    deadline: float,
+    progress: Callable[[str], None],
 ) -> tuple[Pool, list[Finding]]:
     """The pool as soon as there are no findings left, or as it is at the deadline, and the findings left."""
-    return _await(session, pool, lambda now: survey(now, wish, find_network(now, wish), expected, dom0), deadline, progress, "waiting for conformity")
+    return _await(
+        session, pool, lambda now: survey(now, wish, find_network(now, wish), expected, dom0), deadline, progress, "waiting for conformity"
+    )
 
 
 def _await(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._pool import Host, Network, Pif, Pool
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
 from ansible_collections.xapi.network.plugins.module_utils._rules import TWO_IP_REFUSED_SINCE, Match, primary_of
 from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
 
@@ -66,13 +66,27 @@ def network_problems(pool: Pool, wish: Wish) -> list[Problem]:
     """The target network: named once, managed, of a kind that can carry a bond."""
     if wish.network_uuid:
         if not any(network.uuid == wish.network_uuid for network in pool.networks.values()):
-            return [problem(wish, "network_missing", "", f"There is no network with uuid {wish.network_uuid} in the pool.", "Correct network_uuid, or name the network and it will be made.")]
+            return [
+                problem(
+                    wish,
+                    "network_missing",
+                    "",
+                    f"There is no network with uuid {wish.network_uuid} in the pool.",
+                    "Correct network_uuid, or name the network and it will be made.",
+                )
+            ]
         return []
     found = pool.networks_called(wish.network)
     if len(found) > 1:
         uuids = ", ".join(network.uuid for network in found)
         return [
-            problem(wish, "network_ambiguous", "", f"{len(found)} networks are called {wish.network}: {uuids}.", "XAPI lets names repeat. Name the one you mean with network_uuid, or rename the other.")
+            problem(
+                wish,
+                "network_ambiguous",
+                "",
+                f"{len(found)} networks are called {wish.network}: {uuids}.",
+                "XAPI lets names repeat. Name the one you mean with network_uuid, or rename the other.",
+            )
         ]
     return []
 
@@ -80,11 +94,21 @@ def network_problems(pool: Pool, wish: Wish) -> list[Problem]:
 def managed_problems(pool: Pool, wish: Wish, network: Network) -> list[Problem]:
     found = []
     if not network.managed:
-        found.append(problem(wish, "network_unmanaged", "", f"The network {network.name} is not managed by XAPI.", "Choose another network."))
+        found.append(
+            problem(wish, "network_unmanaged", "", f"The network {network.name} is not managed by XAPI.", "Choose another network.")
+        )
     for ref in network.pifs:
         pif = pool.pifs.get(ref)
         if pif is not None and (pif.sriov_logical or pif.sriov_physical):
-            found.append(problem(wish, "network_sriov", "", f"The network {network.name} carries SR-IOV.", "A bond cannot be on it; choose another network."))
+            found.append(
+                problem(
+                    wish,
+                    "network_sriov",
+                    "",
+                    f"The network {network.name} carries SR-IOV.",
+                    "A bond cannot be on it; choose another network.",
+                )
+            )
             break
     return found
 
@@ -95,18 +119,40 @@ def pool_problems(pool: Pool, wish: Wish, touched: Sequence[Host], restarted: Se
     if not touched:
         return []
     if pool.ha_enabled:
-        what = "restarts xapi on members, for which HA may fence them" if restarted else "takes NICs down for a moment, which HA may read as a failure"
-        found.append(problem(wish, "ha_enabled", "", f"HA is on in this pool, and the plan {what}.", "Disable HA for the change (xe pool-ha-disable) and enable it after."))
+        what = (
+            "restarts xapi on members, for which HA may fence them"
+            if restarted
+            else "takes NICs down for a moment, which HA may read as a failure"
+        )
+        found.append(
+            problem(
+                wish,
+                "ha_enabled",
+                "",
+                f"HA is on in this pool, and the plan {what}.",
+                "Disable HA for the change (xe pool-ha-disable) and enable it after.",
+            )
+        )
     builds = {(host.release, host.build) for host in pool.hosts}
     if len(builds) > 1:
         each = "; ".join(f"{host.name} {host.release} ({host.xapi})" for host in pool.hosts[:8]) + ("; …" if len(pool.hosts) > 8 else "")
-        found.append(problem(wish, "mixed_versions", "", f"The hosts run different versions: {each}.", "Finish the upgrade of the pool first."))
+        found.append(
+            problem(wish, "mixed_versions", "", f"The hosts run different versions: {each}.", "Finish the upgrade of the pool first.")
+        )
     # A pending task without a host runs on the master.
     concerned = {host.ref for host in restarted}
     for task in pool.tasks:
         if task.host in concerned:
             name = pool.host(task.host).name
-            found.append(problem(wish, "pending_tasks", name, f"The task {task.name or task.uuid} runs on {name} and would die with the restart of its xapi.", "Wait until it is done, or cancel it."))
+            found.append(
+                problem(
+                    wish,
+                    "pending_tasks",
+                    name,
+                    f"The task {task.name or task.uuid} runs on {name} and would die with the restart of its xapi.",
+                    "Wait until it is done, or cancel it.",
+                )
+            )
     return found
 
 
@@ -119,15 +165,20 @@ def host_problems(pool: Pool, wish: Wish, host: Host, match: Match, network: Net
     found: list[Problem] = []
     if not host.live:
         add("host_down", "XAPI does not see the host alive.", "Bring the host back, or leave it out by naming the others in hosts.")
-    for device, nic, other in zip(wish.nics, match.nics, match.other):
+    for device, nic, other in zip(wish.nics, match.nics, match.other, strict=True):
         if nic is None:
             known = ", ".join(pif.device for pif in pool.pifs_of(host) if pif.physical) or "no NIC"
             why = f"; by {'device name' if match.rule == 'position' else 'bridge position'} it would be {other.device}" if other else ""
-            add("nic_missing", f"there is no NIC that stands for {device}; the host has {known}{why}.", f"Put the NIC in, run xe pif-scan host-uuid={host.uuid}, or name NICs that every host has.")
+            add(
+                "nic_missing",
+                f"there is no NIC that stands for {device}; the host has {known}{why}.",
+                f"Put the NIC in, run xe pif-scan host-uuid={host.uuid}, or name NICs that every host has.",
+            )
         elif other is not None and other.ref != nic.ref:
             add(
                 "nic_names",
-                f"{device} of the master is {nic.device} here by {'device name' if match.rule == 'device' else 'bridge position'}, which this xapi goes by,"
+                f"{device} of the master is {nic.device} here by {'device name' if match.rule == 'device' else 'bridge position'},"
+                " which this xapi goes by,"
                 f" and {other.device} by {'bridge position' if match.rule == 'device' else 'device name'}.",
                 "Make the NIC names of all hosts agree (interface-rename), so that an upgrade of xapi does not bond other NICs.",
             )
@@ -135,14 +186,22 @@ def host_problems(pool: Pool, wish: Wish, host: Host, match: Match, network: Net
     found += _nic_problems(pool, wish, host, nics, creating)
     limit = 2 if host.backend == "bridge" else 4
     if len(wish.nics) > limit:
-        add("too_many_nics", f"{len(wish.nics)} NICs are more than the {limit} that the {host.backend} backend supports in a bond.", "Bond fewer NICs.")
+        add(
+            "too_many_nics",
+            f"{len(wish.nics)} NICs are more than the {limit} that the {host.backend} backend supports in a bond.",
+            "Bond fewer NICs.",
+        )
     if host.backend == "bridge" and wish.mode == "lacp":
         add("mode", "the Linux bridge backend has no LACP.", "Choose active-backup or balance-slb, or change the backend to openvswitch.")
     if not creating or not nics:
         return found
     for pif in pool.on_network(host, network) if network else ():
         if not pif.bond_master_of:
-            add("network_taken", f"{pif.device} (PIF {pif.uuid}) is on {network.name if network else wish.called} already.", "Choose another network for the bond, or take that PIF off it.")
+            add(
+                "network_taken",
+                f"{pif.device} (PIF {pif.uuid}) is on {network.name if network else wish.called} already.",
+                "Choose another network for the bond, or take that PIF off it.",
+            )
     return found + _address_problems(pool, wish, host, nics) + _use_problems(pool, wish, host, nics, network)
 
 
@@ -156,7 +215,11 @@ def _nic_problems(pool: Pool, wish: Wish, host: Host, nics: Iterable[Pif], creat
     nics = tuple(nics)
     for nic in nics:
         if not nic.managed:
-            add("nic_unmanaged", f"{nic.device} is not managed by XAPI.", f"Run xe pif-forget and xe pif-introduce for {nic.device}, or choose another NIC.")
+            add(
+                "nic_unmanaged",
+                f"{nic.device} is not managed by XAPI.",
+                f"Run xe pif-forget and xe pif-introduce for {nic.device}, or choose another NIC.",
+            )
         if not nic.physical or nic.vlan >= 0 or nic.tunnel_access:
             add("nic_kind", f"{nic.device} is no physical NIC.", "Name physical NICs only.")
         if nic.sriov_logical or nic.sriov_physical:
@@ -185,20 +248,43 @@ def _address_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif]) -
     configured = [nic for nic in nics if nic.configured]
     if len(configured) > 1:
         addresses = " and ".join(f"{nic.device} has {nic.ip or nic.ip_mode}" for nic in configured)
-        fate = "XAPI would not make the bond" if host.at_least(*TWO_IP_REFUSED_SINCE) else "this xapi would lose all but one of them silently"
+        fate = (
+            "XAPI would not make the bond" if host.at_least(*TWO_IP_REFUSED_SINCE) else "this xapi would lose all but one of them silently"
+        )
         keep = primary_of(nics)
         other = next(nic for nic in configured if nic.ref != keep.ref)
-        add("two_ips", f"{addresses}; a bond can have one address, and {fate}.", f"Free one of them: xe pif-reconfigure-ip uuid={other.uuid} mode=none (then nothing may use {other.ip or other.device}).")
+        add(
+            "two_ips",
+            f"{addresses}; a bond can have one address, and {fate}.",
+            f"Free one of them: xe pif-reconfigure-ip uuid={other.uuid} mode=none (then nothing may use {other.ip or other.device}).",
+        )
     if any(nic.management for nic in nics):
         device = next(nic.device for nic in nics if nic.management)
         if pool.ha_enabled:
-            add("ha_management", f"{device} is the management interface and HA is on; XAPI refuses to bond it.", "Disable HA for the change (xe pool-ha-disable).")
-        add("management", f"{device} is the management interface; its connection breaks for a moment and moves to the bond.", "Make sure that you have a console.")
+            add(
+                "ha_management",
+                f"{device} is the management interface and HA is on; XAPI refuses to bond it.",
+                "Disable HA for the change (xe pool-ha-disable).",
+            )
+        add(
+            "management",
+            f"{device} is the management interface; its connection breaks for a moment and moves to the bond.",
+            "Make sure that you have a console.",
+        )
     lost = [nic for nic in nics if nic.ipv6_mode != "None" and nic.ref != primary_of(nics).ref]
     for nic in lost:
-        add("ipv6_lost", f"{nic.device} has the IPv6 configuration {nic.ipv6_mode} {', '.join(nic.ipv6)} and is not the NIC whose configuration the bond gets.", f"Free it: xe pif-reconfigure-ipv6 uuid={nic.uuid} mode=none.")
+        add(
+            "ipv6_lost",
+            f"{nic.device} has the IPv6 configuration {nic.ipv6_mode} {', '.join(nic.ipv6)} and is not the NIC whose configuration"
+            " the bond gets.",
+            f"Free it: xe pif-reconfigure-ipv6 uuid={nic.uuid} mode=none.",
+        )
     if len({tuple(sorted(nic.properties.items())) for nic in nics}) > 1:
-        add("nic_properties", "the NICs have different properties: " + "; ".join(f"{nic.device} {dict(nic.properties)}" for nic in nics) + ".", "Make them equal (xe pif-param-set uuid=… properties:gro=on).")
+        add(
+            "nic_properties",
+            "the NICs have different properties: " + "; ".join(f"{nic.device} {dict(nic.properties)}" for nic in nics) + ".",
+            "Make them equal (xe pif-param-set uuid=… properties:gro=on).",
+        )
     if len({nic.primary_address_type for nic in nics}) > 1:
         add("nic_address_types", "the NICs have different primary address types.", "Make them equal (xe pif-set-primary-address-type).")
     return found
@@ -212,27 +298,92 @@ def _use_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif], targe
 
     found: list[Problem] = []
     for nic in nics:
-        subnet = nic.subnet
-        behind = [
-            storage.sr_name or storage.sr_uuid
-            for storage in pool.storages_of(host)
-            if storage.attached and subnet is not None and any(ipaddress.IPv4Address(address) in subnet for address in storage.addresses)
-        ]
+        behind = _storage_behind(pool, host, nic)
         if behind:
             add(
                 "storage_in_use",
-                f"storage is attached through {nic.device}: {', '.join(sorted(set(behind)))}. It stands still while the NIC becomes a bond (about a second)"
-                " and comes back by itself.",
+                f"storage is attached through {nic.device}: {', '.join(behind)}. It stands still while the NIC becomes a bond"
+                " (about a second) and comes back by itself.",
                 "Detach it or move the VMs away first, or make sure that they survive a pause.",
             )
         network = pool.networks.get(nic.network)
-        running = [vif for vif in (pool.vifs.get(ref) for ref in (network.vifs if network else ())) if vif is not None and vif.attached and vif.host in ("", host.ref)]
+        running = _running_on(pool, host, network)
         if running:
-            names = ", ".join(sorted({vif.vm_name or "a running VM" for vif in running}))
-            add("vifs_in_use", f"{names} is connected to {network.name if network else nic.device}, the network of {nic.device}; its traffic stops for a moment and moves to the bond.", "Shut it down or move it first.")
+            add(
+                "vifs_in_use",
+                f"{', '.join(running)} is connected to {network.name if network else nic.device}, the network of {nic.device};"
+                " its traffic stops for a moment and moves to the bond.",
+                "Shut it down or move it first.",
+            )
         if wish.mtu is None and target is not None and network is not None and target.mtu < network.mtu:
-            add("mtu", f"{nic.device} has MTU {network.mtu} and the bond on {target.name} would have {target.mtu}.", f"Say which with mtu: {network.mtu} or {target.mtu}.")
+            add(
+                "mtu",
+                f"{nic.device} has MTU {network.mtu} and the bond on {target.name} would have {target.mtu}.",
+                f"Say which with mtu: {network.mtu} or {target.mtu}.",
+            )
     return found
+
+
+def absent_problems(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, nics: Sequence[Pif]) -> list[Problem]:
+    """What speaks against taking this host's bond off the network."""
+
+    def add(code: str, sentence: str, remedy: str) -> None:
+        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
+
+    found: list[Problem] = []
+    pif = pool.pifs.get(bond.master)
+    have = sorted(nic.device for nic in nics)
+    if wish.nics and have != sorted(wish.nics):
+        add(
+            "nics_differ",
+            f"the bond on {network.name} has {', '.join(have)}, not {', '.join(wish.nics)}.",
+            "Leave nics out to remove whatever bond is there.",
+        )
+    if pif is None:
+        return found
+    if pif.management:
+        if pool.ha_enabled:
+            add("ha_management", f"{pif.device} is the management interface and HA is on; XAPI refuses.", "Disable HA for the change.")
+        add(
+            "management",
+            f"{pif.device} is the management interface; its connection breaks for a moment.",
+            "Make sure that you have a console.",
+        )
+    behind = _storage_behind(pool, host, pif)
+    if behind:
+        add(
+            "storage_in_use",
+            f"storage is attached through {pif.device}: {', '.join(behind)}. It stands still for about a second and comes back by itself.",
+            "Detach it or move the VMs away first.",
+        )
+    running = _running_on(pool, host, network)
+    if running:
+        add(
+            "vifs_in_use",
+            f"{', '.join(running)} is connected to {network.name}; its traffic stops for a moment and moves to that of the primary NIC.",
+            "Shut it down or move it first.",
+        )
+    return found
+
+
+def _storage_behind(pool: Pool, host: Host, pif: Pif) -> list[str]:
+    """Names of the storage that this host has attached at an address in the subnet of this PIF."""
+    subnet = pif.subnet
+    if subnet is None:
+        return []
+    return sorted(
+        {
+            storage.sr_name or storage.sr_uuid
+            for storage in pool.storages_of(host)
+            if storage.attached and any(ipaddress.IPv4Address(address) in subnet for address in storage.addresses)
+        }
+    )
+
+
+def _running_on(pool: Pool, host: Host, network: Network | None) -> list[str]:
+    """Names of the VMs that are connected to this network on this host."""
+    vifs = [pool.vifs[ref] for ref in (network.vifs if network else ()) if ref in pool.vifs]
+    return sorted({vif.vm_name or "a running VM" for vif in vifs if vif.attached and vif.host in ("", host.ref)})
 
 
 def notices(pool: Pool, wish: Wish, host: Host, match: Match, network: Network | None, restart: bool) -> list[Problem]:

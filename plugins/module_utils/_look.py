@@ -24,7 +24,9 @@ def look(session: Session, wish: Wish) -> Pool:
 
 
 def machines_concerned(pool: Pool, wish: Wish) -> set[str]:
-    """References of VMs with a live interface on a network that the wish would take from under them. None where the bonds are there already."""
+    """References of VMs with a live interface on a network that the wish would take from under them. None where the bonds are there
+    already.
+    """
     network = find_network(pool, wish)
     concerned: set[str] = set()
     for host in wished_hosts(pool, wish)[0]:

@@ -8,38 +8,43 @@ One plan serves check mode, diff, the real run and the role's pre-flight: `chang
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._checks import Problem, host_problems, managed_problems, network_problems, notices, pool_problems, problem
+from ansible_collections.xapi.network.plugins.module_utils._checks import (
+    Problem,
+    absent_problems,
+    host_problems,
+    managed_problems,
+    network_problems,
+    notices,
+    pool_problems,
+    problem,
+)
 from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
 from ansible_collections.xapi.network.plugins.module_utils._rules import Match, Prediction, carried_config, match, predict_kept, predict_new
-from ansible_collections.xapi.network.plugins.module_utils._verify import Finding, compare, compare_absent, compare_after, compare_dom0, compare_dom0_absent
+from ansible_collections.xapi.network.plugins.module_utils._steps import Step, after_creation, in_place, network_steps, remake, target_mtu
+from ansible_collections.xapi.network.plugins.module_utils._verify import (
+    Finding,
+    compare,
+    compare_absent,
+    compare_after,
+    compare_dom0,
+    compare_dom0_absent,
+)
 from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
 
-# Differences that an interrupted run, or XAPI's own way of making a bond, leaves behind: completing them is the job itself, not the repair of a drift.
+# Differences that an interrupted run, or XAPI's own way of making a bond, leaves behind: completing them is the job itself, not the repair
+# of a drift.
 UNFINISHED = ("not_attached", "other_config", "ipv6", "vlan", "vlan_not_attached", "disallow_unplug", "ip", "ip_on_nic")
 
 
 @dataclass(frozen=True)
-class Step:
-    """One thing to be done. `action` is what _apply looks up, `arguments` are uuids, names and values (never references, which a write may outdate)."""
-
-    action: str
-    host: str
-    sentence: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    interrupts: str = ""
-
-    def to_dict(self) -> dict[str, str]:
-        return {"action": self.action, "host": self.host, "sentence": self.sentence, "interrupts": self.interrupts}
-
-
-@dataclass(frozen=True)
 class Plan:
-    """`predictions` are those of all wished hosts, in the order in which they are visited: the master first. `network`: None while it has to be made."""
+    """`predictions` are those of all wished hosts, in the order in which they are visited: the master first. `network`: None while it has
+    to be made.
+    """
 
     network: Network | None
     steps: tuple[Step, ...]
@@ -83,7 +88,15 @@ def wished_hosts(pool: Pool, wish: Wish) -> tuple[tuple[Host, ...], list[Problem
         host = pool.host_called(name)
         if host is None:
             known = ", ".join(host.name for host in pool.hosts[:12]) + (" …" if len(pool.hosts) > 12 else "")
-            problems.append(problem(wish, "host_unknown", name, f"No host, or more than one, is called {name}. The pool has {known}.", "Name a host by its name, uuid or address."))
+            problems.append(
+                problem(
+                    wish,
+                    "host_unknown",
+                    name,
+                    f"No host, or more than one, is called {name}. The pool has {known}.",
+                    "Name a host by its name, uuid or address.",
+                )
+            )
         else:
             found.add(host.ref)
     return tuple(host for host in pool.hosts if host.ref in found), problems
@@ -107,11 +120,23 @@ def plan(pool: Pool, wish: Wish) -> Plan:
         problems += managed_problems(pool, wish, network)
     for vlan in wish.vlans:
         if len(pool.networks_called(vlan.network)) > 1:
-            problems.append(problem(wish, "network_ambiguous", "", f"More than one network is called {vlan.network}.", "XAPI lets names repeat; rename one of them."))
+            problems.append(
+                problem(
+                    wish,
+                    "network_ambiguous",
+                    "",
+                    f"More than one network is called {vlan.network}.",
+                    "XAPI lets names repeat; rename one of them.",
+                )
+            )
     if found:
         return Plan(network, (), tuple(problems), (), (), hosts)
     each = {host: _absent(pool, wish, host, network) if wish.absent else _present(pool, wish, host, network) for host in hosts}
-    steps = [] if wish.absent else _network_steps(pool, wish, network, any(one.action in ("created", "restarted", "remade") for one in each.values()))
+    steps = (
+        []
+        if wish.absent
+        else network_steps(pool, wish, network, any(one.action in ("created", "restarted", "remade") for one in each.values()))
+    )
     restarted = [host for host, one in each.items() if any(step.action == "restart_agent" for step in one.steps)]
     touched = [host for host, one in each.items() if one.steps]
     problems += pool_problems(pool, wish, touched, restarted)
@@ -126,34 +151,6 @@ def plan(pool: Pool, wish: Wish) -> Plan:
         hosts=hosts,
         actions={host.name: one.action for host, one in each.items()},
     )
-
-
-def _network_steps(pool: Pool, wish: Wish, network: Network | None, needed: bool) -> list[Step]:
-    mtu = target_mtu(pool, wish, network)
-    carriers = [
-        Step("create_network", "", f"make the network {name} for VLAN {tag}", {"name": name, "mtu": mtu})
-        for tag, name in {vlan.tag: vlan.network for vlan in wish.vlans}.items()
-        if not pool.networks_called(name)
-    ]
-    return _bond_network_steps(wish, network, needed, mtu) + carriers
-
-
-def _bond_network_steps(wish: Wish, network: Network | None, needed: bool, mtu: int) -> list[Step]:
-    if network is None:
-        return [Step("create_network", "", f"make the network {wish.called} with MTU {mtu}", {"name": wish.called, "mtu": mtu})] if needed else []
-    if wish.mtu is not None and network.mtu != wish.mtu:
-        return [Step("set_mtu", "", f"set the MTU of the network {network.name} from {network.mtu} to {wish.mtu}", {"network": network.uuid, "mtu": wish.mtu})]
-    return []
-
-
-def target_mtu(pool: Pool, wish: Wish, network: Network | None) -> int:
-    """The MTU of the bond's network: as wished, else as it is, else the largest of the networks of the master's NICs."""
-    if wish.mtu is not None:
-        return wish.mtu
-    if network is not None:
-        return network.mtu
-    nics = [pool.nic(pool.master, device) for device in wish.nics]
-    return max((pool.networks[nic.network].mtu for nic in nics if nic is not None and nic.network in pool.networks), default=1500)
 
 
 # present
@@ -178,7 +175,9 @@ def _wished(pool: Pool, wish: Wish, host: Host, prediction: Prediction, network:
         other_config["management_purpose"] = wish.purpose
     address = next((wish.addresses[name] for name in wish.addresses if host.answers_to(name)), None)
     if address is not None:
-        prediction = replace(prediction, ip_mode=address.xapi_mode, ip=address.ip, netmask=address.netmask, gateway=address.gateway, dns=address.dns)
+        prediction = replace(
+            prediction, ip_mode=address.xapi_mode, ip=address.ip, netmask=address.netmask, gateway=address.gateway, dns=address.dns
+        )
     return replace(
         prediction,
         other_config=other_config,
@@ -197,7 +196,13 @@ def _with_bond(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond,
     if not findings:
         return _HostPlan("kept", prediction=target)
     problems = [
-        problem(wish, "nic_unmanaged", host.name, f"{host.name}: {nic.device} is not managed by XAPI.", "Run xe pif-forget and xe pif-introduce for it.")
+        problem(
+            wish,
+            "nic_unmanaged",
+            host.name,
+            f"{host.name}: {nic.device} is not managed by XAPI.",
+            "Run xe pif-forget and xe pif-introduce for it.",
+        )
         for nic in matched.found
         if not nic.managed
     ]
@@ -205,8 +210,8 @@ def _with_bond(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond,
     if drifted and wish.on_drift == "fail":
         problems += [_drift(wish, finding) for finding in drifted]
     if any(finding.code == "mac" for finding in findings):
-        return _HostPlan("remade", tuple(_remake(pool, wish, host, network, bond, target)), tuple(problems), prediction=target)
-    return _HostPlan("repaired", tuple(_in_place(pool, wish, host, network, bond, target, findings)), tuple(problems), prediction=target)
+        return _HostPlan("remade", tuple(remake(pool, wish, host, network, bond, target)), tuple(problems), prediction=target)
+    return _HostPlan("repaired", tuple(in_place(pool, wish, host, network, bond, target, findings)), tuple(problems), prediction=target)
 
 
 def _asked_for(wish: Wish, finding: Finding) -> bool:
@@ -227,14 +232,43 @@ def _without_bond(pool: Pool, wish: Wish, host: Host, network: Network | None, b
         pif = pool.pifs.get(other.master)
         where = pool.networks.get(pif.network) if pif else None
         nics = ", ".join(nic.device for nic in pool.bond_members(other))
-        what = f"{host.name}: {pif.device if pif else 'a bond'} on {where.name if where else 'an unknown network'} has {nics or 'no NIC'} instead of {', '.join(wish.nics)} on {wish.called}."
+        what = (
+            f"{host.name}: {pif.device if pif else 'a bond'} on {where.name if where else 'an unknown network'} has {nics or 'no NIC'}"
+            f" instead of {', '.join(wish.nics)} on {wish.called}."
+        )
         if wish.on_drift == "fail":
-            problems.append(problem(wish, "drift_nics" if other is bond else "nic_bonded", host.name, what, f"Set on_drift: repair to have that bond taken apart, or run xe bond-destroy uuid={other.uuid}."))
-        steps.append(Step("destroy_bond", host.name, f"take the bond {pif.device if pif else other.uuid} of {nics} apart", {"host": host.uuid, "bond": other.uuid}, "traffic of that bond stops"))
+            problems.append(
+                problem(
+                    wish,
+                    "drift_nics" if other is bond else "nic_bonded",
+                    host.name,
+                    what,
+                    f"Set on_drift: repair to have that bond taken apart, or run xe bond-destroy uuid={other.uuid}.",
+                )
+            )
+        steps.append(
+            Step(
+                "destroy_bond",
+                host.name,
+                f"take the bond {pif.device if pif else other.uuid} of {nics} apart",
+                {"host": host.uuid, "bond": other.uuid},
+                "traffic of that bond stops",
+            )
+        )
     if not matched.found:
         return _HostPlan("created", tuple(steps), tuple(problems))
     ordered = _order(pool, matched)
-    predicted = predict_new(pool, host, ordered, network, network.name if network else wish.called, wish.mode, wish.properties, wish.mac, target_mtu(pool, wish, network))
+    predicted = predict_new(
+        pool,
+        host,
+        ordered,
+        network,
+        network.name if network else wish.called,
+        wish.mode,
+        wish.properties,
+        wish.mac,
+        target_mtu(pool, wish, network),
+    )
     target = _wished(pool, wish, host, predicted, network)
     restart = wish.strategy == "restart" and not host.master
     where_to = f"on {target.network} ({wish.mode})"
@@ -244,20 +278,30 @@ def _without_bond(pool: Pool, wish: Wish, host: Host, network: Network | None, b
         sentence = f"restart xapi; it inherits the bond of {' and '.join(target.nics)} {where_to}{moving}"
         # What stands in the way on this very network is taken apart by the restart itself; on another network it is not.
         steps = [step for step in steps if bond is None or step.arguments["bond"] != bond.uuid]
-        steps.append(Step("restart_agent", host.name, sentence, {"host": host.uuid}, f"{interrupts}; tasks of this host end; the API of this host is away for some seconds"))
+        steps.append(
+            Step(
+                "restart_agent",
+                host.name,
+                sentence,
+                {"host": host.uuid},
+                f"{interrupts}; tasks of this host end; the API of this host is away for some seconds",
+            )
+        )
     else:
         arguments = {
             "host": host.uuid, "name": wish.called, "network": network.uuid if network else "", "nics": [nic.uuid for nic in ordered],
             "mode": wish.mode, "properties": dict(wish.properties), "mac": wish.mac,
         }  # fmt: skip
         steps.append(Step("create_bond", host.name, f"bond {' and '.join(target.nics)} {where_to}{moving}", arguments, interrupts))
-    steps += _after_creation(pool, wish, host, target, predicted)
+    steps += after_creation(pool, wish, host, target, predicted)
     said = notices(pool, wish, host, matched, network, restart)
     return _HostPlan("restarted" if restart else ("remade" if bond else "created"), tuple(steps), tuple(problems), tuple(said), target)
 
 
 def _order(pool: Pool, matched: Match) -> tuple[Pif, ...]:
-    """The NICs in the order for Bond.create: that of the wish; on a member the one that stands for the NIC whose MAC the master's bond has goes first (sync_networking.ml)."""
+    """The NICs in the order for Bond.create: that of the wish; on a member the one that stands for the NIC whose MAC the master's bond has
+    goes first (sync_networking.ml).
+    """
     return matched.found
 
 
@@ -270,157 +314,60 @@ def _bonds_in_the_way(pool: Pool, matched: Match, bond: Bond | None) -> list[Bon
     return list(found.values())
 
 
-def _after_creation(pool: Pool, wish: Wish, host: Host, target: Prediction, predicted: Prediction) -> list[Step]:
-    """What XAPI does not do by itself once the bond is there."""
-    where = {"host": host.uuid, "name": wish.called, "network": wish.network_uuid}
-    steps = [
-        Step("set_other_config", host.name, f"set {key} of the bond to {value}", {**where, "key": key, "value": value}) for key, value in sorted(target.other_config.items())
-    ]
-    if target.ipv6_mode != "None":
-        steps.append(_ipv6_step(host, where, target))
-    if target.disallow_unplug != predicted.disallow_unplug:
-        steps.append(Step("set_disallow_unplug", host.name, f"set disallow_unplug of the bond to {str(target.disallow_unplug).lower()}", {**where, "value": target.disallow_unplug}))
-    if (target.ip_mode, target.ip, target.netmask, target.gateway, target.dns) != (predicted.ip_mode, predicted.ip, predicted.netmask, predicted.gateway, predicted.dns):
-        steps.append(_ip_step(host, where, target))
-    steps += _vlan_steps(pool, wish, host, where, [vlan.tag for vlan in wish.vlans if vlan.tag not in predicted.vlans])
-    if predicted.vlans:
-        steps.append(Step("plug_vlans", host.name, f"attach VLAN {', '.join(str(tag) for tag in predicted.vlans)} where XAPI left it unplugged", {**where, "tags": list(predicted.vlans)}))
-    return steps
-
-
-def _ip_step(host: Host, where: Mapping[str, Any], target: Prediction) -> Step:
-    arguments = {**where, "mode": target.ip_mode, "ip": target.ip, "netmask": target.netmask, "gateway": target.gateway, "dns": target.dns}
-    return Step("reconfigure_ip", host.name, f"give the bond the address {target.ip or target.ip_mode}", arguments, "the bond's address is away for a moment")
-
-
-def _ipv6_step(host: Host, where: Mapping[str, Any], target: Prediction) -> Step:
-    arguments = {**where, "mode": target.ipv6_mode, "ipv6": ",".join(target.ipv6), "gateway": target.ipv6_gateway, "dns": target.dns}
-    return Step("reconfigure_ipv6", host.name, f"give the bond the IPv6 configuration {target.ipv6_mode} {', '.join(target.ipv6)}".rstrip(), arguments)
-
-
-def _vlan_steps(pool: Pool, wish: Wish, host: Host, where: Mapping[str, Any], tags: Sequence[int]) -> list[Step]:
-    names = {vlan.tag: vlan.network for vlan in wish.vlans}
-    return [Step("create_vlan", host.name, f"put VLAN {tag} ({names[tag]}) on the bond", {**where, "tag": tag, "vlan_network": names[tag]}) for tag in tags if tag in names]
-
-
-def _in_place(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, target: Prediction, findings: Sequence[Finding]) -> list[Step]:
-    """The steps that put right what was found, where XAPI can do it without remaking the bond."""
-    pif = pool.pifs[bond.master]
-    where = {"host": host.uuid, "name": wish.called, "network": network.uuid}
-    codes = {finding.code for finding in findings}
-    replug = f"traffic through {pif.device} stops for about a second"
-    steps: list[Step] = []
-    extra = set(bond.properties) - set(target.properties)
-    if extra and bond.mode == target.mode:
-        # XAPI cannot unset a property; a mode that does not know it drops it (recorded: lacp_properties).
-        steps.append(Step("set_mode", host.name, f"set the mode of {pif.device} to active-backup for a moment, which drops {', '.join(sorted(extra))}", {**where, "mode": "active-backup"}, replug))
-    if extra or bond.mode != target.mode:
-        steps.append(Step("set_mode", host.name, f"set the mode of {pif.device} to {target.mode}", {**where, "mode": target.mode}, replug))
-    kept = {} if extra or bond.mode != target.mode else bond.properties
-    defaults = {} if kept else predict_kept(pool, host, bond, network, target.mode, {}).properties
-    for key, value in sorted(target.properties.items()):
-        if {**defaults, **kept}.get(key) != value:
-            steps.append(Step("set_property", host.name, f"set {key} of {pif.device} to {value}", {**where, "key": key, "value": value}, replug))
-    if "mtu" in codes and pif.mtu != target.mtu:
-        steps.append(Step("replug", host.name, f"unplug and plug {pif.device}, so that it takes the MTU {target.mtu}", dict(where), replug))
-    elif "not_attached" in codes:
-        steps.append(Step("plug", host.name, f"plug {pif.device}", dict(where)))
-    if "ip" in codes:
-        steps.append(_ip_step(host, where, target))
-    # XAPI accepts an address on a member silently (recorded); nothing uses it, and it would fight with the bond's after a Bond.destroy.
-    for nic in pool.bond_members(bond):
-        if nic.configured:
-            steps.append(Step("clear_ip", host.name, f"take the address {nic.ip or nic.ip_mode} off {nic.device}, which is in the bond", {"nic": nic.uuid}))
-    if "ipv6" in codes:
-        steps.append(_ipv6_step(host, where, target))
-    for key, value in sorted(target.other_config.items()):
-        if pif.other_config.get(key) != value:
-            steps.append(Step("set_other_config", host.name, f"set {key} of {pif.device} to {value}", {**where, "key": key, "value": value}))
-    if target.disallow_unplug != pif.disallow_unplug:
-        steps.append(Step("set_disallow_unplug", host.name, f"set disallow_unplug of {pif.device} to {str(target.disallow_unplug).lower()}", {**where, "value": target.disallow_unplug}))
-    there = {pool.vlans[ref].tag for ref in pif.vlan_slave_of if ref in pool.vlans}
-    steps += _vlan_steps(pool, wish, host, where, [tag for tag in target.vlans if tag not in there])
-    if "vlan_not_attached" in codes:
-        steps.append(Step("plug_vlans", host.name, f"attach the VLANs on {pif.device} that are not attached", {**where, "tags": sorted(there & set(target.vlans))}))
-    return steps
-
-
-def _remake(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, target: Prediction) -> list[Step]:
-    pif = pool.pifs[bond.master]
-    nics = pool.bond_members(bond)
-    away = f"traffic through {pif.device} stops for some seconds"
-    arguments = {
-        "host": host.uuid, "name": wish.called, "network": network.uuid, "nics": [nic.uuid for nic in nics],
-        "mode": wish.mode, "properties": dict(wish.properties), "mac": wish.mac,
-    }  # fmt: skip
-    return [
-        Step("destroy_bond", host.name, f"take {pif.device} apart, whose MAC cannot be changed in place", {"host": host.uuid, "bond": bond.uuid}, away),
-        Step("create_bond", host.name, f"bond {' and '.join(target.nics)} on {network.name} ({wish.mode}) with MAC {wish.mac}", arguments, away),
-        *_after_creation(pool, wish, host, target, replace(target, other_config={}, ipv6_mode="None")),
-    ]
-
-
 # absent
 
 
 def _absent(pool: Pool, wish: Wish, host: Host, network: Network | None) -> _HostPlan:
-    """Take the bond off the host. Its address goes back to its primary NIC; what XAPI would lose with the bond's PIF is put on that NIC first."""
+    """Take the bond off the host. Its address goes back to its primary NIC; what XAPI would lose with the bond's PIF is put on that NIC
+    first.
+    """
     bond = pool.bond_on(host, network) if network else None
     if network is None or bond is None:
         return _HostPlan("kept")
     pif = pool.pifs.get(bond.master)
     nics = pool.bond_members(bond)
     primary = pool.pifs.get(bond.primary) or (nics[0] if nics else None)
-    problems = _absent_problems(pool, wish, host, network, bond, nics)
+    problems = absent_problems(pool, wish, host, network, bond, nics)
     if pif is None or primary is None:
-        return _HostPlan("removed", (Step("destroy_bond", host.name, f"remove the damaged bond {bond.uuid}", {"host": host.uuid, "bond": bond.uuid}),), tuple(problems))
+        return _HostPlan(
+            "removed",
+            (Step("destroy_bond", host.name, f"remove the damaged bond {bond.uuid}", {"host": host.uuid, "bond": bond.uuid}),),
+            tuple(problems),
+        )
     kept = predict_kept(pool, host, bond, network, bond.mode, {})
     back = {key: value for key, value in carried_config(pif).items() if not key.startswith(("bond-", "ethtool-"))}
     target = replace(kept, primary=primary.device, nics=tuple(nic.device for nic in nics), other_config=back)
     steps = [
-        Step("set_nic_other_config", host.name, f"set {key} of {primary.device} to {value}, which the bond has", {"nic": primary.uuid, "key": key, "value": value})
+        Step(
+            "set_nic_other_config",
+            host.name,
+            f"set {key} of {primary.device} to {value}, which the bond has",
+            {"nic": primary.uuid, "key": key, "value": value},
+        )
         for key, value in sorted(back.items())
         if primary.other_config.get(key) != value
     ]
     going = f"; {pif.ip} goes back to {primary.device}" if pif.ip else ""
     steps.append(
-        Step("destroy_bond", host.name, f"take {pif.device} of {' and '.join(target.nics)} apart{going}", {"host": host.uuid, "bond": bond.uuid}, f"traffic through {pif.device} stops for about a second")
+        Step(
+            "destroy_bond",
+            host.name,
+            f"take {pif.device} of {' and '.join(target.nics)} apart{going}",
+            {"host": host.uuid, "bond": bond.uuid},
+            f"traffic through {pif.device} stops for about a second",
+        )
     )
     return _HostPlan("removed", tuple(steps), tuple(problems), prediction=target)
-
-
-def _absent_problems(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, nics: Sequence[Pif]) -> list[Problem]:
-    problems = []
-    pif = pool.pifs.get(bond.master)
-    have = sorted(nic.device for nic in nics)
-    if wish.nics and have != sorted(wish.nics):
-        problems.append(
-            problem(wish, "nics_differ", host.name, f"{host.name}: the bond on {network.name} has {', '.join(have)}, not {', '.join(wish.nics)}.", "Leave nics out to remove whatever bond is there.")
-        )
-    if pif is None:
-        return problems
-    if pif.management:
-        problems.append(problem(wish, "management", host.name, f"{host.name}: {pif.device} is the management interface; its connection breaks for a moment.", "Make sure that you have a console."))
-        if pool.ha_enabled:
-            problems.append(problem(wish, "ha_management", host.name, f"{host.name}: {pif.device} is the management interface and HA is on; XAPI refuses.", "Disable HA for the change."))
-    subnet = pif.subnet
-    if subnet is not None:
-        behind = sorted({s.sr_name or s.sr_uuid for s in pool.storages_of(host) if s.attached and any(ipaddress.IPv4Address(address) in subnet for address in s.addresses)})
-        if behind:
-            sentence = f"{host.name}: storage is attached through {pif.device}: {', '.join(behind)}. It stands still for about a second and comes back by itself."
-            problems.append(problem(wish, "storage_in_use", host.name, sentence, "Detach it or move the VMs away first."))
-    running = sorted({v.vm_name or "a running VM" for v in (pool.vifs.get(ref) for ref in network.vifs) if v is not None and v.attached and v.host in ("", host.ref)})
-    if running:
-        sentence = f"{host.name}: {', '.join(running)} is connected to {network.name}; its traffic stops for a moment and moves to the network of the primary NIC."
-        problems.append(problem(wish, "vifs_in_use", host.name, sentence, "Shut it down or move it first."))
-    return problems
 
 
 # the proof
 
 
 def survey(pool: Pool, wish: Wish, network: Network | None, expected: Mapping[str, Prediction], dom0: Mapping[str, Any]) -> list[Finding]:
-    """Everything in which the wished hosts differ from the wish, from earlier predictions (by host uuid), and in dom0 (facts by host name)."""
+    """Everything in which the wished hosts differ from the wish, from earlier predictions, and in dom0.
+
+    `expected` has predictions by host uuid, `dom0` facts by host name or uuid.
+    """
     findings: list[Finding] = []
     for host in wished_hosts(pool, wish)[0]:
         before = expected.get(host.uuid)
@@ -440,17 +387,27 @@ def _differences(pool: Pool, wish: Wish, host: Host, network: Network | None, be
     if wish.absent:
         return compare_absent(pool, host, network, before) + (compare_after(pool, host, None, before) if before else [])
     if before is not None:
-        return compare(pool, host, network, before) + _extra_properties(pool, host, network, before) + _tolerated(wish, compare_after(pool, host, network, before))
+        return (
+            compare(pool, host, network, before)
+            + _extra_properties(pool, host, network, before)
+            + _tolerated(wish, compare_after(pool, host, network, before))
+        )
     planned = _present(pool, wish, host, network)
     if planned.prediction is None:
-        return [Finding("no_bond", host.name, one.sentence) for one in planned.problems] or [Finding("no_bond", host.name, f"{host.name}: there is no bond.")]
+        return [Finding("no_bond", host.name, one.sentence) for one in planned.problems] or [
+            Finding("no_bond", host.name, f"{host.name}: there is no bond.")
+        ]
     return compare(pool, host, network, planned.prediction) + _extra_properties(pool, host, network, planned.prediction)
 
 
 def _extra_properties(pool: Pool, host: Host, network: Network | None, target: Prediction) -> list[Finding]:
     bond = pool.bond_on(host, network) if network else None
     extra = sorted(set(bond.properties) - set(target.properties)) if bond else []
-    return [Finding("properties", host.name, f"{host.name}: the bond has {key} {bond.properties[key]}, which was not asked for.") for key in extra if bond]
+    return [
+        Finding("properties", host.name, f"{host.name}: the bond has {key} {bond.properties[key]}, which was not asked for.")
+        for key in extra
+        if bond
+    ]
 
 
 def _tolerated(wish: Wish, findings: Sequence[Finding]) -> list[Finding]:

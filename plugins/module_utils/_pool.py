@@ -20,7 +20,8 @@ from ansible_collections.xapi.network.plugins.module_utils._errors import Networ
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 NULL = "OpaqueRef:NULL"
 
-# device_config keys of shared storage that hold an address (and never a secret): NFS and SMB server, iSCSI target, CIFS location, multipath list.
+# device_config keys of shared storage that hold an address (and never a secret): NFS and SMB server, iSCSI target, CIFS location, multipath
+# list.
 STORAGE_ADDRESS_KEYS = ("server", "target", "serverpath", "location", "multihomelist", "ips")
 
 
@@ -188,7 +189,9 @@ class Vif:
 
 @dataclass(frozen=True)
 class Storage:
-    """A PBD: one host's way to one SR. `addresses` are those of servers in its device_config; nothing else of it is kept (it may hold passwords)."""
+    """A PBD: one host's way to one SR. `addresses` are those of servers in its device_config; nothing else of it is kept (it may hold
+    passwords).
+    """
 
     ref: str
     uuid: str
@@ -321,8 +324,14 @@ def read(records: Records) -> Pool:
         networks={ref: _network(ref, network) for ref, network in records.get("network", {}).items()},
         pifs=pifs,
         bonds={ref: _bond(ref, bond) for ref, bond in records.get("bond", {}).items()},
-        vlans={ref: Vlan(ref, vlan["uuid"], int(vlan["tag"]), vlan["tagged_PIF"], vlan["untagged_PIF"]) for ref, vlan in records.get("vlan", {}).items()},
-        tunnels={ref: Tunnel(ref, tunnel["uuid"], tunnel["access_PIF"], tunnel["transport_PIF"]) for ref, tunnel in records.get("tunnel", {}).items()},
+        vlans={
+            ref: Vlan(ref, vlan["uuid"], int(vlan["tag"]), vlan["tagged_PIF"], vlan["untagged_PIF"])
+            for ref, vlan in records.get("vlan", {}).items()
+        },
+        tunnels={
+            ref: Tunnel(ref, tunnel["uuid"], tunnel["access_PIF"], tunnel["transport_PIF"])
+            for ref, tunnel in records.get("tunnel", {}).items()
+        },
         vifs={ref: _vif(ref, vif, records) for ref, vif in records.get("vif", {}).items()},
         storages=_storages(records),
         tasks=tuple(
@@ -367,7 +376,8 @@ def _host(ref: str, record: Mapping[str, Any], records: Records, master: bool) -
 
 
 def version_of(software_version: Mapping[str, str]) -> tuple[int, ...]:
-    """xapi's version as numbers. Where the host does not tell xapi's own, the product's stands for it: 6.2 is (0, 6, 2), 7.x and 8.x are (1, …).
+    """xapi's version as numbers. Where the host does not tell xapi's own, the product's stands for it: 6.2 is (0, 6, 2), 7.x and 8.x are
+    (1, …).
 
     xapi numbered itself 1.x up to Citrix Hypervisor 8.2 and by year after (field names of Host.software_version: xen-api, xapi_globs.ml).
     """

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._checks import grouped
-from ansible_collections.xapi.network.plugins.module_utils._plan import Plan, Step, find_network
+from ansible_collections.xapi.network.plugins.module_utils._plan import Plan, find_network
 from ansible_collections.xapi.network.plugins.module_utils._pool import Pool
+from ansible_collections.xapi.network.plugins.module_utils._steps import Step
 from ansible_collections.xapi.network.plugins.module_utils._verify import Finding, present_state
 from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
 
@@ -68,7 +69,8 @@ def result(pool: Pool, wish: Wish, plan: Plan, findings: Sequence[Finding] = ())
 def difference(before: Pool, wish: Wish, plan: Plan) -> dict[str, Any]:
     """For --diff: each host's bond before, and as predicted. Hosts that stay as they are are left out."""
     network = find_network(before, wish)
-    was, will = {}, {}
+    was: dict[str, Any] = {}
+    will: dict[str, Any] = {}
     for host in plan.hosts:
         prediction = plan.prediction(host)
         if not any(step.host == host.name for step in plan.steps):
@@ -97,6 +99,6 @@ def unproven(findings: Iterable[Finding], done: Sequence[Step]) -> str:
     host = found[0].host
     said = "\n".join(f"- {finding.sentence}" for finding in found) if len(found) > 1 else found[0].sentence
     steps = f" Done so far: {'; '.join(f'{step.host}: {step.sentence}' if step.host else step.sentence for step in done)}." if done else ""
-    return f"{host} does not look as it should:{chr(10) if len(found) > 1 else ' '}{said}{chr(10) if len(found) > 1 else ''}{steps}".rstrip()
-
-
+    return (
+        f"{host} does not look as it should:{chr(10) if len(found) > 1 else ' '}{said}{chr(10) if len(found) > 1 else ''}{steps}".rstrip()
+    )

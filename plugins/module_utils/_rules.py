@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What XAPI does when it makes or inherits a bond: its rules, as pure functions of the pool.
 
-Sources: xen-api, ocaml/xapi/xapi_bond.ml (Bond.create, what moves), sync_networking.ml (what a member inherits at its start), nm.ml (MTU, modes),
-and recordings of xapi 24.19 and 26.17. Nothing here decides whether something *should* be done; that is the plan's.
+Sources: xen-api, ocaml/xapi/xapi_bond.ml (Bond.create, what moves), sync_networking.ml (what a member inherits at its start), nm.ml (MTU,
+modes), and recordings of xapi 24.19 and 26.17. Nothing here decides whether something *should* be done; that is the plan's.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ LACP_VALUES: Mapping[str, tuple[str, ...] | None] = {
     "lacp-aggregation-key": None,  # any whole number: XAPI takes -1 and 70000 too (recorded)
 }
 
-# xapi 25.35 began to recognise a NIC on each host by the N of its network's bridge xenbrN (xen-api pull request 6669); before, by PIF.device.
+# xapi 25.35 began to recognise a NIC on each host by the N of its network's bridge xenbrN (xen-api pull request 6669); before, by
+# PIF.device.
 POSITION_SINCE = (25, 35)
 # XenServer 7.0 (xapi 1.9.81) refuses members with two addresses; before it the second one is lost (xen-api pull request 2596).
 TWO_IP_REFUSED_SINCE = (1, 9)
 
-# Keys of a NIC's other_config that have a meaning for its address or its use and that Bond.create leaves behind on the NIC (xapi_bond.ml, move_configuration).
+# Keys of a NIC's other_config that have a meaning for its address or its use and that Bond.create leaves behind on the NIC (xapi_bond.ml,
+# move_configuration).
 CARRIED_KEYS = ("management_purpose", "static-routes", "domain", "defaultroute", "peerdns")
 CARRIED_PREFIXES = ("bond-", "ethtool-")
 
@@ -40,7 +42,8 @@ CARRIED_PREFIXES = ("bond-", "ethtool-")
 class Match:
     """The NICs of one host that stand for the wished device names, in the order of the wish.
 
-    `rule` is how this host's xapi recognises them ("device" or "position"); `nics` what that rule finds (None: missing); `other` what the other rule finds.
+    `rule` is how this host's xapi recognises them ("device" or "position"); `nics` what that rule finds (None: missing); `other` what the
+    other rule finds.
     """
 
     host: Host
@@ -59,7 +62,7 @@ class Match:
     @property
     def rules_differ(self) -> bool:
         """The two ways of recognising NICs name different ones: a restart under another xapi version would bond others."""
-        return any(one is not None and two is not None and one.ref != two.ref for one, two in zip(self.nics, self.other))
+        return any(one is not None and two is not None and one.ref != two.ref for one, two in zip(self.nics, self.other, strict=True))
 
 
 def match(pool: Pool, host: Host, devices: Sequence[str]) -> Match:
@@ -86,7 +89,9 @@ def at_position(pool: Pool, host: Host, master_nic: Pif | None) -> Pif | None:
 
 
 def primary_of(nics: Sequence[Pif]) -> Pif:
-    """The NIC that gives the bond its MAC and its address: the management one, else the first with an IP configuration, else the first (xapi_bond.ml)."""
+    """The NIC that gives the bond its MAC and its address: the management one, else the first with an IP configuration, else the first
+    (xapi_bond.ml).
+    """
     for nic in nics:
         if nic.management:
             return nic
@@ -135,8 +140,9 @@ def carried_config(nic: Pif) -> dict[str, str]:
 class Prediction:
     """What one host will look like when it is done. Plain values, so that it travels through a playbook and back (`to_dict`, `from_dict`).
 
-    `inherits` says what a restart of the host's xapi does: bond (a new bond), smaller (without the missing NICs), remade (another bond of it is destroyed
-    first), kept (it has the bond), none. `moves` are sentences. `bridge` is "" when XAPI has yet to choose one. `storages` are the uuids of the PBDs attached now.
+    `inherits` says what a restart of the host's xapi does: bond (a new bond), smaller (without the missing NICs), remade (another bond of
+    it is destroyed first), kept (it has the bond), none. `moves` are sentences. `bridge` is "" when XAPI has yet to choose one. `storages`
+    are the uuids of the PBDs attached now.
     """
 
     host: str
@@ -176,16 +182,28 @@ class Prediction:
     def from_dict(cls, values: Mapping[str, Any]) -> Prediction:
         """Raises TypeError for keys that no prediction has, ValueError for a MTU that is no number."""
         lists = ("nics", "ipv6", "bridges_gone", "vlans", "moves", "storages")
-        prediction = cls(**{key: tuple(value) if key in lists else value for key, value in values.items()})
+        given: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in values.items()}
+        prediction = cls(**given)
         return replace(prediction, mtu=int(prediction.mtu), vlans=tuple(int(tag) for tag in prediction.vlans))
 
 
 def predict_new(
-    pool: Pool, host: Host, nics: Sequence[Pif], network: Network | None, name: str, mode: str, properties: Mapping[str, str], mac: str, mtu: int, carry: Pif | None = None
+    pool: Pool,
+    host: Host,
+    nics: Sequence[Pif],
+    network: Network | None,
+    name: str,
+    mode: str,
+    properties: Mapping[str, str],
+    mac: str,
+    mtu: int,
+    carry: Pif | None = None,
 ) -> Prediction:
-    """The bond that Bond.create makes of these NICs on this host, and what moves with it. `nics` in the order in which they are given to XAPI.
+    """The bond that Bond.create makes of these NICs on this host, and what moves with it. `nics` in the order in which they are given to
+    XAPI.
 
-    `mac` only where this host is given one: a member does not inherit it. `carry`: the NIC whose IPv6 and other_config we carry over (the primary by default).
+    `mac` only where this host is given one: a member does not inherit it. `carry`: the NIC whose IPv6 and other_config we carry over (the
+    primary by default).
     """
     primary = primary_of(nics)
     source = carry or primary
@@ -251,7 +269,8 @@ def predict_kept(pool: Pool, host: Host, bond: Bond, network: Network, mode: str
     left = carried_config(primary) if primary else {}
     ipv6_left = primary is not None and pif.ipv6_mode == "None" and primary.ipv6_mode != "None"
     source = primary if primary is not None and ipv6_left else pif
-    # An address on a member belongs on the bond when that has none (PIF.reconfigure_ip on a member is accepted silently, and does nothing; recorded).
+    # An address on a member belongs on the bond when that has none (PIF.reconfigure_ip on a member is accepted silently, and does nothing;
+    # recorded).
     holder = pif if pif.configured else next((nic for nic in nics if nic.configured), pif)
     return Prediction(
         host=host.name,

@@ -72,14 +72,20 @@ def compare(pool: Pool, host: Host, network: Network | None, target: Prediction)
         found.append(finding("mac", f"{pif.device} has the MAC {pif.mac} instead of {target.mac}."))
     found += _addresses(host, pif, members, target)
     if pif.mtu != target.mtu and pif.attached:
-        found.append(finding("mtu", f"{pif.device} has MTU {pif.mtu} instead of {target.mtu}, that of {network.name}; it takes effect at the next plug."))
+        found.append(
+            finding(
+                "mtu", f"{pif.device} has MTU {pif.mtu} instead of {target.mtu}, that of {network.name}; it takes effect at the next plug."
+            )
+        )
     if target.disallow_unplug and not pif.disallow_unplug:
         found.append(finding("disallow_unplug", f"disallow_unplug is not set on {pif.device}."))
     if target.management and not pif.management:
         found.append(finding("management", f"{pif.device} is not the management interface, which its NICs were."))
     for key, wanted in sorted(target.other_config.items()):
         if pif.other_config.get(key) != wanted:
-            found.append(finding("other_config", f"other_config:{key} of {pif.device} is {pif.other_config.get(key, 'unset')} instead of {wanted}."))
+            found.append(
+                finding("other_config", f"other_config:{key} of {pif.device} is {pif.other_config.get(key, 'unset')} instead of {wanted}.")
+            )
     found += _vlans(pool, host, pif, target)
     return found
 
@@ -97,15 +103,26 @@ def _addresses(host: Host, pif: Pif, members: tuple[Pif, ...], target: Predictio
     if pif.ip_mode != target.ip_mode:
         found.append(("ip", f"{pif.device} has IP configuration {pif.ip_mode} instead of {target.ip_mode} {target.ip}".rstrip() + "."))
     elif target.ip_mode == "Static":
-        for what, have, want in (("address", pif.ip, target.ip), ("netmask", pif.netmask, target.netmask), ("gateway", pif.gateway, target.gateway), ("DNS", pif.dns, target.dns)):
+        for what, have, want in (
+            ("address", pif.ip, target.ip),
+            ("netmask", pif.netmask, target.netmask),
+            ("gateway", pif.gateway, target.gateway),
+            ("DNS", pif.dns, target.dns),
+        ):
             if have != want:
                 found.append(("ip", f"{pif.device} has {what} {have or 'none'} instead of {want or 'none'}."))
     elif target.ip_mode == "DHCP" and not pif.ip:
         found.append(("ip", f"{pif.device} has no address from DHCP yet."))
-    found += [("ip_on_nic", f"{member.device} still has {member.ip or member.ip_mode} although it is in a bond.") for member in members if member.configured]
+    found += [
+        ("ip_on_nic", f"{member.device} still has {member.ip or member.ip_mode} although it is in a bond.")
+        for member in members
+        if member.configured
+    ]
     if target.ipv6_mode != "None" and (pif.ipv6_mode != target.ipv6_mode or (target.ipv6_mode == "Static" and pif.ipv6 != target.ipv6)):
         have6 = f"{pif.ipv6_mode} {', '.join(pif.ipv6)}".strip()
-        found.append(("ipv6", f"{pif.device} has IPv6 configuration {have6} instead of {target.ipv6_mode} {', '.join(target.ipv6)}".rstrip() + "."))
+        found.append(
+            ("ipv6", f"{pif.device} has IPv6 configuration {have6} instead of {target.ipv6_mode} {', '.join(target.ipv6)}".rstrip() + ".")
+        )
     return [Finding(code, host.name, f"{host.name}: {sentence}") for code, sentence in found]
 
 
@@ -130,9 +147,15 @@ def compare_after(pool: Pool, host: Host, network: Network | None, target: Predi
         members = pool.bond_members(bond)
         primary = pool.pifs.get(bond.primary)
         if target.primary and primary is not None and primary.device != target.primary:
-            found.append(Finding("primary", host.name, f"{host.name}: {primary.device} became the bond's primary NIC; {target.primary} was predicted."))
+            found.append(
+                Finding(
+                    "primary", host.name, f"{host.name}: {primary.device} became the bond's primary NIC; {target.primary} was predicted."
+                )
+            )
         found += [
-            Finding("link", host.name, f"{host.name}: {member.device} has no link; the bond runs on what is left.") for member in members if not member.carrier
+            Finding("link", host.name, f"{host.name}: {member.device} has no link; the bond runs on what is left.")
+            for member in members
+            if not member.carrier
         ]
     if target.enabled and not host.enabled:
         found.append(Finding("host_disabled", host.name, f"{host.name}: the host was enabled before and is disabled now."))
@@ -166,12 +189,21 @@ def compare_absent(pool: Pool, host: Host, network: Network | None, target: Pred
             found.append(finding("not_attached", f"{device} is not attached."))
     primary = pool.nic(host, target.primary)
     if primary is not None and target.ip_mode != "None" and (primary.ip_mode, primary.ip) != (target.ip_mode, target.ip):
-        found.append(finding("ip", f"{primary.device} has {primary.ip or primary.ip_mode} instead of {target.ip or target.ip_mode}, which the bond had."))
+        found.append(
+            finding(
+                "ip", f"{primary.device} has {primary.ip or primary.ip_mode} instead of {target.ip or target.ip_mode}, which the bond had."
+            )
+        )
     if primary is not None and target.disallow_unplug and not primary.disallow_unplug:
         found.append(finding("disallow_unplug", f"disallow_unplug is not set on {primary.device}."))
     for key, wanted in sorted(target.other_config.items()):
         if primary is not None and primary.other_config.get(key) != wanted:
-            found.append(finding("other_config", f"other_config:{key} of {primary.device} is {primary.other_config.get(key, 'unset')} instead of {wanted}."))
+            found.append(
+                finding(
+                    "other_config",
+                    f"other_config:{key} of {primary.device} is {primary.other_config.get(key, 'unset')} instead of {wanted}.",
+                )
+            )
     return found
 
 
@@ -182,7 +214,12 @@ def compare_dom0(pool: Pool, host: Host, network: Network | None, target: Predic
         return Finding(code, host.name, f"{host.name}, dom0: {sentence}")
 
     if dom0.get("uuid") and dom0["uuid"] != host.uuid:
-        return [finding("dom0_other_host", f"the SSH connection leads to the host {dom0['uuid']}, not to {host.uuid}. Correct ansible_host of {host.name}.")]
+        return [
+            finding(
+                "dom0_other_host",
+                f"the SSH connection leads to the host {dom0['uuid']}, not to {host.uuid}. Correct ansible_host of {host.name}.",
+            )
+        ]
     bridge = network.bridge if network else target.bridge
     bond = pool.bond_on(host, network) if network else None
     pif = pool.pifs.get(bond.master) if bond else None
@@ -199,7 +236,12 @@ def compare_dom0(pool: Pool, host: Host, network: Network | None, target: Predic
         found.append(finding("dom0_bond", f"the switch knows no bond {device}; it knows {', '.join(sorted(bonds)) or 'none'}."))
     else:
         if sorted(seen.get("members") or []) != sorted(target.nics):
-            found.append(finding("dom0_members", f"{device} has {', '.join(sorted(seen.get('members') or [])) or 'no NIC'} instead of {', '.join(target.nics)}."))
+            found.append(
+                finding(
+                    "dom0_members",
+                    f"{device} has {', '.join(sorted(seen.get('members') or [])) or 'no NIC'} instead of {', '.join(target.nics)}.",
+                )
+            )
         if seen.get("mode") and seen["mode"] not in DOM0_MODES[target.mode]:
             found.append(finding("dom0_mode", f"{device} runs as {seen['mode']} instead of {DOM0_MODES[target.mode][0]}."))
     interface = interfaces.get(bridge)
@@ -213,7 +255,9 @@ def compare_dom0(pool: Pool, host: Host, network: Network | None, target: Predic
     if int(interface.get("mtu") or target.mtu) != target.mtu:
         found.append(finding("dom0_mtu", f"{bridge} has MTU {interface.get('mtu')} instead of {target.mtu}."))
     if target.ip_mode == "Static" and not _has_address(interface, target.ip, target.netmask):
-        found.append(finding("dom0_ip", f"{bridge} has {', '.join(interface.get('addresses') or []) or 'no address'} instead of {target.ip}."))
+        found.append(
+            finding("dom0_ip", f"{bridge} has {', '.join(interface.get('addresses') or []) or 'no address'} instead of {target.ip}.")
+        )
     if target.ip_mode == "DHCP" and not interface.get("addresses"):
         found.append(finding("dom0_ip", f"{bridge} has no address from DHCP."))
     return found
@@ -226,7 +270,12 @@ def compare_dom0_absent(host: Host, target: Prediction, dom0: Mapping[str, Any])
         return Finding(code, host.name, f"{host.name}, dom0: {sentence}")
 
     if dom0.get("uuid") and dom0["uuid"] != host.uuid:
-        return [finding("dom0_other_host", f"the SSH connection leads to the host {dom0['uuid']}, not to {host.uuid}. Correct ansible_host of {host.name}.")]
+        return [
+            finding(
+                "dom0_other_host",
+                f"the SSH connection leads to the host {dom0['uuid']}, not to {host.uuid}. Correct ansible_host of {host.name}.",
+            )
+        ]
     bridges, bonds, interfaces = dom0.get("bridges") or [], dom0.get("bonds") or {}, dom0.get("interfaces") or {}
     found = []
     if target.bridge and target.bridge in bridges:
@@ -238,7 +287,9 @@ def compare_dom0_absent(host: Host, target: Prediction, dom0: Mapping[str, Any])
     for bridge in target.bridges_gone:
         if bridge not in bridges:
             found.append(finding("dom0_bridge", f"the bridge {bridge} has not come back."))
-    if target.ip_mode == "Static" and not any(_has_address(interfaces.get(bridge) or {}, target.ip, target.netmask) for bridge in target.bridges_gone):
+    if target.ip_mode == "Static" and not any(
+        _has_address(interfaces.get(bridge) or {}, target.ip, target.netmask) for bridge in target.bridges_gone
+    ):
         found.append(finding("dom0_ip", f"{target.ip} is on none of {', '.join(target.bridges_gone)}."))
     return found
 
@@ -259,7 +310,19 @@ def present_state(pool: Pool, host: Host, network: Network | None) -> dict[str, 
     bond = pool.bond_on(host, network) if network else None
     pif = pool.pifs.get(bond.master) if bond else None
     if bond is None or pif is None:
-        return {"bond": "", "device": "", "nics": [], "mode": "", "properties": {}, "ip": "", "mac": "", "mtu": 0, "bridge": "", "attached": False, "links_up": 0}
+        return {
+            "bond": "",
+            "device": "",
+            "nics": [],
+            "mode": "",
+            "properties": {},
+            "ip": "",
+            "mac": "",
+            "mtu": 0,
+            "bridge": "",
+            "attached": False,
+            "links_up": 0,
+        }
     return {
         "bond": bond.uuid,
         "device": pif.device,

@@ -138,7 +138,10 @@ def _check(wish: Wish) -> None:
     _no_repeats("nics", wish.nics)
     _no_repeats("hosts", wish.hosts)
     if len(wish.nics) < 2:
-        raise WishError(f"A bond needs at least two NICs; nics names {', '.join(wish.nics) or 'none'}. XAPI would accept one and make a bond that protects nothing.")
+        raise WishError(
+            f"A bond needs at least two NICs; nics names {', '.join(wish.nics) or 'none'}. XAPI would accept one and make a bond that"
+            " protects nothing."
+        )
     if wish.mode not in MODES:
         raise WishError(f"There is no bond mode {wish.mode}; XAPI knows {', '.join(MODES)}.")
     wrong = wrong_properties(wish.mode, wish.properties)
@@ -170,7 +173,9 @@ def _address(host: str, values: Mapping[str, Any]) -> Address:
         try:
             interface = ipaddress.IPv4Interface(f"{address.ip}/{address.netmask}")
         except ValueError as error:
-            raise WishError(f"The address of {host} needs an ip and a netmask; found ip '{address.ip}', netmask '{address.netmask}'.") from error
+            raise WishError(
+                f"The address of {host} needs an ip and a netmask; found ip '{address.ip}', netmask '{address.netmask}'."
+            ) from error
         if address.gateway and ipaddress.IPv4Address(address.gateway) not in interface.network:
             raise WishError(f"The gateway {address.gateway} of {host} is not in {interface.network}.")
     return address
@@ -193,5 +198,7 @@ def expected(options: Mapping[str, Any]) -> dict[str, Prediction]:
                 prediction = Prediction.from_dict(values["expected"])
                 predictions[prediction.host_uuid] = prediction
         except (AttributeError, TypeError, ValueError) as error:
-            raise NetworkError(f"expected: what is given for {host} is not the prediction of a plan ({error}). Hand over the hosts that xs_bond returned.") from error
+            raise NetworkError(
+                f"expected: what is given for {host} is not the prediction of a plan ({error}). Hand over the hosts that xs_bond returned."
+            ) from error
     return predictions

@@ -12,24 +12,29 @@ version_added: 1.0.0
 author:
   - The xapi.network authors (@xapi-network)
 description:
-  - Makes sure that hosts of a pool have a bond of these NICs on this network, with this mode and these properties, attached, and with the address that the NICs had.
-  - Everything is planned and checked for all hosts before anything is written. All problems come at once. In check mode the plan is all that happens.
-  - What XAPI does not move to a bond by itself is moved too, namely C(management_purpose), C(bond-*) and C(ethtool-*) keys, static routes, and the IPv6 configuration of the
-    NIC that gives the bond its address.
+  - Makes sure that hosts of a pool have a bond of these NICs on this network, with this mode and these properties, attached, and with the
+    address that the NICs had.
+  - Everything is planned and checked for all hosts before anything is written. All problems come at once. In check mode the plan is all
+    that happens.
+  - What XAPI does not move to a bond by itself is moved too, namely C(management_purpose), C(bond-*) and C(ethtool-*) keys, static routes,
+    and the IPv6 configuration of the NIC that gives the bond its address.
   - After the change every host is compared with what was predicted for it.
-  - To bond a whole pool host by host, with the proof of dom0 and a stop at the first failure, use the role P(xapi.network.storage_bond#role).
+  - To bond a whole pool host by host, with the proof of dom0 and a stop at the first failure, use the role
+    P(xapi.network.storage_bond#role).
 options:
   on_drift:
     description:
       - What to do with a bond that is there and is different, in its mode, its properties, its NICs or its MAC.
-      - V(fail) names the differences and changes nothing. V(repair) puts them right, in place where XAPI can, and else by making the bond anew.
+      - V(fail) names the differences and changes nothing. V(repair) puts them right, in place where XAPI can, and else by making the bond
+        anew.
       - What an interrupted run left unfinished is always completed.
     type: str
     choices: [fail, repair]
     default: fail
   accept:
     description:
-      - Codes of risks that are accepted, for instance V(storage_in_use), V(vifs_in_use), V(pending_tasks), V(ha_enabled) or V(management). A problem names its code.
+      - Codes of risks that are accepted, for instance V(storage_in_use), V(vifs_in_use), V(pending_tasks), V(ha_enabled) or V(management).
+        A problem names its code.
     type: list
     elements: str
     default: []
@@ -177,7 +182,8 @@ network:
   type: dict
   sample: {name: NAS, uuid: 929521ce-0cd6-db0a-0501-4a6829192378, bridge: xapi0, mtu: 1500}
 pool:
-  description: The pool. It has C(uuid), C(name) and C(hosts), which lists all hosts with C(name), C(uuid), C(address) and C(hostname), the master first.
+  description: The pool. It has C(uuid), C(name) and C(hosts), which lists all hosts with C(name), C(uuid), C(address) and C(hostname), the
+    master first.
   returned: success
   type: dict
 plan:

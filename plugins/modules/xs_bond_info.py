@@ -12,9 +12,10 @@ version_added: 1.0.0
 author:
   - The xapi.network authors (@xapi-network)
 description:
-  - Takes the same wish as M(xapi.network.xs_bond) and says in what the hosts differ from it. All differences of all hosts come at once, as findings.
-  - With O(dom0) the answers of dom0 are compared too. With O(expected) so is everything that an earlier plan predicted, such as the address that had to move, and what must
-    have stayed as it was, such as attached storage.
+  - Takes the same wish as M(xapi.network.xs_bond) and says in what the hosts differ from it. All differences of all hosts come at once, as
+    findings.
+  - With O(dom0) the answers of dom0 are compared too. With O(expected) so is everything that an earlier plan predicted, such as the address
+    that had to move, and what must have stayed as it was, such as attached storage.
   - With O(wait_timeout) the module waits until there is no finding left. It learns of changes as they happen and does not poll.
 options:
   dom0:
@@ -129,7 +130,9 @@ def work(task: Task) -> dict[str, object]:
             raise NetworkError(refusal(the_plan))
         findings = survey(pool, wish, find_network(pool, wish), expected, task.options["dom0"])
         if findings and task.options["wait_timeout"]:
-            pool, findings = await_findings(session, pool, wish, expected, task.options["dom0"], begun + task.options["wait_timeout"], task.progress)
+            pool, findings = await_findings(
+                session, pool, wish, expected, task.options["dom0"], begun + task.options["wait_timeout"], task.progress
+            )
         return {
             "changed": False,
             "conforms": not findings,

@@ -1,0 +1,243 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The steps of a plan: what has to be written to bring one host from what it is to what it should be, in words and in values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pool
+from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction, predict_kept
+from ansible_collections.xapi.network.plugins.module_utils._verify import Finding
+from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to be done. `action` is what _apply looks up, `arguments` are uuids, names and values (never references, which a write may
+    outdate).
+    """
+
+    action: str
+    host: str
+    sentence: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    interrupts: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        return {"action": self.action, "host": self.host, "sentence": self.sentence, "interrupts": self.interrupts}
+
+
+def network_steps(pool: Pool, wish: Wish, network: Network | None, needed: bool) -> list[Step]:
+    mtu = target_mtu(pool, wish, network)
+    carriers = [
+        Step("create_network", "", f"make the network {name} for VLAN {tag}", {"name": name, "mtu": mtu})
+        for tag, name in {vlan.tag: vlan.network for vlan in wish.vlans}.items()
+        if not pool.networks_called(name)
+    ]
+    return _bond_network_steps(wish, network, needed, mtu) + carriers
+
+
+def _bond_network_steps(wish: Wish, network: Network | None, needed: bool, mtu: int) -> list[Step]:
+    if network is None:
+        return (
+            [Step("create_network", "", f"make the network {wish.called} with MTU {mtu}", {"name": wish.called, "mtu": mtu})]
+            if needed
+            else []
+        )
+    if wish.mtu is not None and network.mtu != wish.mtu:
+        return [
+            Step(
+                "set_mtu",
+                "",
+                f"set the MTU of the network {network.name} from {network.mtu} to {wish.mtu}",
+                {"network": network.uuid, "mtu": wish.mtu},
+            )
+        ]
+    return []
+
+
+def target_mtu(pool: Pool, wish: Wish, network: Network | None) -> int:
+    """The MTU of the bond's network: as wished, else as it is, else the largest of the networks of the master's NICs."""
+    if wish.mtu is not None:
+        return wish.mtu
+    if network is not None:
+        return network.mtu
+    nics = [pool.nic(pool.master, device) for device in wish.nics]
+    return max((pool.networks[nic.network].mtu for nic in nics if nic is not None and nic.network in pool.networks), default=1500)
+
+
+def after_creation(pool: Pool, wish: Wish, host: Host, target: Prediction, predicted: Prediction) -> list[Step]:
+    """What XAPI does not do by itself once the bond is there."""
+    where = {"host": host.uuid, "name": wish.called, "network": wish.network_uuid}
+    steps = [
+        Step("set_other_config", host.name, f"set {key} of the bond to {value}", {**where, "key": key, "value": value})
+        for key, value in sorted(target.other_config.items())
+    ]
+    if target.ipv6_mode != "None":
+        steps.append(_ipv6_step(host, where, target))
+    if target.disallow_unplug != predicted.disallow_unplug:
+        steps.append(
+            Step(
+                "set_disallow_unplug",
+                host.name,
+                f"set disallow_unplug of the bond to {str(target.disallow_unplug).lower()}",
+                {**where, "value": target.disallow_unplug},
+            )
+        )
+    if (target.ip_mode, target.ip, target.netmask, target.gateway, target.dns) != (
+        predicted.ip_mode,
+        predicted.ip,
+        predicted.netmask,
+        predicted.gateway,
+        predicted.dns,
+    ):
+        steps.append(_ip_step(host, where, target))
+    steps += _vlan_steps(pool, wish, host, where, [vlan.tag for vlan in wish.vlans if vlan.tag not in predicted.vlans])
+    if predicted.vlans:
+        steps.append(
+            Step(
+                "plug_vlans",
+                host.name,
+                f"attach VLAN {', '.join(str(tag) for tag in predicted.vlans)} where XAPI left it unplugged",
+                {**where, "tags": list(predicted.vlans)},
+            )
+        )
+    return steps
+
+
+def _ip_step(host: Host, where: Mapping[str, Any], target: Prediction) -> Step:
+    arguments = {**where, "mode": target.ip_mode, "ip": target.ip, "netmask": target.netmask, "gateway": target.gateway, "dns": target.dns}
+    return Step(
+        "reconfigure_ip",
+        host.name,
+        f"give the bond the address {target.ip or target.ip_mode}",
+        arguments,
+        "the bond's address is away for a moment",
+    )
+
+
+def _ipv6_step(host: Host, where: Mapping[str, Any], target: Prediction) -> Step:
+    arguments = {**where, "mode": target.ipv6_mode, "ipv6": ",".join(target.ipv6), "gateway": target.ipv6_gateway, "dns": target.dns}
+    return Step(
+        "reconfigure_ipv6",
+        host.name,
+        f"give the bond the IPv6 configuration {target.ipv6_mode} {', '.join(target.ipv6)}".rstrip(),
+        arguments,
+    )
+
+
+def _vlan_steps(pool: Pool, wish: Wish, host: Host, where: Mapping[str, Any], tags: Sequence[int]) -> list[Step]:
+    names = {vlan.tag: vlan.network for vlan in wish.vlans}
+    return [
+        Step("create_vlan", host.name, f"put VLAN {tag} ({names[tag]}) on the bond", {**where, "tag": tag, "vlan_network": names[tag]})
+        for tag in tags
+        if tag in names
+    ]
+
+
+def in_place(
+    pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, target: Prediction, findings: Sequence[Finding]
+) -> list[Step]:
+    """The steps that put right what was found, where XAPI can do it without remaking the bond."""
+    pif = pool.pifs[bond.master]
+    where = {"host": host.uuid, "name": wish.called, "network": network.uuid}
+    codes = {finding.code for finding in findings}
+    replug = f"traffic through {pif.device} stops for about a second"
+    steps: list[Step] = []
+    extra = set(bond.properties) - set(target.properties)
+    if extra and bond.mode == target.mode:
+        # XAPI cannot unset a property; a mode that does not know it drops it (recorded: lacp_properties).
+        steps.append(
+            Step(
+                "set_mode",
+                host.name,
+                f"set the mode of {pif.device} to active-backup for a moment, which drops {', '.join(sorted(extra))}",
+                {**where, "mode": "active-backup"},
+                replug,
+            )
+        )
+    if extra or bond.mode != target.mode:
+        steps.append(Step("set_mode", host.name, f"set the mode of {pif.device} to {target.mode}", {**where, "mode": target.mode}, replug))
+    kept = {} if extra or bond.mode != target.mode else bond.properties
+    defaults = {} if kept else predict_kept(pool, host, bond, network, target.mode, {}).properties
+    for key, value in sorted(target.properties.items()):
+        if {**defaults, **kept}.get(key) != value:
+            steps.append(
+                Step("set_property", host.name, f"set {key} of {pif.device} to {value}", {**where, "key": key, "value": value}, replug)
+            )
+    if "mtu" in codes and pif.mtu != target.mtu:
+        steps.append(Step("replug", host.name, f"unplug and plug {pif.device}, so that it takes the MTU {target.mtu}", dict(where), replug))
+    elif "not_attached" in codes:
+        steps.append(Step("plug", host.name, f"plug {pif.device}", dict(where)))
+    if "ip" in codes:
+        steps.append(_ip_step(host, where, target))
+    # XAPI accepts an address on a member silently (recorded); nothing uses it, and it would fight with the bond's after a Bond.destroy.
+    for nic in pool.bond_members(bond):
+        if nic.configured:
+            steps.append(
+                Step(
+                    "clear_ip",
+                    host.name,
+                    f"take the address {nic.ip or nic.ip_mode} off {nic.device}, which is in the bond",
+                    {"nic": nic.uuid},
+                )
+            )
+    if "ipv6" in codes:
+        steps.append(_ipv6_step(host, where, target))
+    for key, value in sorted(target.other_config.items()):
+        if pif.other_config.get(key) != value:
+            steps.append(
+                Step("set_other_config", host.name, f"set {key} of {pif.device} to {value}", {**where, "key": key, "value": value})
+            )
+    if target.disallow_unplug != pif.disallow_unplug:
+        steps.append(
+            Step(
+                "set_disallow_unplug",
+                host.name,
+                f"set disallow_unplug of {pif.device} to {str(target.disallow_unplug).lower()}",
+                {**where, "value": target.disallow_unplug},
+            )
+        )
+    there = {pool.vlans[ref].tag for ref in pif.vlan_slave_of if ref in pool.vlans}
+    steps += _vlan_steps(pool, wish, host, where, [tag for tag in target.vlans if tag not in there])
+    if "vlan_not_attached" in codes:
+        steps.append(
+            Step(
+                "plug_vlans",
+                host.name,
+                f"attach the VLANs on {pif.device} that are not attached",
+                {**where, "tags": sorted(there & set(target.vlans))},
+            )
+        )
+    return steps
+
+
+def remake(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, target: Prediction) -> list[Step]:
+    pif = pool.pifs[bond.master]
+    nics = pool.bond_members(bond)
+    away = f"traffic through {pif.device} stops for some seconds"
+    arguments = {
+        "host": host.uuid, "name": wish.called, "network": network.uuid, "nics": [nic.uuid for nic in nics],
+        "mode": wish.mode, "properties": dict(wish.properties), "mac": wish.mac,
+    }  # fmt: skip
+    return [
+        Step(
+            "destroy_bond",
+            host.name,
+            f"take {pif.device} apart, whose MAC cannot be changed in place",
+            {"host": host.uuid, "bond": bond.uuid},
+            away,
+        ),
+        Step(
+            "create_bond",
+            host.name,
+            f"bond {' and '.join(target.nics)} on {network.name} ({wish.mode}) with MAC {wish.mac}",
+            arguments,
+            away,
+        ),
+        *after_creation(pool, wish, host, target, replace(target, other_config={}, ipv6_mode="None")),
+    ]
