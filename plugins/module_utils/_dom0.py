@@ -42,7 +42,7 @@ else
   done
 fi
 if ip addr show >/dev/null 2>&1; then section ip-addr ip addr show; else section ifconfig ifconfig -a; fi
-"""
+""".strip()  # Ansible appends " && sleep 0" to what it sends over a terminal, which must not begin a line
 
 # Whose dom0 it is; `host_uuid` reads the answer.
 INVENTORY = "cat /etc/xensource-inventory"
