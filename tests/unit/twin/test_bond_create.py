@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.unit.twin.ground import THREE_HOSTS, Pool, pool
 from xapi_twin.errors import XapiError
 from xapi_twin.schema import NULL
