@@ -23,6 +23,8 @@ _HOST_ACTIONS = (
     "carrier_down",
 )  # fmt: skip
 
+_SHOWN = 8  # hosts, when a pool starts
+
 
 class CommandError(Exception):
     """The command cannot be carried out; the sentence says why and what to do."""
@@ -51,8 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="play a pool until interrupted")
-    run.add_argument("scenario", help="a YAML file, or the name of a scenario that comes with the twin (see: xapi-twin scenarios)")
-    run.add_argument("--endpoints", type=Path, metavar="FILE", help="write where everything is to this file, as JSON, when the pool is ready")
+    run.add_argument("scenario", help="a YAML file, or the name of one that comes with the twin (see: xapi-twin scenarios)")
+    run.add_argument("--endpoints", type=Path, metavar="FILE", help="write where everything is to this file, as JSON, when ready")
     run.add_argument("--inventory", type=Path, metavar="FILE", help="write an Ansible inventory of the hosts to this file")
     run.add_argument("--xapi", metavar="VERSION", help="the version of xapi, instead of the scenario's")
     run.add_argument("--restart-seconds", type=float, metavar="N", help="how long a restart of xapi takes (recorded: 12.3; 0: no waiting)")
@@ -83,10 +85,10 @@ def _parser() -> argparse.ArgumentParser:
     do.add_argument("--device", help="the NIC, for nic_* and carrier_*")
     do.set_defaults(work=_do)
     for command in (state, journal, fault, do):
-        command.add_argument("--endpoints", type=Path, required=True, metavar="FILE", help="the file that `xapi-twin run --endpoints` wrote")
+        command.add_argument("--endpoints", type=Path, required=True, metavar="FILE", help="what `xapi-twin run --endpoints` wrote")
 
     capture = commands.add_parser("capture", help="write a real pool down as a scenario (reads once, changes nothing)")
-    capture.add_argument("--hostname", default=os.environ.get("XENSERVER_HOST"), help="the master (a member leads to it); may carry scheme and port")
+    capture.add_argument("--hostname", default=os.environ.get("XENSERVER_HOST"), help="the master, or a member, which leads to it")
     capture.add_argument("--username", default=os.environ.get("XENSERVER_USER", "root"))
     capture.add_argument("--password-file", type=Path, help="instead of XENSERVER_PASSWORD or being asked")
     capture.add_argument("--ca-path", default=os.environ.get("XENSERVER_CA_PATH"), help="the certificate authority to trust")
@@ -154,13 +156,17 @@ def _welcome(scenario: Scenario, endpoints: Mapping[str, Any]) -> str:
     from xapi_twin.tables import aligned
 
     rows = []
-    for name, host in endpoints["hosts"].items():
+    hosts = endpoints["hosts"]
+    for name, host in list(hosts.items())[:_SHOWN]:
         ssh = host.get("ssh")
-        command = f"ssh -p {ssh['port']} -i {ssh['key']} -o UserKnownHostsFile={ssh['known_hosts']} {ssh['user']}@{ssh['host']}" if ssh else ""
+        command = ""
+        if ssh:
+            command = f"ssh -p {ssh['port']} -i {ssh['key']} -o UserKnownHostsFile={ssh['known_hosts']} {ssh['user']}@{ssh['host']}"
         rows.append((name, "master" if host["master"] else "member", host["address"], host["xapi"], command))
     return "\n".join([
         f"pool {endpoints['pool']}, xapi {scenario.version}; user {endpoints['user']}, password {endpoints['password']}",
         aligned(("HOST", "", "PLAYS", "XAPI", "DOM0"), rows, indent=""),
+        *([f"and {len(hosts) - _SHOWN} more: see the file of --endpoints"] if len(hosts) > _SHOWN else []),
         "ready",
     ])  # fmt: skip
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from xapi_twin.host import Host
 
 _FOLDERS = (
-    "/", "/bin", "/boot", "/dev", "/etc", "/etc/xensource", "/home", "/lib", "/mnt", "/opt", "/opt/xensource", "/opt/xensource/bin", "/proc",
-    "/proc/net", "/root", "/run", "/sbin", "/sys", "/sys/class", "/sys/class/net", "/tmp", "/usr", "/usr/bin", "/usr/sbin", "/var",
+    "/", "/bin", "/boot", "/dev", "/etc", "/etc/xensource", "/home", "/lib", "/mnt", "/opt", "/opt/xensource", "/opt/xensource/bin",
+    "/proc", "/proc/net", "/root", "/run", "/sbin", "/sys", "/sys/class", "/sys/class/net", "/tmp", "/usr", "/usr/bin", "/usr/sbin", "/var",
     "/var/log", "/var/run", "/var/tmp", "/var/lib", "/var/lib/xcp", "/var/run/openvswitch",
 )  # fmt: skip
 _BINARIES = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/xensource/bin")

@@ -62,13 +62,16 @@ def devices(dom0: Dom0) -> list[Device]:
         master = ""
         if interface.name in dom0.nics or interface.name in dom0.bonds:
             port = bonded.get(interface.name, interface.name)
-            master = ("ovs-system" if own else "") if switched else (port if port in dom0.bonds and port != interface.name else ports.get(port, ""))
-            master = master if port in ports or port in dom0.bonds else ""
+            if switched:
+                master = "ovs-system" if own and port in ports else ""
+            else:
+                master = port if port in dom0.bonds and port != interface.name else ports.get(port, "")
         found.append(
             Device(interface.name, interface.mac, interface.mtu, interface.addresses, interface.up, interface.carrier, master=master)
         )
     if own:
-        found.insert(1 + len([nic for nic in dom0.nics.values() if nic.present]), Device("ovs-system", _made_up(dom0.hostname), 1500, up=False))
+        after_nics = 1 + sum(nic.present for nic in dom0.nics.values())
+        found.insert(after_nics, Device("ovs-system", _made_up(dom0.hostname), 1500, up=False))
     return found
 
 
@@ -120,7 +123,8 @@ def _ifconfig_new(device: Device) -> str:
             lines.append(f"        inet {interface.ip}  netmask {interface.netmask}{broadcast}")
         else:
             lines.append(f"        inet6 {interface.ip}  prefixlen {interface.network.prefixlen}  scopeid 0x0<global>")
-    lines.append("        loop  txqueuelen 1000  (Local Loopback)" if loopback else f"        ether {device.mac}  txqueuelen 1000  (Ethernet)")
+    link = "loop  txqueuelen 1000  (Local Loopback)" if loopback else f"ether {device.mac}  txqueuelen 1000  (Ethernet)"
+    lines.append(f"        {link}")
     lines.append("        RX packets 0  bytes 0 (0.0 B)")
     lines.append("        RX errors 0  dropped 0  overruns 0  frame 0")
     lines.append("        TX packets 0  bytes 0 (0.0 B)")
@@ -171,11 +175,10 @@ def bond_list(dom0: Dom0) -> str:
     """`ovs-appctl bond/list`: recircID came with Open vSwitch 2.3, "members" with 2.15."""
     version = version_of(dom0.ovs_version)
     word = "members" if version >= (2, 15) else "slaves"
+    rows = [["bond", "type", "recircID", word]]
+    rows += [[bond.name, bond.mode, str(bond.recirculation), _members(bond)] for bond in dom0.bonds.values()]
     if version < (2, 3):
-        rows = [("bond", "type", word), *((bond.name, bond.mode, _members(bond)) for bond in dom0.bonds.values())]
-    else:
-        rows = [("bond", "type", "recircID", word)]
-        rows += [(bond.name, bond.mode, str(bond.recirculation), _members(bond)) for bond in dom0.bonds.values()]
+        rows = [[name, mode, members] for name, mode, _, members in rows]
     return "".join("\t".join(row) + "\n" for row in rows)
 
 

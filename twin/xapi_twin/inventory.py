@@ -21,7 +21,7 @@ def inventory(endpoints: Mapping[str, Any]) -> str:
     hosts: Mapping[str, Mapping[str, Any]] = endpoints["hosts"]
     masters = {name: None for name, host in hosts.items() if host["master"]}
     members = {name: None for name, host in hosts.items() if not host["master"]}
-    master = next(host for host in hosts.values() if host["master"])
+    leader, master = next((name, host) for name, host in hosts.items() if host["master"])
     shared = {
         "xapi_hostname": master["xapi"],
         "xapi_username": endpoints["user"],
@@ -30,7 +30,7 @@ def inventory(endpoints: Mapping[str, Any]) -> str:
         "xapi_validate_certs": True,
     }
     groups = {
-        "xs_hosts": {"hosts": {name: _host_variables(endpoints, host) for name, host in hosts.items()}},
+        "xs_hosts": {"hosts": {name: _host_variables(endpoints, host, leader) for name, host in hosts.items()}},
         "xs_masters": {"hosts": masters},
         "xs_members": {"hosts": members},
         group_of(endpoints["pool"]): {"hosts": dict.fromkeys(hosts), "vars": shared},
@@ -38,18 +38,20 @@ def inventory(endpoints: Mapping[str, Any]) -> str:
     return yaml.safe_dump({"all": {"children": groups}}, sort_keys=False, width=1000)
 
 
-def _host_variables(endpoints: Mapping[str, Any], host: Mapping[str, Any]) -> dict[str, Any]:
+def _host_variables(endpoints: Mapping[str, Any], host: Mapping[str, Any], master: str) -> dict[str, Any]:
     variables: dict[str, Any] = {
         "xs_uuid": host["uuid"],
         "xs_address": host["address"],
-        "xs_master": host["master"],
+        "xs_is_master": host["master"],
         "xs_pool": endpoints["pool"],
-        "xs_xapi": host["xapi"],
+        "xs_pool_master": master,
+        "xs_pool_hostname": endpoints["hosts"][master]["xapi"],
     }
     if "ssh" in host:
         ssh = host["ssh"]
         # ControlPath: a socket of its own for each twin; the user's ssh configuration has no say.
-        options = ["-F", "/dev/null", "-o", f"UserKnownHostsFile={ssh['known_hosts']}", "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes"]
+        known = f"UserKnownHostsFile={ssh['known_hosts']}"
+        options = ["-F", "/dev/null", "-o", known, "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes"]
         variables |= {
             "ansible_host": ssh["host"],
             "ansible_port": ssh["port"],

@@ -20,6 +20,9 @@ Records = dict[str, dict[str, Record]]
 #: Seconds from the restart command to the init-complete cookie, as recorded on xapi 26.17 (three runs alike).
 RECORDED_RESTART_SECONDS = 12.3
 
+#: When the hosts of a scenario were booted, as host.other_config says it: any past time, renewed at every restart of xapi.
+BOOTED = "1732269600."
+
 
 class ScenarioError(Exception):
     """A scenario that cannot be played; the text names the file, the line and what to put right."""
@@ -120,8 +123,7 @@ class Scenario:
         if path.parent == Path() and shipped.is_file():
             return cls.from_text(shipped.read_text(encoding="utf-8"), name, **changes)
         raise ScenarioError(
-            f"there is no file {name_or_path}, and no scenario of that name comes with the twin;"
-            f" there are: {', '.join(shipped_names())}"
+            f"there is no file {name_or_path}, and no scenario of that name comes with the twin; there are: {', '.join(shipped_names())}"
         )
 
     def with_options(self, **changes: Any) -> Scenario:

@@ -61,7 +61,7 @@ def read(text: str, source: str = "scenario", **changes: Any) -> Scenario:
         "user": top["user"].text("user") if "user" in top else "root",
         "restart_seconds": top["restart_seconds"].number("restart_seconds", 0) if "restart_seconds" in top else RECORDED_RESTART_SECONDS,
         "formats": _formats(top.get("formats"), product.formats),
-        "faults": _faults(top.get("faults"), {host.name for host in pool.hosts}),
+        "faults": faults_of(top.get("faults"), {host.name for host in pool.hosts}),
         "bridge_counter": top["bridge_counter"].whole("bridge_counter", 0) if "bridge_counter" in top else 0,
     }
     made = Scenario(
@@ -314,7 +314,9 @@ def _address(place: Place, keys: Mapping[str, Place], what: str, n: int, i: int)
         except ValueError:
             raise keys["gateway"].error(f"{what}: gateway '{gateway}' is not an IPv4 address") from None
         if not inside:
-            raise keys["gateway"].error(f"{what}: gateway {gateway} is outside {network}, the network of {interface.ip}/{interface.netmask}")
+            raise keys["gateway"].error(
+                f"{what}: gateway {gateway} is outside {network}, the network of {interface.ip}/{interface.netmask}"
+            )
     return Address(
         mode="DHCP" if "dhcp" in keys and keys["dhcp"].truth("dhcp") else "Static",
         ip=str(interface.ip),
@@ -443,7 +445,8 @@ def _formats(place: Place | None, default: Formats) -> Formats:
     )
 
 
-def _faults(place: Place | None, hosts: set[str]) -> tuple[Mapping[str, Any], ...]:
+def faults_of(place: Place | None, hosts: set[str]) -> tuple[Mapping[str, Any], ...]:
+    """The fault plan of a file, each entry checked. Raises ScenarioError."""
     if place is None:
         return ()
     from xapi_twin.faults import Fault, FaultPlanError

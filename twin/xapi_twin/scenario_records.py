@@ -15,7 +15,7 @@ from typing import Any
 
 from xapi_twin.description import Address, BondOf, HostOf, NetworkOf, NicOf, PoolOf, VmOf
 from xapi_twin.products import product_of, software_version
-from xapi_twin.scenario import HostDom0, Nic, Record, Records
+from xapi_twin.scenario import BOOTED, HostDom0, Nic, Record, Records
 from xapi_twin.schema import NULL, Schema
 from xapi_twin.yaml_lines import Place
 
@@ -28,7 +28,6 @@ _INTERNAL = {
     "ip_end": "169.254.255.254",
     "netmask": "255.255.0.0",
 }
-_BOOTED = "1732269600."  # any past time: the twin renews agent_start_time at every restart of xapi
 _GIB = 2**30
 
 
@@ -190,7 +189,7 @@ def _host(draft: _Draft, host: HostOf) -> str:
         API_version_minor=product.api[1],
         API_version_vendor="XenSource",
         software_version=software_version(pool.xapi, pool.backend),
-        other_config={"agent_start_time": _BOOTED, "boot_time": _BOOTED, **host.other_config},
+        other_config={"agent_start_time": BOOTED, "boot_time": BOOTED, **host.other_config},
         allowed_operations=["vm_migrate", "provision", "vm_resume", "evacuate", "vm_start"],
         tls_verification_enabled=draft.schema.at_least("24.0"),
         edition="xcp-ng" if product.brand == "XCP-ng" else "free",
@@ -329,9 +328,7 @@ def _vlans(draft: _Draft, host: HostOf) -> None:
             IPv6=[""],
             **_address_fields(vlan.address),
         )
-        ref = draft.add(
-            "VLAN", (host.name, vlan.nic, str(vlan.tag)), tagged_PIF=tagged, untagged_PIF=untagged, tag=vlan.tag
-        )
+        ref = draft.add("VLAN", (host.name, vlan.nic, str(vlan.tag)), tagged_PIF=tagged, untagged_PIF=untagged, tag=vlan.tag)
         draft.records["PIF"][untagged]["VLAN_master_of"] = ref
 
 
@@ -443,5 +440,3 @@ def _cluster(draft: _Draft) -> None:
     cluster = draft.add("Cluster", ("cluster",), cluster_stack="corosync", cluster_token="twin", pool_auto_join=True)
     for host, ref in draft.hosts.items():
         draft.add("Cluster_host", (host,), cluster=cluster, host=ref, enabled=True, PIF=draft.pifs[host, nic])
-
-

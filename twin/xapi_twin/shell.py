@@ -16,9 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xapi_twin import shell_syntax as syntax
-from xapi_twin.dom0_files import Files, FileProblem, inventory
+from xapi_twin import shell_tree as tree
+from xapi_twin.dom0_files import FileProblem, Files, inventory
 from xapi_twin.shell_streams import Collected, Discarded, Given, Sink, Source, is_source
+from xapi_twin.shell_syntax import SyntaxProblem, parse
 from xapi_twin.shell_words import ExpansionProblem, fields, pattern_of, text_of
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Shell:
     variables: dict[str, str] = field(default_factory=dict)
     exported: set[str] = field(default_factory=set)
     positional: list[str] = field(default_factory=list)
-    functions: dict[str, syntax.Command] = field(default_factory=dict)
+    functions: dict[str, tree.Command] = field(default_factory=dict)
     cwd: str = "/root"
     status: int = 0
     errexit: bool = False
@@ -118,6 +119,7 @@ class Shell:
     depth: int = 0  # of functions and shells in each other
     conditions: int = 0  # inside an if, a while or && a failure does not end a shell with set -e
     now: Descriptors = field(default_factory=dict)  # of the command being expanded, for $(…)
+    local_values: dict[str, str | None] = field(default_factory=dict)  # what `local` hides, to be put back
 
     def __post_init__(self) -> None:
         if not self.variables:
@@ -148,14 +150,14 @@ class Shell:
     async def source(self, command: str, descriptors: Descriptors) -> int:
         """Run a text in this shell. Raises Exit, LoopControl."""
         try:
-            script = syntax.parse(command)
-        except syntax.SyntaxProblem as problem:
+            script = parse(command)
+        except SyntaxProblem as problem:
             _write(descriptors, 2, f"{self.name}: -c: line 0: {problem}\n")
             self.status = 2
             return 2
         return await self.execute(script, descriptors)
 
-    async def execute(self, script: syntax.Script, descriptors: Descriptors) -> int:
+    async def execute(self, script: tree.Script, descriptors: Descriptors) -> int:
         for entry in script.lists:
             if entry.background:
                 self.start(entry, descriptors)
@@ -165,10 +167,10 @@ class Shell:
             await asyncio.sleep(0)  # a loop of the shell must not stop the pool
         return self.status
 
-    def start(self, entry: syntax.AndOr, descriptors: Descriptors) -> None:
+    def start(self, entry: tree.AndOr, descriptors: Descriptors) -> None:
         """Run in the background; it goes on when the connection ends."""
         shell = self.subshell()
-        script = syntax.Script((syntax.AndOr(entry.first, entry.rest),))
+        script = tree.Script((tree.AndOr(entry.first, entry.rest),))
 
         async def work() -> int:
             try:
@@ -195,7 +197,7 @@ class Shell:
             cwd=self.cwd, depth=self.depth + 1,
         )  # fmt: skip
 
-    async def _and_or(self, entry: syntax.AndOr, descriptors: Descriptors) -> None:
+    async def _and_or(self, entry: tree.AndOr, descriptors: Descriptors) -> None:
         pipelines = [("", entry.first), *entry.rest]
         for number, (operator, pipeline) in enumerate(pipelines):
             if (operator == "&&" and self.status) or (operator == "||" and not self.status):
@@ -209,7 +211,7 @@ class Shell:
             if last and self.status and self.errexit and not self.conditions and not pipeline.negated:
                 raise Exit(self.status)
 
-    async def _pipeline(self, pipeline: syntax.Pipeline, descriptors: Descriptors) -> None:
+    async def _pipeline(self, pipeline: tree.Pipeline, descriptors: Descriptors) -> None:
         self.conditions += pipeline.negated
         try:
             if len(pipeline.commands) == 1:
@@ -221,7 +223,7 @@ class Shell:
         if pipeline.negated:
             self.status = int(not self.status)
 
-    async def _piped(self, commands: Sequence[syntax.Command], descriptors: Descriptors) -> int:
+    async def _piped(self, commands: Sequence[tree.Command], descriptors: Descriptors) -> int:
         statuses: list[int] = []
         flowing: Source | Sink | None = descriptors.get(0)
         for number, command in enumerate(commands):
@@ -238,7 +240,7 @@ class Shell:
             flowing = Given(pipe.text)
         return next((status for status in reversed(statuses) if status), 0) if self.pipefail else statuses[-1]
 
-    async def _command(self, command: syntax.Command, descriptors: Descriptors) -> int:
+    async def _command(self, command: tree.Command, descriptors: Descriptors) -> int:
         try:
             return await self._carry_out(command, descriptors)
         except ExpansionProblem as problem:
@@ -248,13 +250,13 @@ class Shell:
             _write(descriptors, 2, f"{self.name}: {problem}\n")
             return 1
 
-    async def _carry_out(self, command: syntax.Command, descriptors: Descriptors) -> int:
-        if isinstance(command, syntax.Simple):
+    async def _carry_out(self, command: tree.Command, descriptors: Descriptors) -> int:
+        if isinstance(command, tree.Simple):
             return await self._simple(command, descriptors)
-        if isinstance(command, syntax.Redirected):
+        if isinstance(command, tree.Redirected):
             self.now = descriptors
             return await self._carry_out(command.command, await self.redirected(command.redirects, descriptors))
-        if isinstance(command, syntax.Group):
+        if isinstance(command, tree.Group):
             if not command.subshell:
                 return await self.execute(command.body, descriptors)
             inner = self.subshell()
@@ -262,20 +264,20 @@ class Shell:
                 return await inner.execute(command.body, dict(descriptors))
             except Exit as ending:
                 return ending.status
-        if isinstance(command, syntax.If):
+        if isinstance(command, tree.If):
             return await self._if(command, descriptors)
-        if isinstance(command, syntax.For):
+        if isinstance(command, tree.For):
             self.now = descriptors
             values = list(self.positional) if command.words is None else await fields(self, command.words)
             return await self._loop(command, iter(values), descriptors)
-        if isinstance(command, syntax.While):
+        if isinstance(command, tree.While):
             return await self._loop(command, None, descriptors)
-        if isinstance(command, syntax.Case):
+        if isinstance(command, tree.Case):
             return await self._case(command, descriptors)
         self.functions[command.name] = command.body
         return 0
 
-    async def _if(self, command: syntax.If, descriptors: Descriptors) -> int:
+    async def _if(self, command: tree.If, descriptors: Descriptors) -> int:
         for condition, body in command.branches:
             if not await self._condition(condition, descriptors):
                 self.status = 0
@@ -283,18 +285,18 @@ class Shell:
         self.status = 0
         return await self.execute(command.otherwise, descriptors) if command.otherwise else 0
 
-    async def _condition(self, script: syntax.Script, descriptors: Descriptors) -> int:
+    async def _condition(self, script: tree.Script, descriptors: Descriptors) -> int:
         self.conditions += 1
         try:
             return await self.execute(script, descriptors)
         finally:
             self.conditions -= 1
 
-    async def _loop(self, command: syntax.For | syntax.While, values: object, descriptors: Descriptors) -> int:
+    async def _loop(self, command: tree.For | tree.While, values: object, descriptors: Descriptors) -> int:
         """For over an iterator of values, or while (until) without one."""
         status = 0
         while True:
-            if isinstance(command, syntax.For):
+            if isinstance(command, tree.For):
                 value = next(values, None)  # type: ignore[call-overload]
                 if value is None:
                     return status
@@ -311,7 +313,7 @@ class Shell:
                 if not control.again:
                     return 0
 
-    async def _case(self, command: syntax.Case, descriptors: Descriptors) -> int:
+    async def _case(self, command: tree.Case, descriptors: Descriptors) -> int:
         self.now = descriptors
         value = await text_of(self, command.word)
         for patterns, body in command.clauses:
@@ -321,10 +323,10 @@ class Shell:
                     return await self.execute(body, descriptors)
         return 0
 
-    async def _simple(self, command: syntax.Simple, descriptors: Descriptors) -> int:
+    async def _simple(self, command: tree.Simple, descriptors: Descriptors) -> int:
         self.now = descriptors
         self.status, before = 0, self.status
-        words = [word for word in command.words]
+        words = list(command.words)
         self.status = before  # $? in the words is that of the command before
         arguments = await fields(self, words)
         if not arguments:
@@ -388,15 +390,13 @@ class Shell:
             self.depth -= 1
             self.positional = positional
 
-    local_values: dict[str, str | None] = field(default_factory=dict)  # what `local` hides, to be put back
-
     # redirections
 
-    async def redirected(self, redirects: Sequence[syntax.Redirect], descriptors: Descriptors) -> Descriptors:
+    async def redirected(self, redirects: Sequence[tree.Redirect], descriptors: Descriptors) -> Descriptors:
         """The descriptors after redirections. Raises FileProblem."""
         changed: Descriptors = dict(descriptors)
         for redirect in redirects:
-            if isinstance(redirect.target, syntax.HereDocument):
+            if isinstance(redirect.target, tree.HereDocument):
                 changed[redirect.descriptor or 0] = Given(await text_of(self, redirect.target.parts))
                 continue
             target = await text_of(self, redirect.target)
@@ -448,7 +448,7 @@ class Shell:
     def matching_files(self, pattern: str) -> list[str]:
         return self.files.matching(self.cwd, pattern)
 
-    async def output_of(self, script: syntax.Script) -> str:
+    async def output_of(self, script: tree.Script) -> str:
         out = Collected()
         inner = self.subshell()
         try:

@@ -416,4 +416,3 @@ BUILTINS: Mapping[str, Command] = {
     "getopts": getopts, "test": test, "[": test, "[[": test, "hash": true, "ulimit": true, "alias": true, "unalias": true, "shopt": true,
     "history": true, "jobs": true, "disown": true,
 }  # fmt: skip
-

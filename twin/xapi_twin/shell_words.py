@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from xapi_twin.shell_syntax import Arithmetic, Parameter, Part, Script, Substitution, Text, Word
+from xapi_twin.shell_tree import Arithmetic, Parameter, Part, Script, Substitution, Text, Word
 
 
 class ExpansionProblem(Exception):
@@ -318,13 +318,13 @@ class _Evaluation:
 
     def _value(self, token: str) -> int:
         if re.match(r"\d", token):
-            return int(token, 16 if token[:2] in ("0x", "0X") else 8 if token.startswith("0") and token.isdigit() and len(token) > 1 else 10)
+            return int(
+                token, 16 if token[:2] in ("0x", "0X") else 8 if token.startswith("0") and token.isdigit() and len(token) > 1 else 10
+            )
         if not re.match(r"[A-Za-z_]", token):
-            raise ExpansionProblem(f"syntax error: operand expected (error token is \"{token}\")")
+            raise ExpansionProblem(f'syntax error: operand expected (error token is "{token}")')
         text = (self.shell.get(token) or "").strip()
         try:
             return int(text or "0", 0) if not re.fullmatch(r"0\d+", text) else int(text, 8)
         except ValueError:
             raise ExpansionProblem(f"{text}: syntax error in expression") from None
-
-

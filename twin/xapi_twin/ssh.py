@@ -52,11 +52,10 @@ class SshServer:
         self._connections: dict[str, set[asyncssh.SSHServerConnection]] = {}
         self._opening: asyncio.Task[None] | None = None
         self._host_key = b""
-        self._twin: Twin | None = None
+        self._client_public = ""
 
     async def start(self, twin: Twin) -> None:
         """Bind a port for each host, and write the client's key and the known hosts into the twin's folder."""
-        self._twin = twin
         for ref, host in twin.hosts.items():
             listening = _listening(0)
             self._doors[ref] = _Door(host, listening.getsockname()[1], listening)
@@ -78,7 +77,7 @@ class SshServer:
         return {
             "host": ADDRESS,
             "port": self._doors[host.ref].port,
-            "user": self._twin.scenario.user if self._twin else "root",
+            "user": host.twin.scenario.user,
             "key": str(self.key_path),
             "known_hosts": str(self.known_hosts_path),
         }
@@ -131,8 +130,7 @@ class SshServer:
         listening, door.waiting = door.waiting, None
         if listening is None:
             return
-        twin, server = self._twin, self
-        assert twin is not None
+        scenario, server = door.host.twin.scenario, self
         authorized = asyncssh.import_authorized_keys(self._client_public)
 
         class Visitor(asyncssh.SSHServer):
@@ -147,7 +145,7 @@ class SshServer:
                 return True
 
             def validate_password(self, username: str, password: str) -> bool:
-                return username == twin.scenario.user and password == twin.scenario.password
+                return username == scenario.user and password == scenario.password
 
         async def session(process: asyncssh.SSHServerProcess[str]) -> None:
             await _Session(door.host, process).run()

@@ -14,7 +14,9 @@ def aligned(header: Sequence[str], rows: Iterable[Sequence[object]], indent: str
     """Columns as wide as their widest cell, two blanks between them."""
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [list(header), *cells]) for column in range(len(header))]
-    lines = [indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [list(header), *cells]]
+    lines = [
+        indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [list(header), *cells]
+    ]
     return "\n".join(lines)
 
 
@@ -29,7 +31,10 @@ def state(found: Mapping[str, Any]) -> str:
         "Networks",
         aligned(
             ("NAME", "BRIDGE", "MTU", "PIFS", "VIFS"),
-            [(network["name_label"], network["bridge"], network["MTU"], len(network["PIFs"]), len(network["VIFs"])) for network in networks],
+            [
+                (network["name_label"], network["bridge"], network["MTU"], len(network["PIFs"]), len(network["VIFs"]))
+                for network in networks
+            ],
         ),
     ]
     refs = sorted(records["host"], key=lambda ref: (ref != pool["master"], records["host"][ref]["name_label"]))

@@ -107,7 +107,9 @@ async def mktemp(call: Call) -> int:
     flags, names = options(call.arguments, "pt")
     template = names[0] if names else "tmp.XXXXXXXXXX"
     filled = template.rstrip("X") + uuid.uuid4().hex[: max(len(template) - len(template.rstrip("X")), 3)]
-    path = call.shell.path(filled if names and "t" not in flags and "p" not in flags else posixpath.join(flags.get("p", ["/tmp"])[0], filled))
+    path = call.shell.path(
+        filled if names and "t" not in flags and "p" not in flags else posixpath.join(flags.get("p", ["/tmp"])[0], filled)
+    )
     try:
         if "d" in flags:
             call.shell.files.make_folder(path, False)

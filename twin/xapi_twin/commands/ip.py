@@ -55,7 +55,15 @@ async def ip(call: Call) -> int:
     for number, device in found:
         if only_up and not device.up:
             continue
-        _show(call, kind, number, device, family, one_line="-o" in options or "-oneline" in options, brief="-br" in options or "-brief" in options)
+        _show(
+            call,
+            kind,
+            number,
+            device,
+            family,
+            one_line="-o" in options or "-oneline" in options,
+            brief="-br" in options or "-brief" in options,
+        )
     return 0
 
 

@@ -19,7 +19,8 @@ def _silent(call: Call) -> str:
 
 
 async def vsctl(call: Call) -> int:
-    arguments = [argument for argument in call.arguments if not argument.startswith(("--timeout", "--bare", "--no-", "-t", "--db", "--if-exists"))]
+    ignored = ("--timeout", "--bare", "--no-", "-t", "--db", "--if-exists")
+    arguments = [argument for argument in call.arguments if not argument.startswith(ignored)]
     dom0 = call.host.dom0
     if "--version" in arguments or "-V" in arguments:
         call.out(formats.ovs_version(dom0, "ovs-vsctl"))
@@ -39,10 +40,10 @@ async def vsctl(call: Call) -> int:
         return 0
     if action in ("get", "list", "find"):
         return _table(call, dom0, action, rest)
-    if not rest:
-        return call.fail(f"'{action}' command requires at least 1 arguments" if action in _QUESTIONS else f"unknown command '{action}'; use --help for help")
     if action not in _QUESTIONS:
         return call.fail(f"unknown command '{action}'; use --help for help")
+    if not rest:
+        return call.fail(f"'{action}' command requires at least 1 arguments")
     return _question(call, dom0, action, rest[0])
 
 
@@ -102,7 +103,7 @@ def _table(call: Call, dom0: Dom0, action: str, rest: list[str]) -> int:
     kind, name, columns = rest[0].lower(), rest[1] if len(rest) > 1 else "", rest[2:]
     rows = {"port": _ports(dom0), "interface": _interface_rows(dom0), "bridge": _bridges(dom0)}.get(kind)
     if rows is None:
-        return call.fail(f"unknown table \"{rest[0]}\"")
+        return call.fail(f'unknown table "{rest[0]}"')
     if action == "get":
         if name not in rows:
             return call.fail(f'no row "{name}" in table {rest[0]}')

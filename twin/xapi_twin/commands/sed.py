@@ -51,7 +51,9 @@ async def sed(call: Call) -> int:
     if "i" in flags:
         for name, text in found:
             try:
-                call.shell.files.writing(call.shell.path(name), False, call.descriptors).write(_edited(orders, lines_of(text), "n" in flags))
+                call.shell.files.writing(call.shell.path(name), False, call.descriptors).write(
+                    _edited(orders, lines_of(text), "n" in flags)
+                )
             except FileProblem as problem:
                 return call.fail(str(problem))
         return status

@@ -117,7 +117,8 @@ async def grep(call: Call) -> int:
         elif "o" in flags and "v" not in flags:
             for number in hits:
                 for pattern in wanted:
-                    call.out("".join((f"{name}:" if label else "") + match.group() + "\n" for match in pattern.finditer(lines[number]) if match.group()))
+                    parts = [match.group() for match in pattern.finditer(lines[number]) if match.group()]
+                    call.out("".join((f"{name}:" if label else "") + part + "\n" for part in parts))
         else:
             _print_hits(call, flags, name if label else "", lines, hits)
     return 2 if status and not matched else 0 if matched else 1
@@ -258,7 +259,11 @@ async def tr(call: Call) -> int:
         return call.fail("missing operand")
     text = await call.stdin.rest()
     first = _characters(sets[0])
-    inside = (lambda char: char not in first) if "c" in flags or "C" in flags else (lambda char: char in first)
+    others = "c" in flags or "C" in flags
+
+    def inside(char: str) -> bool:
+        return (char in first) != others
+
     if "d" in flags:
         text = "".join(char for char in text if not inside(char))
     elif len(sets) > 1:
@@ -319,7 +324,7 @@ async def seq(call: Call) -> int:
     numbers = [int(argument) for argument in call.arguments if re.fullmatch(r"-?\d+", argument)]
     if not numbers:
         return call.fail("missing operand")
-    first, step, last = (1, 1, numbers[0]) if len(numbers) == 1 else (numbers[0], 1, numbers[1]) if len(numbers) == 2 else tuple(numbers[:3])
+    first, step, last = {1: [1, 1, *numbers], 2: [numbers[0], 1, numbers[-1]]}.get(len(numbers), numbers[:3])
     call.out("".join(f"{number}\n" for number in range(first, last + (1 if step > 0 else -1), step or 1)))
     return 0
 
@@ -328,7 +333,8 @@ async def tac(call: Call) -> int:
     found, status = await texts(call, call.arguments)
     for _, text in found:
         lines = lines_of(text)
-        call.out("".join((line[::-1] if call.name == "rev" else line) + "\n" for line in (lines if call.name == "rev" else reversed(lines))))
+        turned = [line[::-1] for line in lines] if call.name == "rev" else lines[::-1]
+        call.out("".join(line + "\n" for line in turned))
     return status
 
 

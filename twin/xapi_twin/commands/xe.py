@@ -19,7 +19,20 @@ from xapi_twin.shell import Call
 
 FOLDER = "/usr/bin"
 
-_STANDARD = ("server", "password", "port", "username", "minimal", "force", "multiple", "all", "message-priority", "trace", "params", "progress")
+_STANDARD = (
+    "server",
+    "password",
+    "port",
+    "username",
+    "minimal",
+    "force",
+    "multiple",
+    "all",
+    "message-priority",
+    "trace",
+    "params",
+    "progress",
+)
 _WITH_VALUE = {"-s": "server", "-u": "username", "-p": "port", "-pw": "password", "-pwf": "password-file"}
 
 

@@ -178,10 +178,13 @@ TABLES: Mapping[str, Table] = {
         "host",
         ("uuid", "name-label", "name-description"),
         (
-            plain("uuid"), *_NAMES, plain("allowed-operations", mark="SRO"), plain("current-operations", mark="SRO"), plain("enabled"),
-            plain("API-version-major", "API_version_major"), plain("API-version-minor", "API_version_minor"), plain("other-config", mark="MRW"),
+            plain("uuid"), *_NAMES, plain("allowed-operations", mark="SRO"), plain("current-operations", mark="SRO"),
+            plain("enabled"),
+            plain("API-version-major", "API_version_major"), plain("API-version-minor", "API_version_minor"),
+            plain("other-config", mark="MRW"),
             plain("hostname"), plain("address"), plain("software-version", mark="MRO"), plain("edition"),
-            Field("host-metrics-live", _live), plain("tags", mark="SRW"), plain("iscsi-iqn", "iscsi_iqn", "RW"), plain("multipathing", mark="RW"),
+            Field("host-metrics-live", _live), plain("tags", mark="SRW"),
+            plain("iscsi-iqn", "iscsi_iqn", "RW"), plain("multipathing", mark="RW"),
         ),
     ),
     "pool": Table(
@@ -216,7 +219,8 @@ TABLES: Mapping[str, Table] = {
         "SR",
         ("uuid", "name-label", "name-description", "host", "type", "content-type"),
         (
-            plain("uuid"), *_NAMES, Field("host", lambda database, record: _sr_host(database, record)), plain("type"), plain("content-type"),
+            plain("uuid"), *_NAMES, Field("host", lambda database, record: _sr_host(database, record)),
+            plain("type"), plain("content-type"),
             plain("shared"), uuid_of("PBDs", "PBDs", "PBD", "SRO"), plain("physical-size"), _OTHER_CONFIG,
         ),
     ),
@@ -224,7 +228,8 @@ TABLES: Mapping[str, Table] = {
         "PBD",
         ("uuid", "host-uuid", "sr-uuid", "device-config", "currently-attached"),
         (
-            plain("uuid"), uuid_of("host", "host", "host"), uuid_of("host-uuid", "host", "host"), name_of("host-name-label", "host", "host"),
+            plain("uuid"), uuid_of("host", "host", "host"), uuid_of("host-uuid", "host", "host"),
+            name_of("host-name-label", "host", "host"),
             uuid_of("sr-uuid", "SR", "SR"), name_of("sr-name-label", "SR", "SR"), plain("device-config", mark="MRO"),
             plain("currently-attached"), _OTHER_CONFIG,
         ),
