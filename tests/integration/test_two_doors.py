@@ -30,7 +30,9 @@ def group(twin: RunningTwin, **changes: Any) -> dict[str, Any]:
 
 def without_noise(values: dict[str, Any]) -> dict[str, Any]:
     """What both doors have to agree in: Ansible itself adds the rest, and how long a task took is its own affair."""
-    return {key: value for key, value in values.items() if not key.startswith("_ansible") and key not in ("invocation", "exception", "seconds")}
+    return {
+        key: value for key, value in values.items() if not key.startswith("_ansible") and key not in ("invocation", "exception", "seconds")
+    }
 
 
 # where the work runs
@@ -45,7 +47,11 @@ def test_on_a_pools_host_without_python_and_without_ssh_the_work_runs_on_the_con
 def test_delegated_to_localhost_it_runs_there_and_the_facts_are_the_pools_hosts(twin: RunningTwin, tmp_path: Path) -> None:
     tasks = [
         {"xapi.network.xs_pif_facts": {}, "delegate_to": "localhost"},
-        {"ansible.builtin.debug": {"msg": "{{ ansible_facts['xs_network'].host.name_label }} {{ hostvars.localhost.ansible_facts is defined }}"}},
+        {
+            "ansible.builtin.debug": {
+                "msg": "{{ ansible_facts['xs_network'].host.name_label }} {{ hostvars.localhost.ansible_facts is defined }}"
+            }
+        },
     ]
     played = play(tmp_path, tasks, hosts="xs-2", **group(twin))
     assert played.status == 0, played.output
@@ -70,7 +76,10 @@ CASES: dict[str, dict[str, Any]] = {
     "pool": {"xapi.network.xs_pool_info": {}},
     "facts by name": {"xapi.network.xs_pif_facts": {"host": "xs-1", "query": QUERY}},
     "facts of the play's host": {"xapi.network.xs_pif_facts": {"query": QUERY}},
-    "a network that is to be": {"xapi.network.xs_network": {"name": "NAS", "mtu": "9000", "tags": "a,b", "other_config": {"automatic": False}}, "check_mode": True},
+    "a network that is to be": {
+        "xapi.network.xs_network": {"name": "NAS", "mtu": "9000", "tags": "a,b", "other_config": {"automatic": False}},
+        "check_mode": True,
+    },
     "a network that is": {"xapi.network.xs_network": {"name": "Pool-wide network associated with eth0"}},
     "a bond that is to be": {"xapi.network.xs_bond": {"network": "NAS", "nics": "eth2,eth4", "mode": "active-backup"}, "check_mode": True},
     "a bond that is not": {"xapi.network.xs_bond_info": {"network": "NAS", "nics": ["eth2", "eth4"]}},
@@ -144,12 +153,14 @@ def test_the_password_is_shown_nowhere(tmp_path: Path, where: dict[str, Any]) ->
             {"xapi.network.xs_pool_info": {"hostname": "root:hunter-Zwei-drei@xs-1"}, "ignore_errors": True, **where},
         ]
         played = play(tmp_path, tasks, "-vvv", "--diff", hosts="xs-2", environment=environment(twin))
-        created = twin.call(lambda: [record["name_description"] for record in twin.database.records("network").values()])
+        created = twin.call(lambda: [record["name_description"] for record in twin.database.all("network").values()])
     assert played.status == 0, played.output
     assert "the password is hunter-Zwei-drei" in created  # it went where it was meant to go
     assert "the password is ********" in str(played.results[0].values["network"])
     assert "hunter-Zwei-drei" not in str([result.values for result in played.results])
-    output = "\n".join(line for line in played.output.splitlines() if "description: the password is" not in line and "root:hunter" not in line)
+    output = "\n".join(
+        line for line in played.output.splitlines() if "description: the password is" not in line and "root:hunter" not in line
+    )
     assert "hunter-Zwei-drei" not in output
 
 
