@@ -84,6 +84,8 @@ class SshServer:
 
     async def refuse(self, host: Host) -> None:
         """The host lost its power: its port refuses, its connections are cut."""
+        if self._opening is not None:
+            await asyncio.wait({self._opening})  # or a door that is being opened right now would stay open
         await self._close(self._doors[host.ref])
 
     async def accept(self, host: Host) -> None:
