@@ -319,7 +319,7 @@ class Terminal:
         command += ["-o", f"UserKnownHostsFile={ssh['known_hosts']}", "-o", "StrictHostKeyChecking=yes", f"{ssh['user']}@{ssh['host']}"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
-    def type(self, command: str) -> str:
+    def enter(self, command: str) -> str:
         """What the command prints."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write(f"{command}\necho '#'end\n")
@@ -352,7 +352,7 @@ def test_every_listing_is_the_tutorials(pool: RunningTwin) -> None:
     with Terminal(pool.endpoints["hosts"]["xs-1"]["ssh"]) as first, Terminal(pool.endpoints["hosts"]["xs-2"]["ssh"]) as second:
         terminals = {"xs-1": first, "xs-2": second}
         for typed in (*ON_THE_MASTER, *ON_THE_MEMBER_BEFORE, RESTART, *ON_THE_MEMBER_AFTER):
-            found = terminals[typed.host].type(typed.command)
+            found = terminals[typed.host].enter(typed.command)
             expected = meanings.filled(typed.printed, found)
             if old:
                 assert without_blanks(found) == without_blanks(expected), f"{typed.host}: {typed.command}"
@@ -363,6 +363,6 @@ def test_every_listing_is_the_tutorials(pool: RunningTwin) -> None:
 
 def test_typed_by_copy_and_paste_with_the_pages_quotation_marks() -> None:
     with RunningTwin("tutorial-6.2") as twin, Terminal(twin.endpoints["hosts"]["xs-1"]["ssh"]) as terminal:
-        terminal.type("NAS_PIF2_UUID=$(xe pif-list host-uuid=$INSTALLATION_UUID device=eth2 params=uuid | awk ‘{ print $5 }’)")
-        printed = terminal.type("echo -e “Storage PIF UUID’s:\\n PIF2: $NAS_PIF2_UUID\\n”")
+        terminal.enter("NAS_PIF2_UUID=$(xe pif-list host-uuid=$INSTALLATION_UUID device=eth2 params=uuid | awk ‘{ print $5 }’)")
+        printed = terminal.enter("echo -e “Storage PIF UUID’s:\\n PIF2: $NAS_PIF2_UUID\\n”")
     assert without_blanks(printed) == ["Storage PIF UUID's:", "PIF2: 767aac49-ba37-3be7-5bad-87ae26d97e02"]
