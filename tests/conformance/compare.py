@@ -34,6 +34,7 @@ OUT_OF_SCOPE: Mapping[tuple[str, str], str] = {
     ("dom0", "member lines of bond/show"): "timers, may_enable, enabled and active: which link comes first is chance",
     ("dom0", "lacp negotiated or configured"): "no switch answered: changes 3 s after each change of the bond, and recirculation with it",
     ("error", "trackid"): "a hash of the session",
+    ("system", "methods of other classes, before v26.17"): "only of the classes that recordings show is it known since when they are",
     ("restart", "log"): "helpful lines, no part of the API",
 }
 

@@ -252,11 +252,13 @@ def _load(version: str) -> Schema:
             messages[key] = Message(name, key, session, parameters, parse_type(result))
         classes[name] = Class(name, fields, messages)
         enums.update((key, tuple(values)) for key, values in facts["enums"].items())
+    # Of classes that are not modelled only the names of the messages are known, and for some since when.
+    gone.update(name for name, since in _data("since.json").items() if release(since) > stated)
     methods = tuple(
-        method
+        f"{cls}.{name}"
         for cls, names in _data("methods.json").items()
-        for method in (f"{cls}.{name}" for name in names)
-        if method not in gone
+        for name in names
+        if cls not in gone and f"{cls}.{name}" not in gone
     )
     return Schema(version, stated, classes, enums, methods)
 
