@@ -10,12 +10,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.awx.controller import Controller, Record, Refused, check_survey, render_injectors, running
+from tests.awx.jobs import data
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "the-token-of-the-test"
@@ -90,17 +89,9 @@ def test_without_an_image_it_says_what_to_give_and_writes_nothing(controller: tu
     assert awx.writes == writes
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with Ansible's !unsafe, which keeps a template from Ansible."""
-
-
-_Loader.add_constructor("!unsafe", lambda loader, node: str(node.value))
-
-
 @pytest.fixture
 def credential_type() -> Record:
-    data: dict[str, Any] = yaml.load((ROOT / "playbooks" / "vars" / "awx.yml").read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
-    (only,) = data["controller_credential_types"]
+    (only,) = data()["controller_credential_types"]
     return dict(only)
 
 

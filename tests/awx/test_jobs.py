@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The job templates run as AWX runs them, against a twin: credentials by environment and file only, every answer of a survey a string."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.awx.controller import Record
+from tests.awx.jobs import Launch, as_awx_keeps, data, limited, sliced, update_inventory
+from xapi_twin.running import RunningTwin
+from xapi_twin.scenario import Scenario
+
+PASSWORD = "not-to-be-seen-4711"
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def twin() -> Iterator[RunningTwin]:
+    with RunningTwin("tutorial", restart_seconds=1, password=PASSWORD) as running:
+        yield running
+
+
+def credential(twin: RunningTwin) -> dict[str, Any]:
+    """What a person types into AWX's form."""
+    master = next(host for host in twin.endpoints["hosts"].values() if host["master"])
+    authority = Path(twin.endpoints["ca"]).read_text(encoding="utf-8")
+    return {"host": master["xapi"], "username": twin.endpoints["user"], "password": PASSWORD, "ca_certificate": authority}
+
+
+def source_file(path: Path, *twins: RunningTwin) -> Path:
+    """An inventory source; a twin's dom0 is on a port of its own, which is all that differs from a real pool's."""
+    hosts = {name: host["ssh"] for twin in twins for name, host in twin.endpoints["hosts"].items()}
+    ports = {name: ssh["port"] for name, ssh in hosts.items()}
+    compose = {"ansible_host": "'127.0.0.1'", "ansible_port": f"{ports}[xs_name_label]"}
+    content: Record = {"plugin": "xapi.network.xs_pools", "compose": compose, "strict": True}
+    if len(twins) > 1:
+        content["pools"] = [{"hostname": credential(twin)["host"], "name": twin.endpoints["pool"]} for twin in twins]
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def inventory(twin: RunningTwin, folder: Path) -> Record:
+    return as_awx_keeps(update_inventory(source_file(folder / "lab.xs_pools.yml", twin), credential(twin), folder / "update"))
+
+
+def answers(**changes: str) -> dict[str, str]:
+    """Every question of the survey answered, with its default unless it is given here."""
+    loaded = data()
+    questions = [*loaded["awx_survey_network"], *loaded["awx_survey_nics"], *loaded["awx_survey_strategy"], *loaded["awx_survey_accept"]]
+    given = {question["variable"]: question["default"] for question in questions}
+    assert set(changes) <= set(given)
+    return given | {"storage_bond_network": "NAS"} | changes
+
+
+def launch(twin: RunningTwin, folder: Path, template: str, hosts: Record, **options: Any) -> Launch:
+    key = Path(next(iter(twin.endpoints["hosts"].values()))["ssh"]["key"]).read_text(encoding="utf-8")
+    return Launch(folder / template, template, hosts, credential(twin), options.pop("survey", answers()), key, **options)
+
+
+def bonds(twin: RunningTwin) -> int:
+    return len(twin.database.all("Bond"))
+
+
+def writes(twin: RunningTwin) -> list[str]:
+    return [entry.method for entry in twin.journal if entry.writes]
+
+
+def test_plan_apply_verify_remove_as_a_workflow_runs_them(twin: RunningTwin, tmp_path: Path) -> None:
+    hosts = inventory(twin, tmp_path)
+    plan = launch(twin, tmp_path, "plan", hosts).run()
+    assert plan.status == "successful", plan.output[-4000:]
+    assert writes(twin) == []
+    assert plan.artifacts["storage_bond"]["tutorial"]["check"] is True
+    assert plan.artifacts["storage_bond"]["tutorial"]["planned"] == ["xs-1", "xs-2"]
+
+    applied = launch(twin, tmp_path, "apply", hosts).run()
+    assert applied.status == "successful", applied.output[-4000:]
+    assert bonds(twin) == 2
+    assert applied.artifacts["storage_bond"]["tutorial"]["changed"] == ["xs-1", "xs-2"]
+
+    before = len(writes(twin))
+    verified = launch(twin, tmp_path, "verify", hosts).run()
+    assert verified.status == "successful", verified.output[-4000:]
+    assert len(writes(twin)) == before
+    assert not verified.changed
+
+    removed = launch(twin, tmp_path, "remove", hosts).run()
+    assert removed.status == "successful", removed.output[-4000:]
+    assert bonds(twin) == 0
+    for job in (plan, applied, verified, removed):
+        assert PASSWORD not in job.everything
+
+
+def test_job_runs_on_an_execution_node(twin: RunningTwin, tmp_path: Path) -> None:
+    job = launch(twin, tmp_path, "apply", inventory(twin, tmp_path), run_in=tmp_path / "node").run_on_execution_node()
+    assert job.status == "successful", job.output[-4000:]
+    assert bonds(twin) == 2
+    assert job.artifacts["storage_bond"]["tutorial"]["changed"] == ["xs-1", "xs-2"]
+    assert PASSWORD not in job.everything
+    tasks = [event["event_data"].get("task_action") for event in job.events if event["event"] == "runner_on_ok"]
+    assert "xapi.network.xs_bond" in tasks
+
+
+def test_verify_of_a_pool_without_the_bond_is_a_failed_job_that_says_what_is_missing(twin: RunningTwin, tmp_path: Path) -> None:
+    job = launch(twin, tmp_path, "verify", inventory(twin, tmp_path)).run()
+    assert job.status == "failed"
+    assert "xs-2" in job.output
+    assert writes(twin) == []
+
+
+def test_wrong_password_is_a_sentence_and_not_the_password(twin: RunningTwin, tmp_path: Path) -> None:
+    hosts = inventory(twin, tmp_path)
+    job = launch(twin, tmp_path, "plan", hosts, arguments="-vvvv")
+    wrong = Launch(**{**job.__dict__, "credential": {**job.credential, "password": "wrong-" + PASSWORD}})
+    done = wrong.run()
+    assert done.status == "failed"
+    assert "does not accept the password" in done.output
+    assert PASSWORD not in done.everything
+
+
+def test_nothing_of_the_credential_is_shown_at_the_highest_verbosity(twin: RunningTwin, tmp_path: Path) -> None:
+    job = launch(twin, tmp_path, "apply", inventory(twin, tmp_path), arguments="-vvvv").run()
+    assert job.status == "successful", job.output[-4000:]
+    assert PASSWORD not in job.everything
+
+
+@pytest.fixture
+def pools(tmp_path: Path) -> Iterator[dict[str, RunningTwin]]:
+    """Two pools whose hosts have names of their own."""
+    text = resources.files("xapi_twin").joinpath("scenarios", "three-hosts.yml").read_text(encoding="utf-8")
+    texts = {pool: text.replace("xs-", f"{pool}-").replace("three-hosts", pool) for pool in ("berlin", "lisbon")}
+    with ExitStack() as stack:
+        yield {
+            pool: stack.enter_context(RunningTwin(Scenario.from_text(text, restart_seconds=0, password=PASSWORD)))
+            for pool, text in texts.items()
+        }
+
+
+def test_slices_do_each_their_own_pools(pools: dict[str, RunningTwin], tmp_path: Path) -> None:
+    """One host per pool is enough for the whole pool, so the masters alone are sliced; then no pool is in two slices. Members are not in
+    the inventory of such a job, so it goes through XAPI alone."""
+    authority = "".join(Path(twin.endpoints["ca"]).read_text(encoding="utf-8") for twin in pools.values())
+    both = credential(pools["berlin"]) | {"host": "", "ca_certificate": authority}
+    hosts = as_awx_keeps(update_inventory(source_file(tmp_path / "lab.xs_pools.yml", *pools.values()), both, tmp_path / "update"))
+    masters = limited(hosts, "xs_masters")
+    assert sorted(masters["_meta"]["hostvars"]) == ["berlin-1", "lisbon-1"]
+    through_xapi = answers(storage_bond_strategy="direct", storage_bond_accept="storage_in_use") | {"storage_bond_dom0": "false"}
+    for number, pool in enumerate(("berlin", "lisbon"), start=1):
+        job = launch(pools[pool], tmp_path, "apply", sliced(masters, number, 2), survey=through_xapi)
+        done = Launch(**{**job.__dict__, "folder": tmp_path / f"slice-{number}", "credential": both}).run()
+        assert done.status == "successful", done.output[-4000:]
+        assert list(done.artifacts["storage_bond"]) == [pool]
+        assert done.artifacts["storage_bond"][pool]["changed"] == [f"{pool}-{host}" for host in (1, 2, 3)]
+    assert [bonds(twin) for twin in pools.values()] == [3, 3]
+
+
+def test_a_slice_is_every_nth_host() -> None:
+    hosts = {"_meta": {"hostvars": {name: {} for name in ("d", "a", "c", "b")}}, "xs_masters": {"hosts": ["a", "b", "c", "d"]}}
+    assert sliced(hosts, 1, 2)["xs_masters"]["hosts"] == ["a", "c"]
+    assert sliced(hosts, 2, 2)["xs_masters"]["hosts"] == ["b", "d"]
