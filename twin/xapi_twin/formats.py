@@ -135,8 +135,8 @@ def _ifconfig_new(device: Device) -> str:
 # ip
 
 
-def ip_link(device: Device, number: int) -> list[str]:
-    """The lines of `ip link` about a device."""
+def ip_link(device: Device, number: int, group: bool = False) -> list[str]:
+    """The lines of `ip link` about a device; `group`: iproute2 names the group, which that of CentOS 7 does not."""
     if device.kind == "loopback":
         flags, queue, state = "LOOPBACK,UP,LOWER_UP", "noqueue", "UNKNOWN"
     elif not device.up:
@@ -149,7 +149,7 @@ def ip_link(device: Device, number: int) -> list[str]:
     master = f" master {device.master}" if device.master else ""
     kind, broadcast = ("loopback", "00:00:00:00:00:00") if device.kind == "loopback" else ("ether", "ff:ff:ff:ff:ff:ff")
     return [
-        f"{number}: {device.name}: <{flags}> mtu {device.mtu} qdisc {queue}{master} state {state} group default qlen 1000",
+        f"{number}: {device.name}: <{flags}> mtu {device.mtu} qdisc {queue}{master} state {state}{' group default' if group else ''} qlen 1000",
         f"    link/{kind} {device.mac} brd {broadcast}",
     ]
 
@@ -190,11 +190,13 @@ def bond_show(bond: BondPort, dom0: Dom0, now: float) -> str:
     """`ovs-appctl bond/show NAME`. `now` is the loop's time."""
     version = version_of(dom0.ovs_version)
     word = "member" if version >= (2, 15) else "slave"
-    indent = "  " if version >= (2, 15) else "\t"
+    indent = "  " if version >= (2, 13) else "\t"
     lines = [f"---- {bond.name} ----"] if version >= (1, 9) else []
     lines.append(f"bond_mode: {bond.mode}")
     if version >= (2, 3):
         lines.append("bond may use recirculation: no, Recirc-ID : -1")
+    if version < (2, 0) and bond.mode != "active-backup":
+        lines.append(f"bond-hash-algorithm: {bond.mode}")
     lines.append("bond-hash-basis: 0")
     if version >= (2, 14):
         lines.append("lb_output action: disabled, bond-id: -1")
@@ -253,17 +255,19 @@ def brctl_show(dom0: Dom0) -> str:
 def bond_proc(bond: BondPort, dom0: Dom0) -> str:
     """/proc/net/bonding/NAME of the kernel's bonding driver."""
     up = any(member.enabled for member in bond.members)
+    lacp = bond.lacp != "off"
     lines = [
         "Ethernet Channel Bonding Driver: v3.7.1 (April 27, 2011)",
         "",
         f"Bonding Mode: {_LINUX_MODES.get(bond.mode, bond.mode)}",
-        "Primary Slave: None",
-        f"Currently Active Slave: {bond.active or 'None'}",
+        *(["Transmit Hash Policy: layer3+4 (1)"] if lacp else ["Primary Slave: None", f"Currently Active Slave: {bond.active or 'None'}"]),
         f"MII Status: {'up' if up else 'down'}",
         f"MII Polling Interval (ms): {bond.timers.get('miimon', 100)}",
         f"Up Delay (ms): {bond.timers.get('updelay', 31000)}",
         f"Down Delay (ms): {bond.timers.get('downdelay', 200)}",
     ]
+    if lacp:
+        lines += ["", "802.3ad info", f"LACP rate: {bond.lacp_time}", "Active Aggregator Info:", "\tPartner Mac Address: 00:00:00:00:00:00"]
     for member in bond.members:
         nic = dom0.nics[member.device]
         lines += [

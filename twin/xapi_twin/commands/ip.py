@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 
 from xapi_twin import formats
+from xapi_twin.products import product_of
 from xapi_twin.shell import Call
 
 FOLDER = "/sbin"
@@ -68,7 +69,7 @@ async def ip(call: Call) -> int:
 
 
 def _show(call: Call, kind: str, number: int, device: formats.Device, family: str, one_line: bool, brief: bool) -> None:
-    link = formats.ip_link(device, number)
+    link = formats.ip_link(device, number, group=product_of(call.host.twin.scenario.version).version >= "9")
     addresses = [text for text in formats.ip_addresses(device) if text.startswith(family)]
     if brief:
         state = link[0].split(" state ")[1].split()[0]
