@@ -172,6 +172,16 @@ def test_a_task_in_check_mode_calls_nothing_that_writes(twin: RunningTwin, tmp_p
     assert len(twin.journal.writes()) == before
 
 
+@pytest.mark.parametrize("where", [{}, {"delegate_to": "bastion"}])
+def test_a_warning_is_shown_and_in_the_result(tmp_path: Path, where: dict[str, Any]) -> None:
+    with RunningTwin("tutorial", ssh=False, tls=False) as twin:
+        played = play(tmp_path, [{"xapi.network.xs_pool_info": {}, **where}], hosts="xs-2", **group(twin))
+    assert played.status == 0, played.output
+    (warning,) = [warning for warning in played.last["warnings"] if "interpreter" not in str(warning)]
+    assert "in clear text, since hostname begins with http://" in str(warning)
+    assert "in clear text" in " ".join(played.output.split())
+
+
 def test_loops_work(twin: RunningTwin, tmp_path: Path) -> None:
     task = {"xapi.network.xs_pif_facts": {"host": "{{ item }}", "query": "[0].IP"}, "loop": ["xs-1", "xs-2"]}
     played = play(tmp_path, [task], **group(twin))
