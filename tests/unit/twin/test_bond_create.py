@@ -231,6 +231,13 @@ async def test_two_members_with_an_address_lose_the_second_one_on_xenserver_6() 
         assert "10.0.0.1/8" not in str(ground.addresses("xs-1"))
 
 
+async def test_the_management_interface_is_primary_even_behind_another_address() -> None:
+    async with pool(xapi="6.2.0") as ground:
+        bond = await ground.bond("xs-1", ["eth2", "eth0"], await ground.network())
+        assert ground.database.get("Bond", bond)["primary_slave"] == ground.pif("xs-1", "eth0")
+        assert ground.pif_record("xs-1", "bond0")["IP"] == "172.16.0.10"
+
+
 async def test_a_member_that_is_bonded_already() -> None:
     async with pool() as ground:
         await ground.bond("xs-1", ["eth2", "eth4"], await ground.network("A"))

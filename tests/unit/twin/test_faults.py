@@ -98,6 +98,7 @@ async def test_everybody_who_asks_sees_every_point_of_a_call() -> None:
             "moment pif.plugged",
             "moment bond.create.plugged",
             "moment bond.create.moved",
+            "moment bond.create.done",
             "call Bond.create after",
         ]
 
@@ -182,24 +183,8 @@ async def test_the_host_that_works_can_crash_between_records_and_plug() -> None:
 
 async def test_a_crash_at_the_very_end_is_forgiven_because_the_task_was_done() -> None:
     async with pool() as ground:
-        network = await ground.network()
-        members = [ground.pif("xs-2", "eth2"), ground.pif("xs-2", "eth4")]
-        host = ground.twin.host("xs-2")
-
-        def at_end(fraction: float, crash: Any = host.crash) -> None:
-            context_progress(fraction)
-            if fraction == 1.0:
-                crash()
-
-        from xapi_twin.api import Context
-
-        task = ground.database.add("task", name_label="Bond.create", status="pending", resident_on=ground.twin.master)
-        context = Context(ground.twin, "", task, "Bond.create", 0, ground.twin.master)
-        context_progress = context.progress
-        object.__setattr__(context, "progress", at_end)
-        from xapi_twin.calls.Bond import create
-
-        bond = await create(context, network, members, "", "active-backup", {})
+        plan(ground, "crash_host", {"moment": "bond.create.done", "host": "xs-2"})
+        bond = await bond_by_client(ground, "xs-2")
         assert ground.database.find("Bond", bond) is not None
         await ground.up("xs-2")
 

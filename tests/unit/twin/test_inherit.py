@@ -136,7 +136,9 @@ async def test_cards_are_matched_by_name_and_since_25_35_by_the_position_of_thei
 
 
 async def test_a_network_without_a_number_in_its_bridge_has_no_position() -> None:
-    text = THREE_HOSTS.replace("eth4: {mac: 00:16:3E:00:02:04}", "eth4: {mac: 00:16:3E:00:02:04, network: odd}")
+    text = THREE_HOSTS
+    for mac in ("00:16:3E:00:01:04", "00:16:3E:00:02:04"):
+        text = text.replace(f"eth4: {{mac: {mac}}}", f"eth4: {{mac: {mac}, network: odd}}")
     async with pool(text + "networks: [{name: odd, bridge: odd0}]\n", xapi="26.17.0") as ground:
         await ground.bond("xs-1", ["eth2", "eth4"], await ground.network())
         await ground.restart("xs-2")

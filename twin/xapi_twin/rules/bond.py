@@ -100,6 +100,7 @@ async def create(
         progress(0.9)
         moves.move_cluster_host(twin, host.ref, members, master)
         progress(1.0)
+    await twin.faults.moment("bond.create.done", host.ref, bond=bond)
     return bond
 
 
@@ -154,6 +155,7 @@ async def destroy(twin: Twin, bond: str, progress: Progress = _no_progress) -> N
         database.remove("Bond", bond)
         database.remove("PIF", master)
         progress(1.0)
+    await twin.faults.moment("bond.destroy.done", host.ref)
 
 
 async def set_mode(twin: Twin, bond: str, mode: str) -> None:
