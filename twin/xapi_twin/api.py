@@ -113,9 +113,10 @@ class Dispatcher:
 
     async def answer(self, at: str, method: str, arguments: Sequence[Any], wire: Wire, bytes_in: int = 0) -> Answer:
         """As `call`, for a server: the value with its type, or the error. Raises ConnectionDropped when there is to be no reply."""
+        sent, method = method, generic.canonical(self.twin.schema, method)
         session, rest = _split(self.twin, method, arguments)
         number = self.twin.journal.begin(at, method, rest, session, bytes_in)
-        work = asyncio.ensure_future(self._answer(at, method, arguments, number))
+        work = asyncio.ensure_future(self._answer(at, method, sent, arguments, number))
         self._running.add(work)
         work.add_done_callback(self._running.discard)
         work.add_done_callback(lambda done: self._write_down(number, done))
@@ -183,11 +184,11 @@ class Dispatcher:
         failed = work.cancelled() or work.exception() is not None
         self.twin.journal.end(number, ("",) if failed else work.result().error)
 
-    async def _answer(self, at: str, method: str, arguments: Sequence[Any], number: int) -> Answer:
+    async def _answer(self, at: str, method: str, sent: str, arguments: Sequence[Any], number: int) -> Answer:
         name = method.removeprefix("Async.")
         try:
             await self.twin.faults.call("before", method, at, number)
-            answer = await self._carry_out(at, name, name != method, arguments, number)
+            answer = await self._carry_out(at, name, sent.removeprefix("Async."), name != method, arguments, number)
         except XapiError as error:
             answer = Answer(_REF, error=tuple(error.description))
         try:
@@ -196,7 +197,9 @@ class Dispatcher:
             answer = Answer(_REF, error=tuple(error.description))
         return replace(answer, number=number)
 
-    async def _carry_out(self, at: str, method: str, in_background: bool, arguments: Sequence[Any], number: int) -> Answer:
+    async def _carry_out(
+        self, at: str, method: str, sent: str, in_background: bool, arguments: Sequence[Any], number: int
+    ) -> Answer:
         """xapi's own order: is it up; is there such a message; number of arguments; their types; session; role of the host; the work."""
         refusal = self.twin.hosts[at].refusal
         if refusal is not None and method not in EMERGENCY_CALLS:
@@ -204,7 +207,7 @@ class Dispatcher:
         if method == "system.listMethods":
             return Answer(_NAMES, list(self.twin.schema.methods), bare=True)
         handler, message = self._handler(method)
-        session, values = generic.convert(self.twin.schema, message, *generic.check_count(message, method, arguments))
+        session, values = generic.convert(self.twin.schema, message, *generic.check_count(message, sent, arguments))
         if message.session:
             session = sessions.check(self.twin, self.local_sessions, at, session)
         elif at != self.twin.master and message.name in ("login_with_password", "create_from_db_file"):

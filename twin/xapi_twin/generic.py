@@ -40,6 +40,18 @@ def _known(methods: tuple[str, ...]) -> frozenset[str]:
     return frozenset(methods)
 
 
+@cache
+def _alternative_names(methods: tuple[str, ...]) -> dict[str, str]:
+    return {method.replace(".", "_", 1): method for method in methods}
+
+
+def canonical(schema: Schema, method: str) -> str:
+    """"event.from" for "event_from": xapi takes a line for the dot, and in some languages "from" is no name for a method."""
+    prefix = "Async." if method.startswith("Async.") else ""
+    name = method.removeprefix(prefix)
+    return prefix + (name if "." in name else _alternative_names(schema.methods).get(name, name))
+
+
 def message(schema: Schema, method: str) -> Message:
     """The message of a method name. Raises XapiError MESSAGE_METHOD_UNKNOWN.
 
