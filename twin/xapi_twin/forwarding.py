@@ -57,7 +57,7 @@ async def at_host(context: Context, host: str, work: Callable[[], Awaitable[T]],
 
 async def _wait_for(context: Context, success: Callable[[], T | None], host: str) -> T:
     """Look every second whether it has worked after all."""
-    for _ in range(int(TOLERATED_SECONDS)):
+    for _dummy in range(int(TOLERATED_SECONDS)):
         answer = success()
         if answer is not None:
             return answer

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from xapi_twin.dom0 import Backend, Dom0
+from xapi_twin.dom0 import Backend, BringUpError, Dom0
 from xapi_twin.errors import XapiError
 from xapi_twin.faults import Crashed, Emergency, NeverReturns
 from xapi_twin.rules import inherit, links, pif, plugging, storage
@@ -41,6 +41,7 @@ DATABASE_SECONDS = 0.85
 STORAGE_SECONDS = 1.9
 BONDS_SECONDS = 0.15
 COMPLETE_SECONDS = 0.35
+RESTART_DELAY = 0.1
 AGENT_DELAY = 1.0  # host.restart_agent answers first (since v22.24)
 BOOT_SECONDS = 30.0
 EMERGENCY_AFTER = 60.0  # a member that does not find its master
@@ -72,6 +73,7 @@ class Host:
         self._background: set[asyncio.Task[Any]] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
         self.enables_itself = True  # at a start of xapi; host.disable can forbid it (its auto_enable, late versions)
+        self._is_lost = False  # a planned fault keeps it from coming back by itself
         self._booting = False  # since the last start of xapi, dom0 was down
         self.dom0.cookies.update((READY_COOKIE, COMPLETE_COOKIE))
 
@@ -138,19 +140,21 @@ class Host:
     async def restart_xapi(self) -> None:
         """`service xapi restart`: xapi ends and is started. Returns when the new process runs; what it does then takes its time."""
         await self.stop_xapi()
-        await self.start_xapi()
+        if not self._is_lost:
+            await self.start_xapi()
 
     async def stop_xapi(self) -> None:
         """`service xapi stop`. Nothing of it shows in the pool's database."""
         if not self.powered:
             return
         await self._end_xapi()
-        await self.twin.faults.moment("host.stopped", self.ref)
+        await self._stopped()
 
     async def start_xapi(self) -> None:
         """`service xapi start`."""
         if not self.powered or self.xapi != "stopped":
             return
+        self._is_lost = False
         self.xapi = "starting"
         self._starting = asyncio.ensure_future(self._start())
         self._starting.add_done_callback(_retrieve)
@@ -165,8 +169,9 @@ class Host:
             self.start_soon(self._boot_later())
             return
         await self._end_xapi(keep_cookies=True)
-        await self.twin.faults.moment("host.stopped", self.ref)
-        await self.start_xapi()
+        await self._stopped()
+        if not self._is_lost:
+            await self.start_xapi()
 
     def restart_agent_later(self) -> None:
         """host.restart_agent: the call answers, then the toolstack restarts."""
@@ -200,14 +205,11 @@ class Host:
         self._booting = True
         if self.twin.ssh is not None:
             await self.twin.ssh.refuse(self)
-        self._heartbeat = asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, self.declare_dead)
 
     async def power_on(self) -> None:
         """The host boots, and its xapi starts."""
         if self.powered:
             return
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
         await self.backend.start()
         if self.twin.ssh is not None:
             await self.twin.ssh.accept(self)
@@ -231,7 +233,7 @@ class Host:
 
     def declare_dead(self) -> None:
         """The master has not heard of the host for ten minutes."""
-        if not self.powered or self.xapi == "stopped":
+        if not self.powered or self.xapi != "running":
             self.twin.database.set("host_metrics", self.record["metrics"], live=False)
             self._set_enabled(False)
 
@@ -294,7 +296,24 @@ class Host:
         if self.twin.server is not None:
             await self.twin.server.refuse(self.ref)
         self.links.stop()
+        self._silent()
         await self.twin.yield_()
+
+    def _silent(self) -> None:
+        """No heartbeat reaches the master any more."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        self._heartbeat = None
+        if not self.is_master:
+            self._heartbeat = asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, self.declare_dead)
+
+    async def _stopped(self) -> None:
+        try:
+            await self.twin.faults.moment("host.stopped", self.ref)
+        except NeverReturns:
+            self._is_lost = True
+        except (Crashed, Emergency):
+            return  # it is down already, and has no mode
 
     async def _start(self) -> None:
         try:
@@ -302,10 +321,13 @@ class Host:
         except Emergency:
             await self._emergency()
         except NeverReturns:
-            self.log("error", "xapi", "Caught exception at toplevel: the start-up hangs")
+            self.log("error", "xapi", "the start-up does not go on")
             await asyncio.get_running_loop().create_future()
         except Crashed:
             return
+        except (XapiError, BringUpError) as error:
+            self.log("error", "xapi", f"Caught exception at toplevel: {error}")
+            self.crash(RESTART_DELAY)  # systemd starts it again
 
     async def _emergency(self) -> None:
         self.xapi = "emergency"
@@ -335,7 +357,7 @@ class Host:
         self._say_hello()
         await twin.yield_()
         self._set_operations()
-        if not self.is_master and not early:
+        if not early:
             self.refusal = None
         await twin.pause(DATABASE_SECONDS)
         await self._synchronise_database(self._booting)
@@ -387,6 +409,8 @@ class Host:
         """pool.hello: the master notes that the host begins anew. What it was doing for others is not done any more."""
         database = self.twin.database
         self._set_enabled(False)
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
         if not self.twin.pool.get("ha_enabled", False):
             database.set("host_metrics", self.record["metrics"], live=True)
         for ref, task in list(database.all("task").items()):

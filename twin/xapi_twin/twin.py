@@ -160,7 +160,7 @@ class Twin:
 
     async def yield_(self) -> None:
         """Let those who wait for a change see the one that was just made, before the next."""
-        for _ in range(_YIELDS):
+        for _dummy in range(_YIELDS):
             await asyncio.sleep(0)
 
     @property
@@ -191,7 +191,10 @@ class Twin:
         records = {cls: {ref: dict(record) for ref, record in self.database.all(cls).items()} for cls in self.schema.classes}
         hosts = {
             host.name: {
-                "xapi": host.xapi, "powered": host.powered, "init_complete": host.init_complete.is_set(), "dom0": host.dom0.facts(),
+                "xapi": host.xapi,
+                "powered": host.powered,
+                "init_complete": host.init_complete.is_set(),
+                "dom0": host.dom0.facts(),
             }
             for host in self.hosts.values()
         }

@@ -39,7 +39,7 @@ async def test_a_fault_strikes_at_the_nth_call_of_its_method_and_as_often_as_it_
     async with pool() as ground:
         plan(ground, "error", {"method": "network.create", "nth": 2}, code="WHATEVER", params=["why"], times=2)
         answers = []
-        for _ in range(4):
+        for _dummy in range(4):
             try:
                 await client(ground, "network.create", {"name_label": "x", "other_config": {}})
                 answers.append("made")
@@ -243,6 +243,25 @@ async def test_a_start_can_never_return() -> None:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(host.init_complete.wait(), 0.1)
         assert host.refusal is not None and host.refusal.code == "HOST_STILL_BOOTING"
+
+
+async def test_a_stopped_xapi_can_stay_away_until_somebody_starts_it() -> None:
+    async with pool() as ground:
+        plan(ground, "never_return", {"moment": "host.stopped", "host": "xs-2"})
+        host = ground.twin.host("xs-2")
+        await host.restart_xapi()
+        await asyncio.sleep(0.05)
+        assert host.xapi == "stopped"
+        await host.start_xapi()
+        await ground.up("xs-2")
+
+
+async def test_an_error_in_a_start_lets_xapi_die_and_start_again() -> None:
+    async with pool() as ground:
+        plan(ground, "error", {"moment": "host.start.storage", "host": "xs-2"}, code="VERY_STRANGE")
+        await ground.restart("xs-2")
+        assert "Caught exception at toplevel: VERY_STRANGE" in ground.log("xs-2")
+        assert ground.twin.host("xs-2").xapi == "running"
 
 
 async def test_ssh_can_be_cut_before_or_after_a_command() -> None:

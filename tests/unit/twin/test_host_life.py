@@ -97,6 +97,34 @@ async def test_the_bond_comes_after_the_ready_cookie_and_before_it_on_xenserver_
             assert ground.bonds("xs-2") == {"bond0": ["eth2", "eth4"]}
 
 
+async def test_a_starting_master_is_booting_until_its_ready_cookie_and_enabled_only_later() -> None:
+    async with pool(restart_seconds=0.3) as ground:
+        host = ground.twin.host("xs-1")
+        await host.restart_xapi()
+        seen: list[tuple[str, bool]] = []
+        while not host.init_complete.is_set():
+            state = (host.refusal.code if host.refusal else "", host.record["enabled"])
+            if not seen or seen[-1] != state:
+                seen.append(state)
+            await asyncio.sleep(0)
+        assert seen == [("", True), ("HOST_STILL_BOOTING", True), ("HOST_STILL_BOOTING", False), ("", False), ("", True)]
+
+
+async def test_a_silent_member_is_taken_for_dead_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xapi_twin.host.HEARTBEAT_SECONDS", 0.02)
+    async with pool() as ground:
+        host = ground.twin.host("xs-2")
+        await host.stop_xapi()
+        metrics = host.record["metrics"]
+        assert ground.database.get("host_metrics", metrics)["live"] is True
+        await asyncio.sleep(0.05)
+        assert ground.database.get("host_metrics", metrics)["live"] is False
+        await host.start_xapi()
+        await ground.up("xs-2")
+        await asyncio.sleep(0.05)
+        assert ground.database.get("host_metrics", metrics)["live"] is True
+
+
 async def test_restart_seconds_is_how_long_a_restart_with_a_bond_takes() -> None:
     async with pool(restart_seconds=0.5) as ground:
         await ground.bond("xs-1", ["eth2", "eth4"], await ground.network())

@@ -41,13 +41,13 @@ def records(twin: Twin, transport: str, network: str, protocol: str) -> tuple[st
         if twin.database.get("PIF", ref).get("tunnel_access_PIF_of")
     }
     number = next(number for number in range(len(devices) + 1) if f"tunnel{number}" not in devices)
-    mac = [random.randrange(256) & 0xFE | 0x02, *(random.randrange(256) for _ in range(5))]  # unicast, local
+    mac = random.randbytes(6)
     fields = checks.known(
         twin,
         "PIF",
         {
             "device": f"tunnel{number}",
-            "MAC": ":".join(f"{byte:02x}" for byte in mac),
+            "MAC": ":".join(f"{byte:02x}" for byte in (mac[0] & 0xFE | 0x02, *mac[1:])),  # unicast, local
             "MTU": -1,
             "VLAN": -1,
             "metrics": below["metrics"],
