@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xapi_twin.host import Host
 
 Descriptors = dict[int, "Sink | Source"]
+_DEEPEST = 50  # functions and shells in each other; each takes a good ten frames of Python's stack
 PATH = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin:/root/bin:/opt/xensource/bin"
 
 
@@ -141,6 +142,11 @@ class Shell:
             status = await self.source(command, descriptors)
         except Exit as ending:
             status = ending.status
+        except LoopControl:
+            status = 0  # break outside of a loop
+        except RecursionError:
+            _write(descriptors, 2, f"{self.name}: too many commands in each other\n")
+            status = 2
         if self.exit_trap:
             trap, self.exit_trap = self.exit_trap, ""
             with suppress(Exit):
@@ -347,6 +353,9 @@ class Shell:
         from xapi_twin.shell_builtins import BUILTINS
 
         name = arguments[0]
+        if self.depth > _DEEPEST:
+            _write(descriptors, 2, f"{self.name}: {name}: maximum function nesting level exceeded\n")
+            return 1
         saved = {variable: self.variables.get(variable) for variable in given or ()}
         exported = set(self.exported)
         self.variables.update(given or {})
@@ -359,7 +368,11 @@ class Shell:
                 missing = "No such file or directory" if "/" in name else "command not found"
                 _write(descriptors, 2, f"{self.name}: {name}: {missing}\n")
                 return 127
-            return await command(Call(self, name.rsplit("/", 1)[-1], arguments[1:], descriptors))
+            call = Call(self, name.rsplit("/", 1)[-1], arguments[1:], descriptors)
+            try:
+                return await command(call)
+            except (ValueError, IndexError):  # an option without its value, or with one that is no number
+                return call.fail(f"invalid arguments: {' '.join(arguments[1:])}", 2)
         finally:
             if name not in ("export", "readonly", "local", "set", "eval", ".", "source"):
                 self.exported = exported
@@ -370,9 +383,6 @@ class Shell:
                     self.variables[variable] = value
 
     async def _function(self, name: str, arguments: list[str], descriptors: Descriptors) -> int:
-        if self.depth > 200:
-            _write(descriptors, 2, f"{self.name}: {name}: maximum function nesting level exceeded\n")
-            return 1
         positional, self.positional = self.positional, arguments
         self.depth += 1
         locals_before, self.local_values = self.local_values, {}

@@ -207,11 +207,13 @@ def _split(pieces: list[_Piece], separators: str | None) -> list[list[_Piece]]:
 
 def _runs(text: str, separators: str, blanks: str) -> list[str | None]:
     """Runs between separators; None where there is nothing (blanks together are one separator, others each one)."""
-    blank, other = re.escape(blanks), re.escape("".join(char for char in separators if char not in blanks))
+    other = re.escape("".join(char for char in separators if char not in blanks))
+    blank = f"[{re.escape(blanks)}]" if blanks else ""
     if other:
-        parts = re.split(f"[{blank}]*[{other}][{blank}]*" + (f"|[{blank}]+" if blank else ""), text)
+        around = f"{blank}*" if blank else ""
+        parts = re.split(f"{around}[{other}]{around}" + (f"|{blank}+" if blank else ""), text)
         return [part if part or 0 < number < len(parts) - 1 else None for number, part in enumerate(parts)]
-    return [part or None for part in re.split(f"[{blank}]+", text)]
+    return [part or None for part in re.split(f"{blank}+", text)]
 
 
 def _pattern(pieces: Iterable[_Piece]) -> str:
