@@ -52,7 +52,8 @@ class Connection:
             raise NetworkError(f"timeout has to be greater than 0 seconds, and {options['timeout']} was given.")
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise NetworkError(f"ca_path: there is no file {connection.ca_path} on this machine ({socket.gethostname()}).")
-        _ = connection.address, connection.fingerprints
+        _address(connection.hostname)
+        _pins(connection.fingerprint)
         return connection
 
     @property
@@ -61,39 +62,14 @@ class Connection:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port, from `xs-1`, `xs-1:8443`, `https://xs-1:8443/`, `[fe80::1]:443` or `fe80::1`."""
-        scheme, found, rest = self.hostname.rpartition("://")
-        text = rest.rstrip("/")
-        # The text may hold a password ("root:secret@xs-1"), so it is not repeated in the message.
-        refused = NetworkError(
-            "hostname has to be a name or address with an optional scheme (https, http) and port, like https://xs-1:443, and nothing else."
-        )
-        if (found and scheme.lower() not in ("http", "https")) or re.search(r"[@/?#\s]", text) or not text:
-            raise refused
-        if text.count(":") > 1 and not text.startswith("["):
-            text = f"[{text}]"
-        try:
-            parts = urlsplit(f"//{text}")
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            raise refused from None
-        if not host:
-            raise refused
+        """Host and port. Raises NetworkError when `hostname` is something else."""
+        host, port = _address(self.hostname)
         return host, port or (443 if self.encrypted else 80)
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
-        """The pinned SHA-256 fingerprints as 64 lower-case hexadecimal digits each."""
-        found = []
-        # openssl writes "sha256 Fingerprint=AB:CD:…"
-        for text in re.split(r"[\s,]+", re.sub("(?i)sha256 fingerprint=", "", self.fingerprint).strip()) if self.fingerprint else ():
-            digits = re.sub(r"^sha-?256[:=]", "", text.lower()).replace(":", "")
-            if not re.fullmatch(r"[0-9a-f]{64}", digits):
-                raise NetworkError(
-                    f"fingerprint has to be a SHA-256 fingerprint (64 hexadecimal digits, with or without colons), and {text} is not."
-                )
-            found.append(digits)
-        return tuple(found)
+        """The pinned SHA-256 fingerprints as 64 lower-case hexadecimal digits each. Raises NetworkError when they are something else."""
+        return _pins(self.fingerprint)
 
     def at(self, address: str) -> Connection:
         """The same way to another host of the pool. XAPI tells a bare address, so scheme and port stay unless it names a port."""
@@ -106,6 +82,41 @@ class Connection:
     def __str__(self) -> str:
         host, port = self.address
         return host if port == (443 if self.encrypted else 80) else f"{_bracketed(host)}:{port}"
+
+
+def _address(hostname: str) -> tuple[str, int | None]:
+    """Host and port from `xs-1`, `xs-1:8443`, `https://xs-1:8443/`, `[fe80::1]:443` or `fe80::1`."""
+    scheme, found, rest = hostname.rpartition("://")
+    text = rest.rstrip("/")
+    # The text may hold a password ("root:secret@xs-1"), so it is not repeated in the message.
+    refused = NetworkError(
+        "hostname has to be a name or address with an optional scheme (https, http) and port, like https://xs-1:443, and nothing else."
+    )
+    if (found and scheme.lower() not in ("http", "https")) or re.search(r"[@/?#\s]", text) or not text:
+        raise refused
+    if text.count(":") > 1 and not text.startswith("["):
+        text = f"[{text}]"
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise refused from None
+    if not host:
+        raise refused
+    return host, port
+
+
+def _pins(fingerprint: str | None) -> tuple[str, ...]:
+    found = []
+    # openssl writes "sha256 Fingerprint=AB:CD:…"
+    for text in re.split(r"[\s,]+", re.sub("(?i)sha256 fingerprint=", "", fingerprint).strip()) if fingerprint else ():
+        digits = re.sub(r"^sha-?256[:=]", "", text.lower()).replace(":", "")
+        if not re.fullmatch(r"[0-9a-f]{64}", digits):
+            raise NetworkError(
+                f"fingerprint has to be a SHA-256 fingerprint (64 hexadecimal digits, with or without colons), and {text} is not."
+            )
+        found.append(digits)
+    return tuple(found)
 
 
 def _bracketed(host: str) -> str:

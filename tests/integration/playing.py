@@ -93,6 +93,7 @@ def run(folder: Path, command: str, *arguments: str, environment: Mapping[str, s
         capture_output=True,
         text=True,
         timeout=100,
+        check=False,
     )
 
 

@@ -161,7 +161,7 @@ def test_a_ca_path_that_holds_no_certificate_is_named(tmp_path: Path) -> None:
 def test_a_session_over_tls_makes_one_connection(host: Rogue, certificate: Certificate) -> None:
     host.answers["pool.get_all"] = []
     with to(host, ca_path=str(certificate.path)) as found:
-        for _ in range(3):
+        for _number in range(3):
             found.call("pool.get_all")
     assert host.connections == 1
 

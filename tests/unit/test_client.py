@@ -451,7 +451,7 @@ def test_hostname_may_carry_a_scheme_and_a_port(hostname: str, address: tuple[st
 )
 def test_a_hostname_that_is_something_else_is_refused_without_being_repeated(hostname: str) -> None:
     with pytest.raises(NetworkError, match="hostname has to be") as caught:
-        _ = Connection(hostname).address
+        assert Connection(hostname).address
     assert "secret" not in "".join(traceback.format_exception(caught.value)).replace("Connection(hostname)", "")
 
 
@@ -495,7 +495,7 @@ def test_several_fingerprints_are_separated_by_commas() -> None:
 
 def test_a_fingerprint_of_another_length_is_refused() -> None:
     with pytest.raises(NetworkError, match="SHA-256 fingerprint"):
-        _ = Connection("xs-1", fingerprint="ab:cd").fingerprints
+        assert Connection("xs-1", fingerprint="ab:cd").fingerprints
 
 
 def test_a_ca_file_that_is_not_there_is_named() -> None:
@@ -517,7 +517,7 @@ def test_two_sessions_in_threads_do_not_disturb_each_other(rogue: Rogue) -> None
         with session(rogue) as found:
             results.append(found.call("pool.get_all"))
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(target=work) for _number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
