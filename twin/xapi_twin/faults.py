@@ -21,13 +21,14 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xapi_twin.dom0 import BringUpError
 from xapi_twin.errors import ConnectionDropped, XapiError
 
 if TYPE_CHECKING:
+    from xapi_twin.host import Host
     from xapi_twin.twin import Twin
 
 #: Moments: where the work can be struck between the call and its reply. `host` is always the host whose xapi does the work.
@@ -64,7 +65,7 @@ ACTIONS = (
     "swallow_bond_sync", "emergency", "never_return", "cut_ssh", "stop",
 )  # fmt: skip
 
-#: Where a fault strikes whose plan does not say when: these have one natural place.
+#: The one natural place of some actions: there they strike when the plan does not say when, or planned at a call or command, from it on.
 DEFAULT_MOMENTS = {
     "swallow_bond_sync": "host.sync.bonds",
     "emergency": "host.start",
@@ -210,7 +211,6 @@ class Faults:
         self.plan: list[Fault] = []
         self.on_point: list[OnPoint] = []
         self.on_stop: list[OnPoint] = []
-        self._fail_to_plug = 0
         self._lost: dict[int, asyncio.Event] = {}
 
     def add(self, entry: Mapping[str, Any]) -> Fault:
@@ -225,7 +225,6 @@ class Faults:
     def clear(self) -> None:
         """Forget all faults; what they did stays done."""
         self.plan.clear()
-        self._fail_to_plug = 0
 
     async def call(self, stage: str, method: str, at: str, number: int = 0) -> None:
         """The dispatcher passes here before it carries out a call and again before it answers. `number` is that of the journal.
@@ -249,7 +248,7 @@ class Faults:
         """A named moment in the middle of work on a host. Raises XapiError, Crashed, BringUpError, Emergency, NeverReturns."""
         if name not in MOMENTS:
             raise KeyError(f"the moment {name} is not in faults.MOMENTS")
-        if self.plan or self.on_point or self._fail_to_plug:
+        if self.plan or self.on_point:
             of_call, its_method = _CALL.get()
             facts = {**facts, "method": method or its_method}
             await self._pass(Point("moment", name, "", host, number or of_call, facts))
@@ -257,9 +256,6 @@ class Faults:
     async def _pass(self, point: Point) -> None:
         for callback in tuple(self.on_point):
             await _call(callback, point)
-        if point.name == "bond.plug" and point.kind == "moment" and self._fail_to_plug:
-            self._fail_to_plug -= 1
-            raise BringUpError("the interface could not be brought up (a planned fault)")
         for fault in tuple(self.plan):
             if fault.strikes(point, self._is_host):
                 await self._strike(fault, point)
@@ -269,9 +265,29 @@ class Faults:
         return found is not None and found.ref == host
 
     async def _strike(self, fault: Fault, point: Point) -> None:
-        await getattr(self, f"_do_{fault.do}")(fault, point)
+        actions: Mapping[str, Callable[[Fault, Point], Awaitable[None]]] = {
+            "drop": self._drop,
+            "cut_ssh": self._cut_ssh,
+            "hang": self._hang,
+            "error": self._error,
+            "slow": self._slow,
+            "crash_host": self._crash_host,
+            "crash_master": self._crash_master,
+            "lose_task": self._lose_task,
+            "fail_to_plug": self._fail_to_plug,
+            "swallow_bond_sync": self._swallow_bond_sync,
+            "emergency": self._emergency,
+            "never_return": self._never_return,
+            "stop": self._stop,
+        }
+        await actions[fault.do](fault, point)
 
-    async def _do_drop(self, fault: Fault, point: Point) -> None:
+    def _arm(self, fault: Fault, point: Point) -> None:
+        """What has its place in a start or a plug, planned at a call or a command, strikes when it comes to that."""
+        host = fault.target or (point.host if point.kind == "ssh" else "")
+        self.plan.append(replace(fault, kind="moment", name=DEFAULT_MOMENTS[fault.do], host=host, nth=1, times=1, seen=0, struck=0))
+
+    async def _drop(self, fault: Fault, point: Point) -> None:
         if fault.seconds:
             await asyncio.sleep(fault.seconds)
         if point.kind != "moment":
@@ -279,9 +295,15 @@ class Faults:
         if point.number:
             self._lost.setdefault(point.number, asyncio.Event()).set()  # the client is alone, xapi works on
 
-    _do_cut_ssh = _do_drop
+    async def _cut_ssh(self, fault: Fault, point: Point) -> None:
+        if point.kind == "ssh":
+            raise ConnectionDropped(point.name)
+        host = self.twin.find_host(fault.target or point.host)
+        if host is not None and self.twin.ssh is not None:
+            await self.twin.ssh.refuse(host)
+            await self.twin.ssh.accept(host)
 
-    async def _do_hang(self, fault: Fault, point: Point) -> None:
+    async def _hang(self, fault: Fault, point: Point) -> None:
         if fault.seconds is None:
             await asyncio.get_running_loop().create_future()  # for ever: until the client gives up or the twin stops
         else:
@@ -289,43 +311,53 @@ class Faults:
         if point.kind != "moment":
             raise ConnectionDropped(point.name)
 
-    async def _do_error(self, fault: Fault, point: Point) -> None:
+    async def _error(self, fault: Fault, point: Point) -> None:
         raise XapiError(fault.code, *fault.params)
 
-    _do_swallow_bond_sync = _do_error
+    async def _swallow_bond_sync(self, fault: Fault, point: Point) -> None:
+        if not point.name.startswith("host.sync.bond"):
+            return self._arm(fault, point)
+        raise XapiError(fault.code, *fault.params)
 
-    async def _do_slow(self, fault: Fault, point: Point) -> None:
+    async def _slow(self, fault: Fault, point: Point) -> None:
         await asyncio.sleep(1.0 if fault.seconds is None else fault.seconds)
 
-    async def _do_crash_host(self, fault: Fault, point: Point) -> None:
+    async def _crash_host(self, fault: Fault, point: Point) -> None:
         # A call is passed at the master; the host to crash is then the one that the plan names.
-        host = self.twin.find_host(fault.target or point.host) or self.twin.master_host
+        self._crash(self.twin.find_host(fault.target or point.host) or self.twin.master_host, fault, point)
+
+    async def _crash_master(self, fault: Fault, point: Point) -> None:
+        self._crash(self.twin.master_host, fault, point)
+
+    def _crash(self, host: Host, fault: Fault, point: Point) -> None:
+        """The work at this point ends with its own xapi; that of others, and a shell, live on."""
         host.crash(fault.seconds)
-        raise Crashed(host.ref)
+        if point.kind != "ssh" and host.ref == (point.host or self.twin.master):
+            raise Crashed(host.ref)
 
-    async def _do_crash_master(self, fault: Fault, point: Point) -> None:
-        self.twin.master_host.crash(fault.seconds)
-        raise Crashed(self.twin.master)
-
-    async def _do_lose_task(self, fault: Fault, point: Point) -> None:
+    async def _lose_task(self, fault: Fault, point: Point) -> None:
         name = point.name if point.kind == "call" else point.facts.get("method", "")
         name = f"Async.{name.removeprefix('Async.')}"
         for task in reversed(self.twin.database.where("task", name_label=name, status="pending")):
             self.twin.database.remove("task", task)
             return
 
-    async def _do_fail_to_plug(self, fault: Fault, point: Point) -> None:
-        if point.kind == "moment" and point.name in ("bond.plug", "pif.plug"):
-            raise BringUpError("the interface could not be brought up (a planned fault)")
-        self._fail_to_plug += 1
+    async def _fail_to_plug(self, fault: Fault, point: Point) -> None:
+        if point.name not in ("bond.plug", "pif.plug"):
+            return self._arm(fault, point)
+        raise BringUpError("the interface could not be brought up (a planned fault)")
 
-    async def _do_emergency(self, fault: Fault, point: Point) -> None:
+    async def _emergency(self, fault: Fault, point: Point) -> None:
+        if point.kind != "moment" or not point.name.startswith("host."):
+            return self._arm(fault, point)
         raise Emergency(point.host)
 
-    async def _do_never_return(self, fault: Fault, point: Point) -> None:
+    async def _never_return(self, fault: Fault, point: Point) -> None:
+        if point.kind != "moment" or not point.name.startswith("host."):
+            return self._arm(fault, point)
         raise NeverReturns(point.host)
 
-    async def _do_stop(self, fault: Fault, point: Point) -> None:
+    async def _stop(self, fault: Fault, point: Point) -> None:
         for callback in tuple(self.on_stop):
             await _call(callback, point)
 

@@ -204,11 +204,38 @@ async def test_a_crash_of_the_master_ends_calls_sessions_and_tasks_and_it_comes_
 async def test_another_host_than_that_of_the_point_can_crash() -> None:
     async with pool() as ground:
         plan(ground, "crash_host", {"method": "network.create"}, host="xs-3", seconds=-1)
-        with pytest.raises(ConnectionDropped):
-            await client(ground, "network.create", {"name_label": "x", "other_config": {}})
+        await client(ground, "network.create", {"name_label": "x", "other_config": {}})
         await asyncio.sleep(0.01)
         assert ground.twin.host("xs-3").xapi == "stopped", "negative seconds: it stays down"
         assert ground.twin.host("xs-1").xapi == "running"
+
+
+async def test_a_crash_of_the_master_does_not_end_what_a_member_is_doing() -> None:
+    async with pool(restart_seconds=0.1) as ground:
+        plan(ground, "crash_master", {"moment": "bond.create.recorded", "host": "xs-2"})
+        with pytest.raises(ConnectionDropped):
+            await bond_by_client(ground, "xs-2")
+        await ground.up("xs-1")
+        assert ground.pif_record("xs-2", "bond0")["currently_attached"] is True
+
+
+async def test_a_xapi_that_crashes_at_a_command_does_not_cut_the_shell() -> None:
+    async with pool() as ground:
+        plan(ground, "crash_host", {"ssh": "ovs-vsctl"})
+        await ground.twin.faults.ssh("before", ground.twin.host("xs-2").ref, "ovs-vsctl list-br")
+        assert ground.twin.host("xs-2").xapi == "stopped"
+        await ground.up("xs-2")
+
+
+async def test_what_belongs_to_a_start_can_be_planned_at_the_command_before_it() -> None:
+    async with pool() as ground:
+        plan(ground, "emergency", {"ssh": "restart xapi", "host": "xs-2"})
+        host = ground.twin.host("xs-2")
+        await ground.twin.faults.ssh("before", host.ref, "systemctl restart xapi")
+        await ground.restart("xs-3")
+        await host.restart_xapi()
+        while host.xapi != "emergency":
+            await asyncio.sleep(0)
 
 
 async def test_a_lost_task_is_gone_while_its_work_is_done() -> None:
