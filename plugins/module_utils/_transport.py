@@ -274,8 +274,10 @@ def _context(connection: Connection) -> ssl.SSLContext:
     if not connection.ca_path:
         return ssl.create_default_context()
     try:
-        folder = os.path.isdir(connection.ca_path)
-        context = ssl.create_default_context(**{"capath" if folder else "cafile": connection.ca_path})
+        if os.path.isdir(connection.ca_path):
+            context = ssl.create_default_context(capath=connection.ca_path)
+        else:
+            context = ssl.create_default_context(cafile=connection.ca_path)
     except (OSError, ssl.SSLError) as error:
         raise NetworkError(f"ca_path: {connection.ca_path} holds no certificate in PEM form that can be read ({_reason(error)}).") from None
     # The certificate that a host has made for itself is no authority by the book, which Python 3.13 goes by unless told otherwise.

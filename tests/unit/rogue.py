@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 
 class Drop(Exception):
@@ -84,7 +84,7 @@ class Rogue:
 
     @property
     def port(self) -> int:
-        return cast(int, self._server.server_address[1])
+        return self._server.server_address[1]
 
     @property
     def url(self) -> str:

@@ -510,7 +510,11 @@ def test_the_password_is_in_no_representation() -> None:
 
 
 def test_two_sessions_in_threads_do_not_disturb_each_other(rogue: Rogue) -> None:
-    rogue.answers["pool.get_all"] = lambda session: (time.sleep(0.05), ["OpaqueRef:pool"])[1]
+    def slowly(session: str) -> list[str]:
+        time.sleep(0.05)
+        return ["OpaqueRef:pool"]
+
+    rogue.answers["pool.get_all"] = slowly
     results: list[Any] = []
 
     def work() -> None:
