@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import XenAPI
+
 from xapi_twin.running import RunningTwin
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +74,7 @@ def test_xenapi_from_pypi_reads_writes_and_waits(twin: RunningTwin) -> None:
 
 def test_xenapi_from_pypi_verifies_the_certificate(https_twin: RunningTwin) -> None:
     trusting = ssl.create_default_context(cafile=https_twin.endpoints["ca"])
-    proxy = xmlrpc.client.ServerProxy(url(https_twin), context=trusting)
+    proxy: Any = xmlrpc.client.ServerProxy(url(https_twin), context=trusting)
     assert proxy.session.login_with_password("root", https_twin.endpoints["password"], "1.0", "verifier")["Status"] == "Success"
     with pytest.raises(ssl.SSLCertVerificationError):
         XenAPI.Session(url(https_twin)).xenapi.login_with_password("root", https_twin.endpoints["password"], "1.0", "wary")

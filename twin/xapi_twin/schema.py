@@ -49,7 +49,6 @@ RELEASES: Mapping[str, tuple[int, ...]] = {
     "quebec": (1, 214),
     "stockholm": (1, 249),
     "stockholm_psr": (1, 249, 1),
-    "": (23, 1),  # numbered releases whose number the tables do not give: all of them later than 22
 }
 
 # Product versions (XenServer, Citrix Hypervisor, XCP-ng) on the same scale.
@@ -74,6 +73,17 @@ def release(version: str) -> tuple[int, ...]:
 
     Raises ValueError when it is none of them.
     """
+    return _without_zeros(_release(version))
+
+
+def _without_zeros(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    """25.35 and 25.35.0 are one version."""
+    while numbers and numbers[-1] == 0:
+        numbers = numbers[:-1]
+    return numbers
+
+
+def _release(version: str) -> tuple[int, ...]:
     if version in RELEASES:
         return RELEASES[version]
     match = re.fullmatch(r"(\d+(?:\.\d+)*)(?:[-+.~].*)?", version)
