@@ -96,4 +96,11 @@ options:
       - Each value needs the key C(expected); others are ignored.
     type: dict
     default: {}
+  picture:
+    description:
+      - Whether the network of each host is returned as RV(ignore:picture), with every NIC, bond, VLAN and tunnel, whether the wish
+        concerns it or not.
+      - The report of the role P(xapi.network.storage_bond#role) is drawn from it.
+    type: bool
+    default: false
 """

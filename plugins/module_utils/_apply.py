@@ -46,11 +46,24 @@ class Applied:
     warnings: tuple[str, ...] = field(default=())
 
 
-def apply(session: Session, pool: Pool, steps: Sequence[Step], wait_timeout: float, progress: Callable[[str], None]) -> Applied:
-    """Carries out the steps one after the other; each begins from the state that the one before left.
+def apply(
+    session: Session,
+    pool: Pool,
+    steps: Sequence[Step],
+    wait_timeout: float,
+    progress: Callable[[str], None],
+    note: Callable[[str, str], None] = lambda what, host: None,
+) -> Applied:
+    """Carries out the steps one after the other; each begins from the state that the one before left. `note` is told when one is done.
 
     Raises NetworkError for the first step that fails. Its facts say which steps were done before it: `done`, a list of sentences.
     """
+    for step in steps:
+        if step.action not in WRITES:
+            raise NetworkError(
+                f"{step.host} gets its bond with a restart of its xapi, which xs_agent does, and in its place the role storage_bond."
+                " Nothing was changed. Run the role, or choose strategy: direct."
+            )
     done: list[Step] = []
     warnings: list[str] = []
     for step in steps:
@@ -61,6 +74,7 @@ def apply(session: Session, pool: Pool, steps: Sequence[Step], wait_timeout: flo
             raise _explained(error, step, done) from error
         warnings += said
         done.append(step)
+        note(step.action, step.host)
     return Applied(pool, tuple(done), tuple(warnings))
 
 
@@ -344,8 +358,14 @@ def _address(ref: str, mode: str, ip: str, netmask: str, gateway: str, dns: str)
 
 
 def _reconfigure_ipv6(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
-    _bond_itself, pif = _bond(pool, arguments)
+    return [_ipv6(_bond(pool, arguments)[1], arguments)]
 
+
+def _set_nic_ipv6(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    return [_ipv6(_pif(pool, arguments["nic"]), arguments)]
+
+
+def _ipv6(pif: Pif, arguments: Mapping[str, Any]) -> Write:
     def done(now: Pool) -> bool:
         again = _again(now, pif.ref)
         return (
@@ -354,7 +374,7 @@ def _reconfigure_ipv6(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
             and (arguments["mode"] != "Static" or ",".join(again.ipv6) == arguments["ipv6"])
         )
 
-    return [Write("PIF.reconfigure_ipv6", (pif.ref, arguments["mode"], arguments["ipv6"], arguments["gateway"], arguments["dns"]), done)]
+    return Write("PIF.reconfigure_ipv6", (pif.ref, arguments["mode"], arguments["ipv6"], arguments["gateway"], arguments["dns"]), done)
 
 
 def _create_vlan(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
@@ -384,5 +404,6 @@ WRITES: Mapping[str, Callable[[Pool, Mapping[str, Any]], list[Write]]] = {
     "reconfigure_ip": _reconfigure_ip,
     "clear_ip": _clear_ip,
     "reconfigure_ipv6": _reconfigure_ipv6,
+    "set_nic_ipv6": _set_nic_ipv6,
     "create_vlan": _create_vlan,
 }

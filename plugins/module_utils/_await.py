@@ -25,24 +25,39 @@ INHERITED = ("no_network", "no_bond", "nics", "bond_slave_of", "not_attached")
 
 
 def await_inherited(
-    session: Session, pool: Pool, wish: Wish, expected: Mapping[str, Prediction], deadline: float, progress: Callable[[str], None]
+    session: Session,
+    pool: Pool,
+    wish: Wish,
+    expected: Mapping[str, Prediction],
+    deadline: float,
+    progress: Callable[[str], None],
+    note: Callable[[str, str], None],
 ) -> Pool:
     """The pool as soon as the wished members have inherited their bonds.
+
+    `note` is told when a host's bond is seen first, and when it is attached.
 
     Neither an API that answers, nor an enabled host, nor a new start time of its agent proves that (they come up to four seconds before the
     bond; recorded), only the bond itself does: it is there, has its NICs, and is attached. Raises NetworkError at the deadline, with what
     was seen last.
     """
 
+    noted: set[tuple[str, str]] = set()
+
     def missing(now: Pool) -> list[Finding]:
         network = find_network(now, wish)
-        return [
-            finding
-            for host in wished_hosts(now, wish)[0]
-            if host.uuid in expected and not host.master
-            for finding in compare(now, host, network, expected[host.uuid])
-            if finding.code in INHERITED
-        ]
+        left = []
+        for host in wished_hosts(now, wish)[0]:
+            if host.uuid not in expected or not expected[host.uuid].inherits:
+                continue
+            found = [one for one in compare(now, host, network, expected[host.uuid]) if one.code in INHERITED]
+            codes = {one.code for one in found}
+            for what, yet in (("bond_seen", not codes & {"no_network", "no_bond"}), ("bond_attached", not codes)):
+                if yet and (host.uuid, what) not in noted:
+                    noted.add((host.uuid, what))
+                    note(what, host.name)
+            left += found
+        return left
 
     begun = time.monotonic()
     pool, left = _await(session, pool, missing, deadline, progress, "waiting for the bond")

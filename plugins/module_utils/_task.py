@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,16 @@ class Task:
     host: str = ""
     # Runs a command over the task's connection, which is dom0, and gives (rc, stdout, stderr); None in a module process.
     shell: Callable[[str], tuple[int, str, str]] | None = field(default=None, repr=False)
+    # What happened when, in order. Both doors add it to the result as `timeline`, to that of a failure too.
+    moments: list[dict[str, Any]] = field(default_factory=list, repr=False)
+
+    def note(self, what: str, host: str = "") -> None:
+        """Keeps the moment at which something happened, in seconds since 1970 by the clock of this machine."""
+        self.moments.append({"host": host, "what": what, "at": round(time.time(), 2)})
+
+    def timed(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """The result with the moments that were noted."""
+        return {**result, "timeline": self.moments} if self.moments else dict(result)
 
     def session(self) -> Session:
         """A session by the task's connection options, to be used with `with`. Raises NetworkError."""
@@ -55,9 +66,9 @@ def run_as_module(argument_spec: Mapping[str, Any], constraints: Mapping[str, An
     module = AnsibleModule(argument_spec=argument_spec, **constraints)
     task = Task(options=module.params, check_mode=module.check_mode, diff_mode=module._diff, warn=module.warn)
     try:
-        result = work(task)
+        result = task.timed(work(task))
     except NetworkError as error:
-        module.fail_json(msg=error.message, **error.facts)
+        module.fail_json(msg=error.message, **task.timed(error.facts))
     if result.get("failed"):
         module.fail_json(**{"msg": "failed", **result})
     module.exit_json(**result)

@@ -38,6 +38,7 @@ OPTIONS: dict[str, Any] = {
     },
     "addresses": {"type": "dict", "default": {}},
     "expected": {"type": "dict", "default": {}},
+    "picture": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int"},
 }
 

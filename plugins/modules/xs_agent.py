@@ -149,6 +149,14 @@ enabled:
     after:
       description: After the restart.
       type: bool
+timeline:
+  description: What happened when. Each has C(host), C(what) and C(at), in seconds since 1970 by the clock of the control node.
+  returned: when xapi was restarted, or was to be
+  type: list
+  elements: dict
+  sample:
+    - {host: xs-2, what: restart_begun, at: 1795346643.01}
+    - {host: xs-2, what: agent_started, at: 1795346655.12}
 seconds:
   description: How long it took from the command to the proof.
   returned: when xapi was restarted
@@ -233,7 +241,9 @@ def work(task: Task) -> dict[str, Any]:
         before = _pool_of(session.read(AFTER)).host(host.ref)
         started = time.monotonic()
         deadline = started + options["wait_timeout"]
+        task.note("restart_begun", host.name)
         restart = _by_service(task, host) if service else _by_agent(session, host)
+        task.note("restart_ordered", host.name)
         after = _started_again(task, session, before, restart, deadline, facts)
     if before.enabled and not after.enabled:
         task.warn(f"{host.name} was enabled before the restart of its xapi and is disabled now.")
@@ -364,12 +374,20 @@ def _started_again(
     """The host when it is proved that its xapi has started again."""
     asks_dom0 = task.options["method"] == "service"
     now, seen = before, "xapi had not started again; its start time was still the old one"
+    enabled, started = before.enabled, False
     for now in _as_it_changes(session, before, deadline):
+        if now.enabled is not enabled:
+            enabled = now.enabled
+            task.note("host_enabled" if enabled else "host_disabled", before.name)
         if now.agent_start_time in ("", before.agent_start_time):
             continue
+        if not started:
+            started = True
+            task.note("agent_started", before.name)
         if asks_dom0:
             complete = _complete(task, before, deadline)
             if complete:
+                task.note("startup_complete", before.name)
                 return _pool_of(session.read(AFTER)).host(before.ref)
             if complete is False:
                 seen = "xapi had started, but its start-up was not complete"

@@ -182,7 +182,8 @@ network:
   type: dict
   sample: {name: NAS, uuid: 929521ce-0cd6-db0a-0501-4a6829192378, bridge: xapi0, mtu: 1500}
 pool:
-  description: The pool. It has C(uuid), C(name) and C(hosts), which lists all hosts with C(name), C(uuid), C(address) and C(hostname), the
+  description: The pool. It has C(uuid), C(name), C(marked) (whether M(xapi.network.xs_pool_lock) has marked it)
+    and C(hosts), which lists all hosts with C(name), C(uuid), C(address) and C(hostname), the
     master first.
   returned: success
   type: dict
@@ -218,6 +219,52 @@ done:
   returned: when something was changed
   type: list
   elements: dict
+picture:
+  description: The network of each wished host, the master first. After a change it is the new one.
+  returned: when O(picture) is true and a plan could be made
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the host.
+      type: str
+    uuid:
+      description: Uuid of the host.
+      type: str
+    address:
+      description: Management address of the host.
+      type: str
+    master:
+      description: Whether it is the pool's master.
+      type: bool
+    enabled:
+      description: Whether it is enabled.
+      type: bool
+    product:
+      description: Name and release of the product.
+      type: str
+    xapi:
+      description: Version of xapi.
+      type: str
+    backend:
+      description: What dom0 makes bridges with, V(openvswitch) or V(bridge).
+      type: str
+    interfaces:
+      description:
+        - The PIFs of the host. Each has C(kind) (V(nic), V(bond), V(vlan), V(tunnel) or V(sriov)), C(device), C(over) (the device that
+          a VLAN, a tunnel or an SR-IOV interface lies on), C(vlan) (the tag, or V(-1)), C(mac), C(carrier), C(speed) (in Mbit/s),
+          C(attached), C(management), C(ip_mode), C(addresses), C(mtu), C(network), C(bridge), C(bond) (the device of the bond that a
+          NIC is in), C(nics) and C(mode) (of a bond).
+      type: list
+      elements: dict
+timeline:
+  description: What happened when. Each has C(host), C(what) and C(at), in seconds since 1970 by the clock of the control node.
+  returned: when something was changed or waited for
+  type: list
+  elements: dict
+  sample:
+    - {host: xs-2, what: bond_seen, at: 1795346655.12}
+    - {host: xs-2, what: bond_attached, at: 1795346655.12}
 """
 
 import time
@@ -227,6 +274,7 @@ from ansible_collections.xapi.network.plugins.module_utils._apply import apply
 from ansible_collections.xapi.network.plugins.module_utils._await import await_inherited
 from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._look import look
+from ansible_collections.xapi.network.plugins.module_utils._picture import pictured
 from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, plan, proof
 from ansible_collections.xapi.network.plugins.module_utils._result import difference, refusal, result, unproven
 from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
@@ -254,22 +302,29 @@ def work(task: Task) -> dict[str, object]:
     with task.session() as session:
         before = look(session, wish)
         if wish.strategy == "restart" and expected and not task.check_mode:
-            before = await_inherited(session, before, wish, expected, deadline, task.progress)
+            before = await_inherited(session, before, wish, expected, deadline, task.progress, task.note)
         the_plan = plan(before, wish)
-        answer = result(before, wish, the_plan)
+        answer = {**result(before, wish, the_plan), **pictured(task.options["picture"], before, the_plan.hosts)}
         if task.diff_mode:
             answer["diff"] = difference(before, wish, the_plan)
         if the_plan.stopping:
             raise NetworkError(refusal(the_plan), **{**answer, "changed": False})
         if task.check_mode or not (the_plan.steps or expected):
             return answer
-        applied = apply(session, before, the_plan.steps, task.options["wait_timeout"], task.progress)
+        applied = apply(session, before, the_plan.steps, task.options["wait_timeout"], task.progress, task.note)
         for warning in applied.warnings:
             task.warn(warning)
         findings = proof(applied.pool, wish, the_plan, find_network(applied.pool, wish), expected)
-        answer = {**answer, **result(applied.pool, wish, the_plan, findings), "done": [step.to_dict() for step in applied.done]}
+        answer = {
+            **answer,
+            **result(applied.pool, wish, the_plan, findings),
+            **pictured(task.options["picture"], applied.pool, the_plan.hosts),
+            "done": [step.to_dict() for step in applied.done],
+        }
         if findings:
             raise NetworkError(unproven(findings, applied.done), **answer)
+        for host in the_plan.hosts:
+            task.note("as_predicted", host.name)
         return answer
 
 

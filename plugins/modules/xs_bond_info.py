@@ -87,6 +87,11 @@ pool:
   description: The pool, as RV(xapi.network.xs_bond#module:pool) has it.
   returned: success
   type: dict
+picture:
+  description: The network of each wished host, as RV(xapi.network.xs_bond#module:picture) has it.
+  returned: when O(picture) is true
+  type: list
+  elements: dict
 seconds:
   description: How long the wait took.
   returned: success
@@ -99,6 +104,7 @@ from ansible_collections.xapi.network.plugins.module_utils import _wish
 from ansible_collections.xapi.network.plugins.module_utils._await import await_findings
 from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._look import look
+from ansible_collections.xapi.network.plugins.module_utils._picture import pictured
 from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, plan, survey
 from ansible_collections.xapi.network.plugins.module_utils._result import hosts_of, network_of, pool_of, refusal
 from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
@@ -141,6 +147,7 @@ def work(task: Task) -> dict[str, object]:
             "network": network_of(pool, wish),
             "pool": pool_of(pool),
             "seconds": round(time.monotonic() - begun, 2),
+            **pictured(task.options["picture"], pool, the_plan.hosts),
         }
 
 

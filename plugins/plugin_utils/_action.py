@@ -95,9 +95,9 @@ class InProcessAction(ActionBase):
             shell=self._shell,
         )
         try:
-            result = {"changed": False, **self.module.work(task)}
+            result = {"changed": False, **task.timed(self.module.work(task))}
         except NetworkError as error:
-            result = {"changed": False, **error.facts, "failed": True, "msg": error.message}
+            result = {"changed": False, **task.timed(error.facts), "failed": True, "msg": error.message}
         return {**result, "warnings": warnings} if warnings else result
 
     def _shell(self, command: str) -> tuple[int, str, str]:
