@@ -326,29 +326,31 @@ def _use_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif], targe
 
 def absent_problems(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, nics: Sequence[Pif]) -> list[Problem]:
     """What speaks against taking this host's bond off the network."""
+    have = sorted(nic.device for nic in nics)
+    if wish.nics and have != sorted(wish.nics):
+        sentence = f"{host.name}: the bond on {network.name} has {', '.join(have)}, not {', '.join(wish.nics)}."
+        return [problem(wish, "nics_differ", host.name, sentence, "Leave nics out to remove whatever bond is there.")]
+    return removal_problems(pool, wish, host, bond)
+
+
+def removal_problems(pool: Pool, wish: Wish, host: Host, bond: Bond) -> list[Problem]:
+    """What speaks against taking a bond apart, for good or to make it anew."""
 
     def add(code: str, sentence: str, remedy: str) -> None:
         found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
 
     found: list[Problem] = []
+    if not host.live:
+        add("host_down", "XAPI does not see the host alive.", "Bring the host back, or leave it out by naming the others in hosts.")
     pif = pool.pifs.get(bond.master)
-    have = sorted(nic.device for nic in nics)
-    if wish.nics and have != sorted(wish.nics):
-        add(
-            "nics_differ",
-            f"the bond on {network.name} has {', '.join(have)}, not {', '.join(wish.nics)}.",
-            "Leave nics out to remove whatever bond is there.",
-        )
     if pif is None:
         return found
+    network = pool.networks.get(pif.network)
     if pif.management:
         if pool.ha_enabled:
             add("ha_management", f"{pif.device} is the management interface and HA is on; XAPI refuses.", "Disable HA for the change.")
-        add(
-            "management",
-            f"{pif.device} is the management interface; its connection breaks for a moment.",
-            "Make sure that you have a console.",
-        )
+        sentence = f"{pif.device} is the management interface; its connection breaks for a moment."
+        add("management", sentence, "Make sure that you have a console.")
     behind = _storage_behind(pool, host, pif)
     if behind:
         add(
@@ -357,7 +359,7 @@ def absent_problems(pool: Pool, wish: Wish, host: Host, network: Network, bond: 
             "Detach it or move the VMs away first.",
         )
     running = _running_on(pool, host, network)
-    if running:
+    if running and network is not None:
         add(
             "vifs_in_use",
             f"{', '.join(running)} is connected to {network.name}; its traffic stops for a moment and moves to that of the primary NIC.",

@@ -21,10 +21,31 @@ from ansible_collections.xapi.network.plugins.module_utils._checks import (
     notices,
     pool_problems,
     problem,
+    removal_problems,
 )
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
-from ansible_collections.xapi.network.plugins.module_utils._rules import Match, Prediction, carried_config, match, predict_kept, predict_new
-from ansible_collections.xapi.network.plugins.module_utils._steps import Step, after_creation, in_place, network_steps, remake, target_mtu
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pool
+from ansible_collections.xapi.network.plugins.module_utils._rules import (
+    OF_THE_BOND,
+    Match,
+    Prediction,
+    after_destroy,
+    carried_config,
+    in_order,
+    match,
+    predict_inherited,
+    predict_kept,
+    predict_new,
+)
+from ansible_collections.xapi.network.plugins.module_utils._steps import (
+    Step,
+    after_creation,
+    in_place,
+    kept_config,
+    network_steps,
+    remake,
+    taking_apart,
+    target_mtu,
+)
 from ansible_collections.xapi.network.plugins.module_utils._verify import (
     Finding,
     compare,
@@ -210,6 +231,7 @@ def _with_bond(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond,
     if drifted and wish.on_drift == "fail":
         problems += [_drift(wish, finding) for finding in drifted]
     if any(finding.code == "mac" for finding in findings):
+        problems += removal_problems(pool, wish, host, bond)
         return _HostPlan("remade", tuple(remake(pool, wish, host, network, bond, target)), tuple(problems), prediction=target)
     return _HostPlan("repaired", tuple(in_place(pool, wish, host, network, bond, target, findings)), tuple(problems), prediction=target)
 
@@ -226,67 +248,36 @@ def _drift(wish: Wish, finding: Finding) -> Problem:
 
 def _without_bond(pool: Pool, wish: Wish, host: Host, network: Network | None, bond: Bond | None, matched: Match) -> _HostPlan:
     """The host has no bond on the network, or one of other NICs: it is made, or made anew."""
-    problems = host_problems(pool, wish, host, matched, network, creating=True)
+    problems: list[Problem] = []
     steps: list[Step] = []
+    free = pool
     for other in _bonds_in_the_way(pool, matched, bond):
-        pif = pool.pifs.get(other.master)
-        where = pool.networks.get(pif.network) if pif else None
-        nics = ", ".join(nic.device for nic in pool.bond_members(other))
-        what = (
-            f"{host.name}: {pif.device if pif else 'a bond'} on {where.name if where else 'an unknown network'} has {nics or 'no NIC'}"
-            f" instead of {', '.join(wish.nics)} on {wish.called}."
-        )
         if wish.on_drift == "fail":
-            problems.append(
-                problem(
-                    wish,
-                    "drift_nics" if other is bond else "nic_bonded",
-                    host.name,
-                    what,
-                    f"Set on_drift: repair to have that bond taken apart, or run xe bond-destroy uuid={other.uuid}.",
-                )
-            )
-        steps.append(
-            Step(
-                "destroy_bond",
-                host.name,
-                f"take the bond {pif.device if pif else other.uuid} of {nics} apart",
-                {"host": host.uuid, "bond": other.uuid},
-                "traffic of that bond stops",
-            )
-        )
+            problems.append(_in_the_way(pool, wish, host, other, "drift_nics" if other is bond else "nic_bonded"))
+        problems += removal_problems(pool, wish, host, other)
+        steps += taking_apart(pool, host, other)
+        free = kept_config(pool, other, after_destroy(free, other))
+    matched = match(free, host, wish.nics)
+    said_before = {one.code for one in problems}
+    problems += [one for one in host_problems(free, wish, host, matched, network, creating=True) if one.code not in said_before]
     if not matched.found:
-        return _HostPlan("created", tuple(steps), tuple(problems))
-    ordered = _order(pool, matched)
-    predicted = predict_new(
-        pool,
-        host,
-        ordered,
-        network,
-        network.name if network else wish.called,
-        wish.mode,
-        wish.properties,
-        wish.mac,
-        target_mtu(pool, wish, network),
-    )
+        return _HostPlan("created", (), tuple(problems))
+    ordered = in_order(free, matched, network)
+    mtu = target_mtu(pool, wish, network)
+    name = network.name if network else wish.called
+    predicted = predict_new(free, host, ordered, network, name, wish.mode, wish.properties, wish.mac, mtu)
+    # A restart does not take a bond on another network apart, nor keep what that bond was set to: with one in the way there is none.
+    restart = wish.strategy == "restart" and not host.master and free is pool
+    if restart:
+        predicted = predict_inherited(pool, matched, network, predicted)
     target = _wished(pool, wish, host, predicted, network)
-    restart = wish.strategy == "restart" and not host.master
     where_to = f"on {target.network} ({wish.mode})"
     moving = f"; {target.ip} moves from {target.primary}" if predicted.ip else ""
     interrupts = f"traffic through {', '.join(target.nics)} stops for about a second"
     if restart:
         sentence = f"restart xapi; it inherits the bond of {' and '.join(target.nics)} {where_to}{moving}"
-        # What stands in the way on this very network is taken apart by the restart itself; on another network it is not.
-        steps = [step for step in steps if bond is None or step.arguments["bond"] != bond.uuid]
-        steps.append(
-            Step(
-                "restart_agent",
-                host.name,
-                sentence,
-                {"host": host.uuid},
-                f"{interrupts}; tasks of this host end; the API of this host is away for some seconds",
-            )
-        )
+        interrupts = f"{interrupts}; tasks of this host end; the API of this host is away for some seconds"
+        steps.append(Step("restart_agent", host.name, sentence, {"host": host.uuid}, interrupts))
     else:
         arguments = {
             "host": host.uuid, "name": wish.called, "network": network.uuid if network else "", "nics": [nic.uuid for nic in ordered],
@@ -298,11 +289,16 @@ def _without_bond(pool: Pool, wish: Wish, host: Host, network: Network | None, b
     return _HostPlan("restarted" if restart else ("remade" if bond else "created"), tuple(steps), tuple(problems), tuple(said), target)
 
 
-def _order(pool: Pool, matched: Match) -> tuple[Pif, ...]:
-    """The NICs in the order for Bond.create: that of the wish; on a member the one that stands for the NIC whose MAC the master's bond has
-    goes first (sync_networking.ml).
-    """
-    return matched.found
+def _in_the_way(pool: Pool, wish: Wish, host: Host, bond: Bond, code: str) -> Problem:
+    pif = pool.pifs.get(bond.master)
+    network = pool.networks.get(pif.network) if pif else None
+    nics = ", ".join(nic.device for nic in pool.bond_members(bond)) or "no NIC"
+    sentence = (
+        f"{host.name}: {pif.device if pif else 'a bond'} on {network.name if network else 'an unknown network'} has {nics}"
+        f" instead of {', '.join(wish.nics)} on {wish.called}."
+    )
+    remedy = f"Set on_drift: repair to have that bond taken apart, or run xe bond-destroy uuid={bond.uuid}."
+    return problem(wish, code, host.name, sentence, remedy)
 
 
 def _bonds_in_the_way(pool: Pool, matched: Match, bond: Bond | None) -> list[Bond]:
@@ -329,35 +325,11 @@ def _absent(pool: Pool, wish: Wish, host: Host, network: Network | None) -> _Hos
     primary = pool.pifs.get(bond.primary) or (nics[0] if nics else None)
     problems = absent_problems(pool, wish, host, network, bond, nics)
     if pif is None or primary is None:
-        return _HostPlan(
-            "removed",
-            (Step("destroy_bond", host.name, f"remove the damaged bond {bond.uuid}", {"host": host.uuid, "bond": bond.uuid}),),
-            tuple(problems),
-        )
+        return _HostPlan("removed", tuple(taking_apart(pool, host, bond)), tuple(problems))
     kept = predict_kept(pool, host, bond, network, bond.mode, {})
-    back = {key: value for key, value in carried_config(pif).items() if not key.startswith(("bond-", "ethtool-"))}
+    back = {key: value for key, value in carried_config(pif).items() if not key.startswith(OF_THE_BOND)}
     target = replace(kept, primary=primary.device, nics=tuple(nic.device for nic in nics), other_config=back)
-    steps = [
-        Step(
-            "set_nic_other_config",
-            host.name,
-            f"set {key} of {primary.device} to {value}, which the bond has",
-            {"nic": primary.uuid, "key": key, "value": value},
-        )
-        for key, value in sorted(back.items())
-        if primary.other_config.get(key) != value
-    ]
-    going = f"; {pif.ip} goes back to {primary.device}" if pif.ip else ""
-    steps.append(
-        Step(
-            "destroy_bond",
-            host.name,
-            f"take {pif.device} of {' and '.join(target.nics)} apart{going}",
-            {"host": host.uuid, "bond": bond.uuid},
-            f"traffic through {pif.device} stops for about a second",
-        )
-    )
-    return _HostPlan("removed", tuple(steps), tuple(problems), prediction=target)
+    return _HostPlan("removed", tuple(taking_apart(pool, host, bond, without=OF_THE_BOND)), tuple(problems), prediction=target)
 
 
 # the proof

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
@@ -290,6 +290,20 @@ class Pool:
         return tuple(storage for storage in self.storages if storage.host == host.ref)
 
 
+def with_changes(
+    pool: Pool, *, pifs: Mapping[str, Pif], bonds: Mapping[str, Bond], vlans: Mapping[str, Vlan], networks: Mapping[str, Network]
+) -> Pool:
+    """The same pool with these PIFs, bonds, VLANs and networks."""
+    return replace(pool, pifs=pifs, bonds=bonds, vlans=vlans, networks=networks, _pifs_of_host=_by_host(pool.hosts, pifs))
+
+
+def _by_host(hosts: Iterable[Host], pifs: Mapping[str, Pif]) -> dict[str, tuple[Pif, ...]]:
+    of_host: dict[str, list[Pif]] = {host.ref: [] for host in hosts}
+    for pif in pifs.values():
+        of_host.setdefault(pif.host, []).append(pif)
+    return {host: by_device(found) for host, found in of_host.items()}
+
+
 def by_device(pifs: Iterable[Pif]) -> tuple[Pif, ...]:
     """PIFs in the order of their device names, eth2 before eth10."""
     return tuple(sorted(pifs, key=lambda pif: (natural(pif.device), pif.vlan)))
@@ -340,7 +354,7 @@ def read(records: Records) -> Pool:
             if task["status"] == "pending"
         ),
         cluster_pifs=frozenset(cluster_host["PIF"] for cluster_host in records.get("cluster_host", {}).values()),
-        _pifs_of_host={host.ref: by_device(pif for pif in pifs.values() if pif.host == host.ref) for host in hosts},
+        _pifs_of_host=_by_host(hosts, pifs),
     )
 
 

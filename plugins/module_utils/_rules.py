@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool, by_device
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool, by_device, with_changes
 
 MODES = ("balance-slb", "active-backup", "lacp")
 
@@ -35,18 +35,19 @@ TWO_IP_REFUSED_SINCE = (1, 9)
 # Keys of a NIC's other_config that have a meaning for its address or its use and that Bond.create leaves behind on the NIC (xapi_bond.ml,
 # move_configuration).
 CARRIED_KEYS = ("management_purpose", "static-routes", "domain", "defaultroute", "peerdns")
-CARRIED_PREFIXES = ("bond-", "ethtool-")
+CARRIED_PREFIXES = OF_THE_BOND = ("bond-", "ethtool-")
 
 
 @dataclass(frozen=True)
 class Match:
-    """The NICs of one host that stand for the wished device names, in the order of the wish.
+    """The NICs of one host that stand for the wished device names of the master (`devices`), in the order of the wish.
 
     `rule` is how this host's xapi recognises them ("device" or "position"); `nics` what that rule finds (None: missing); `other` what the
     other rule finds.
     """
 
     host: Host
+    devices: tuple[str, ...]
     rule: str
     nics: tuple[Pif | None, ...]
     other: tuple[Pif | None, ...]
@@ -70,10 +71,10 @@ def match(pool: Pool, host: Host, devices: Sequence[str]) -> Match:
     named = tuple(pool.nic(host, device) for device in devices)
     placed = tuple(at_position(pool, host, pool.nic(pool.master, device)) for device in devices)
     if host.master:
-        return Match(host, "device", named, named)
+        return Match(host, tuple(devices), "device", named, named)
     if host.at_least(*POSITION_SINCE):
-        return Match(host, "position", placed, named)
-    return Match(host, "device", named, placed)
+        return Match(host, tuple(devices), "position", placed, named)
+    return Match(host, tuple(devices), "device", named, placed)
 
 
 def at_position(pool: Pool, host: Host, master_nic: Pif | None) -> Pif | None:
@@ -99,6 +100,32 @@ def primary_of(nics: Sequence[Pif]) -> Pif:
         if nic.configured:
             return nic
     return nics[0]
+
+
+def in_order(pool: Pool, matched: Match, network: Network | None) -> tuple[Pif, ...]:
+    """The NICs in the order for Bond.create, of which the first is the primary when none has an address.
+
+    The order of the wish on the master. On a member the NIC comes first that stands for the one whose MAC the master's bond has, or will
+    have: so orders them a member's xapi when it inherits (sync_networking.ml), and a bond made by a call shall be the same.
+    """
+    donor = mac_donor(pool, matched, network)
+    if matched.host.master or donor is None:
+        return matched.found
+    return (donor, *(nic for nic in matched.found if nic.ref != donor.ref))
+
+
+def mac_donor(pool: Pool, matched: Match, network: Network | None) -> Pif | None:
+    """The NIC that stands for the master's NIC whose MAC the master's bond has. None when that bond has a MAC of its own."""
+    ours = dict(zip(matched.devices, matched.nics, strict=True))
+    theirs = [pool.nic(pool.master, device) for device in matched.devices]
+    bond = pool.bond_on(pool.master, network) if network else None
+    if bond is not None and bond.master in pool.pifs:
+        mac = pool.pifs[bond.master].mac
+        donor = next((nic for nic in theirs if nic is not None and nic.mac == mac), None)
+    else:
+        there = [nic for nic in theirs if nic is not None]
+        donor = primary_of(there) if there else None
+    return ours.get(donor.device) if donor is not None else None
 
 
 def free_device(pool: Pool, host: Host) -> str:
@@ -140,8 +167,8 @@ def carried_config(nic: Pif) -> dict[str, str]:
 class Prediction:
     """What one host will look like when it is done. Plain values, so that it travels through a playbook and back (`to_dict`, `from_dict`).
 
-    `inherits` says what a restart of the host's xapi does: bond (a new bond), smaller (without the missing NICs), remade (another bond of
-    it is destroyed first), kept (it has the bond), none. `moves` are sentences. `bridge` is "" when XAPI has yet to choose one. `storages`
+    `inherits` says that the bond comes with a restart of the host's xapi, and not by a call. `moves` are sentences. `bridge` is ""
+    when XAPI has yet to choose one. `storages`
     are the uuids of the PBDs attached now.
     """
 
@@ -171,7 +198,7 @@ class Prediction:
     bridges_gone: tuple[str, ...] = ()
     vlans: tuple[int, ...] = ()
     moves: tuple[str, ...] = ()
-    inherits: str = "kept"
+    inherits: bool = False
     enabled: bool = True
     storages: tuple[str, ...] = ()
 
@@ -207,7 +234,6 @@ def predict_new(
     """
     primary = primary_of(nics)
     source = carry or primary
-    on_network = pool.bond_on(host, network) if network else None
     return Prediction(
         host=host.name,
         host_uuid=host.uuid,
@@ -235,7 +261,6 @@ def predict_new(
         bridges_gone=tuple(pool.networks[nic.network].bridge for nic in by_device(nics) if nic.network in pool.networks),
         vlans=tuple(sorted({pool.vlans[ref].tag for nic in nics for ref in nic.vlan_slave_of if ref in pool.vlans})),
         moves=moves(pool, host, nics, name),
-        inherits="remade" if on_network else "bond",
         enabled=host.enabled,
         storages=tuple(storage.uuid for storage in pool.storages_of(host) if storage.attached),
     )
@@ -258,6 +283,70 @@ def moves(pool: Pool, host: Host, nics: Sequence[Pif], network: str) -> tuple[st
             if vif is not None and (not vif.host or vif.host == host.ref):
                 said.append(f"VIF {vif.device} of {vif.vm_name or 'a VM'} moves from {bridge.name if bridge else nic.device} to {network}")
     return tuple(said)
+
+
+def after_destroy(pool: Pool, bond: Bond) -> Pool:
+    """The pool as it will be when this bond is taken apart: what goes back, goes to its primary NIC (xapi_bond.ml; recorded).
+
+    Left behind are the other_config and the IPv6 configuration of the bond: they go with its PIF. VLANs that move become new objects; here
+    they keep their references.
+    """
+    own = pool.pifs.get(bond.master)
+    members = pool.bond_members(bond)
+    if own is None or not members:
+        return pool
+    primary = pool.pifs.get(bond.primary, members[0])
+    free = {
+        nic.ref: replace(nic, bond_slave_of="", attached=True, ip_mode="None", ip="", netmask="", gateway="", dns="") for nic in members
+    }
+    free[primary.ref] = replace(
+        free[primary.ref],
+        ip_mode=own.ip_mode, ip=own.ip, netmask=own.netmask, gateway=own.gateway, dns=own.dns, management=own.management,
+        disallow_unplug=own.disallow_unplug, vlan_slave_of=own.vlan_slave_of, tunnel_transport_of=own.tunnel_transport_of,
+    )  # fmt: skip
+    old, new = pool.networks.get(own.network), pool.networks.get(primary.network)
+    networks = dict(pool.networks)
+    if old is not None and new is not None:
+        # Only VMs of this host move; the others' interfaces stay where their own host has them.
+        mine = tuple(ref for ref in old.vifs if ref in pool.vifs and pool.vifs[ref].host == own.host)
+        networks[old.ref] = replace(
+            old, pifs=tuple(ref for ref in old.pifs if ref != own.ref), vifs=tuple(ref for ref in old.vifs if ref not in mine)
+        )
+        networks[new.ref] = replace(new, vifs=(*new.vifs, *mine))
+    return with_changes(
+        pool,
+        pifs={**{ref: pif for ref, pif in pool.pifs.items() if ref != own.ref}, **free},
+        bonds={ref: other for ref, other in pool.bonds.items() if ref != bond.ref},
+        vlans={ref: replace(vlan, tagged=primary.ref) if vlan.tagged == own.ref else vlan for ref, vlan in pool.vlans.items()},
+        networks=networks,
+    )
+
+
+def predict_inherited(pool: Pool, matched: Match, network: Network | None, made: Prediction) -> Prediction:
+    """What comes out otherwise when the bond is not made by a call (`made`) but inherited at the start of a member's xapi."""
+    made = replace(made, inherits=True, vlans=tuple(sorted({*made.vlans, *inherited_vlans(pool, matched, network)})))
+    if mac_donor(pool, matched, network) is None and not any(nic.configured or nic.management for nic in matched.found):
+        # The master's bond has a MAC of its own: then the order of the NICs, which decides here, is that of the member's database.
+        return replace(made, mac="", primary="")
+    return made
+
+
+def inherited_vlans(pool: Pool, matched: Match, network: Network | None) -> tuple[int, ...]:
+    """Tags of the VLANs that a start of the member's xapi puts on its bond: those that the master's bond carries, or will carry."""
+    host = matched.host
+    bond = pool.bond_on(pool.master, network) if network else None
+    theirs = [pool.pifs.get(bond.master)] if bond else [pool.nic(pool.master, device) for device in matched.devices]
+    there = {
+        pool.pifs[vlan.untagged].network
+        for vlan in pool.vlans.values()
+        if vlan.untagged in pool.pifs and pool.pifs[vlan.untagged].host == host.ref
+    }
+    return tuple(
+        pool.vlans[ref].tag
+        for carrier in theirs
+        for ref in (carrier.vlan_slave_of if carrier else ())
+        if ref in pool.vlans and pool.vlans[ref].untagged in pool.pifs and pool.pifs[pool.vlans[ref].untagged].network not in there
+    )
 
 
 def predict_kept(pool: Pool, host: Host, bond: Bond, network: Network, mode: str, properties: Mapping[str, str]) -> Prediction:
@@ -298,7 +387,6 @@ def predict_kept(pool: Pool, host: Host, bond: Bond, network: Network, mode: str
         other_config={**left, **carried_config(pif)},
         bridges_gone=tuple(pool.networks[nic.network].bridge for nic in nics if nic.network in pool.networks),
         vlans=tuple(sorted(pool.vlans[ref].tag for ref in pif.vlan_slave_of if ref in pool.vlans)),
-        inherits="kept",
         enabled=host.enabled,
         storages=tuple(storage.uuid for storage in pool.storages_of(host) if storage.attached),
     )

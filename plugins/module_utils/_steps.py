@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pool
-from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction, predict_kept
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pool, with_changes
+from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction, carried_config, predict_kept
 from ansible_collections.xapi.network.plugins.module_utils._verify import Finding
 from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
 
@@ -217,27 +217,60 @@ def in_place(
 
 
 def remake(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, target: Prediction) -> list[Step]:
+    """Take a bond apart and make it again of the same NICs, for what XAPI cannot change in place: its MAC."""
     pif = pool.pifs[bond.master]
     nics = pool.bond_members(bond)
-    away = f"traffic through {pif.device} stops for some seconds"
     arguments = {
         "host": host.uuid, "name": wish.called, "network": network.uuid, "nics": [nic.uuid for nic in nics],
         "mode": wish.mode, "properties": dict(wish.properties), "mac": wish.mac,
     }  # fmt: skip
+    sentence = f"bond {' and '.join(target.nics)} on {network.name} ({wish.mode}) with MAC {wish.mac}"
     return [
-        Step(
-            "destroy_bond",
-            host.name,
-            f"take {pif.device} apart, whose MAC cannot be changed in place",
-            {"host": host.uuid, "bond": bond.uuid},
-            away,
-        ),
-        Step(
-            "create_bond",
-            host.name,
-            f"bond {' and '.join(target.nics)} on {network.name} ({wish.mode}) with MAC {wish.mac}",
-            arguments,
-            away,
-        ),
+        *taking_apart(pool, host, bond),
+        Step("create_bond", host.name, sentence, arguments, f"traffic through {pif.device} stops for some seconds"),
         *after_creation(pool, wish, host, target, replace(target, other_config={}, ipv6_mode="None")),
     ]
+
+
+def taking_apart(pool: Pool, host: Host, bond: Bond, without: tuple[str, ...] = ()) -> list[Step]:
+    """Take a bond apart, after what only its own PIF has is put on its primary NIC, so that it is lost at no moment.
+
+    `without`: beginnings of keys of other_config that only a bond has a use for.
+    """
+    pif = pool.pifs.get(bond.master)
+    nics = pool.bond_members(bond)
+    if pif is None or not nics:
+        return [Step("destroy_bond", host.name, f"remove the damaged bond {bond.uuid}", {"host": host.uuid, "bond": bond.uuid})]
+    primary = pool.pifs.get(bond.primary, nics[0])
+    steps = [
+        Step(
+            "set_nic_other_config",
+            host.name,
+            f"set {key} of {primary.device} to {value}, which {pif.device} has",
+            {"nic": primary.uuid, "key": key, "value": value},
+        )
+        for key, value in carried_config(pif).items()
+        if primary.other_config.get(key) != value and not key.startswith(without)
+    ]
+    if pif.ipv6_mode != "None" and (pif.ipv6_mode, pif.ipv6, pif.ipv6_gateway) != (primary.ipv6_mode, primary.ipv6, primary.ipv6_gateway):
+        arguments = {"mode": pif.ipv6_mode, "ipv6": ",".join(pif.ipv6), "gateway": pif.ipv6_gateway, "dns": pif.dns}
+        sentence = f"give {primary.device} the IPv6 configuration of {pif.device}, {pif.ipv6_mode} {', '.join(pif.ipv6)}".rstrip()
+        steps.append(Step("set_nic_ipv6", host.name, sentence, {"nic": primary.uuid, **arguments}))
+    going = f"; {pif.ip} goes back to {primary.device}" if pif.ip else ""
+    sentence = f"take {pif.device} of {' and '.join(nic.device for nic in nics)} apart{going}"
+    interrupts = f"traffic through {pif.device} stops for about a second"
+    return [*steps, Step("destroy_bond", host.name, sentence, {"host": host.uuid, "bond": bond.uuid}, interrupts)]
+
+
+def kept_config(pool: Pool, bond: Bond, after: Pool) -> Pool:
+    """The pool after `taking_apart`: what that put on the primary NIC is there."""
+    pif, primary = pool.pifs.get(bond.master), after.pifs.get(bond.primary)
+    if pif is None or primary is None:
+        return after
+    six = pif if pif.ipv6_mode != "None" else primary
+    kept = replace(
+        primary,
+        other_config={**primary.other_config, **carried_config(pif)},
+        ipv6_mode=six.ipv6_mode, ipv6=six.ipv6, ipv6_gateway=six.ipv6_gateway,
+    )  # fmt: skip
+    return with_changes(after, pifs={**after.pifs, kept.ref: kept}, bonds=after.bonds, vlans=after.vlans, networks=after.networks)
