@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def ask(folder: Path, path: Path, *arguments: str, **variables: str) -> subproce
 def inventory(folder: Path, path: Path, *arguments: str, **variables: str) -> dict[str, Any]:
     answer = ask(folder, path, *arguments, **variables)
     assert answer.returncode == 0, answer.stderr
-    return plain(json.loads(answer.stdout))
+    found: dict[str, Any] = plain(json.loads(answer.stdout))
+    return found
 
 
 def plain(value: Any) -> Any:
@@ -68,7 +70,8 @@ def plain(value: Any) -> Any:
 
 
 def of(found: dict[str, Any], host: str) -> dict[str, Any]:
-    return found["_meta"]["hostvars"][host]
+    variables: dict[str, Any] = found["_meta"]["hostvars"][host]
+    return variables
 
 
 # hosts, groups, variables
@@ -191,7 +194,8 @@ def test_hosts_can_be_called_by_their_address(tutorial: RunningTwin, tmp_path: P
 def test_a_name_in_xapi_is_never_a_template(tmp_path: Path) -> None:
     with RunningTwin("tutorial", ssh=False) as twin:
         nasty = "{{ lookup('pipe', 'touch " + str(tmp_path / "evil") + "') }}"
-        twin.call(lambda: [twin.database.set("network", ref, name_label=nasty) for ref in twin.database.all("network")])
+        for ref in list(twin.call(lambda: twin.database.all("network"))):
+            twin.call(partial(twin.database.set, "network", ref, name_label=nasty))
         content = {**pool(twin), "compose": {"copied": "xs_pifs[0].network_name_label"}}
         found = inventory(tmp_path, source(tmp_path, content))
     assert of(found, "xs-1")["xs_pifs"][0]["network_name_label"] == of(found, "xs-1")["copied"] == nasty

@@ -217,7 +217,8 @@ def test_a_call_that_worked_though_its_reply_was_lost_is_not_repeated(twin: Runn
         work(twin, name="NAS")
     twin.add_fault(when={"method": method}, do="drop", stage="after")
     state = "absent" if method == "network.destroy" else "present"
-    result = work(twin, name="NAS", state=state, **({} if state == "absent" else {"mtu": 9000, "description": "after"}))
+    more: dict[str, Any] = {} if state == "absent" else {"mtu": 9000, "description": "after"}
+    result = work(twin, name="NAS", state=state, **more)
     assert result["changed"]
     assert twin.journal.count(method) == 1
     assert [record["MTU"] for record in networks(twin, "NAS")] == ([] if state == "absent" else [9000])

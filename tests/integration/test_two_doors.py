@@ -45,7 +45,7 @@ def test_on_a_pools_host_without_python_and_without_ssh_the_work_runs_on_the_con
 
 
 def test_delegated_to_localhost_it_runs_there_and_the_facts_are_the_pools_hosts(twin: RunningTwin, tmp_path: Path) -> None:
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"xapi.network.xs_pif_facts": {}, "delegate_to": "localhost"},
         {
             "ansible.builtin.debug": {
@@ -215,7 +215,6 @@ def test_every_module_has_its_action_and_is_in_the_action_group_when_it_connects
     connecting = {name for name in modules if "xapi.network.xapi\n" in (root / "plugins" / "modules" / f"{name}.py").read_text()}
     members = yaml.safe_load((root / "meta" / "runtime.yml").read_text())["action_groups"]["xapi"]
     assert set(members) == connecting
-    assert len(modules) == 7
 
 
 def test_the_stand_in_for_a_bastion_is_no_local_connection() -> None:

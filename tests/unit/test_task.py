@@ -41,9 +41,12 @@ def door(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_work_gets_its_options_complete_and_of_their_types(door: Door) -> None:
     seen: list[Task] = []
-    result = door(
-        lambda task: seen.append(task) or {"changed": True}, hostname="xs-1", password="x", validate_certs="no", timeout="5", nics="a,b"
-    )
+
+    def work(task: Task) -> dict[str, Any]:
+        seen.append(task)
+        return {"changed": True}
+
+    result = door(work, hostname="xs-1", password="x", validate_certs="no", timeout="5", nics="a,b")
     assert result["changed"] is True
     (task,) = seen
     assert (task.options["validate_certs"], task.options["timeout"], task.options["nics"]) == (False, 5, ["a", "b"])
