@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._checks import grouped
+from ansible_collections.xapi.network.plugins.module_utils._lock import KEY
 from ansible_collections.xapi.network.plugins.module_utils._plan import Plan, find_network
 from ansible_collections.xapi.network.plugins.module_utils._pool import Pool
 from ansible_collections.xapi.network.plugins.module_utils._steps import Step
@@ -49,6 +50,7 @@ def pool_of(pool: Pool) -> dict[str, Any]:
     return {
         "uuid": pool.uuid,
         "name": pool.name,
+        "marked": KEY in pool.other_config,
         "hosts": [{"name": host.name, "uuid": host.uuid, "address": host.address, "hostname": host.hostname} for host in pool.hosts],
     }
 

@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The mark of a run in pool.other_config: who is changing this pool, and until when nobody else should. Pure, but for `this_process`."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+
+KEY = "xapi.network.run"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A run of Ansible: the user, the control node, its process and when that began (in clock ticks since the boot, so that a number used again is told apart).
+
+    `process` is 0 where no process stands for the run (a task that runs as a module elsewhere).
+    """
+
+    user: str
+    node: str
+    process: int = 0
+    began: str = ""
+
+    def __str__(self) -> str:
+        process = f" (process {self.process})" if self.process else ""
+        return f"{self.user} on {self.node}{process}"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The mark as it is in XAPI. Times are UTC, by the clock of the master."""
+
+    holder: Holder
+    since: datetime
+    until: datetime
+
+    def to_text(self) -> str:
+        return json.dumps({**asdict(self.holder), "since": _text(self.since), "until": _text(self.until)}, sort_keys=True)
+
+    def blocks(self, holder: Holder, now: datetime, alive: Callable[[Holder], bool | None]) -> bool:
+        """True when this lock keeps `holder` out: it is another's, it has not expired, and its owner is not known to be dead."""
+        return self.holder != holder and now < self.until and alive(self.holder) is not False
+
+
+def read(text: str) -> Lock | None:
+    """The lock that this text means; None for a text that nobody of us has written, which cannot keep anyone out."""
+    try:
+        values = json.loads(text)
+        holder = Holder(str(values["user"]), str(values["node"]), int(values["process"]), str(values["began"]))
+        return Lock(holder, _time(values["since"]), _time(values["until"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def take(holder: Holder, now: datetime, seconds: int, since: datetime) -> Lock:
+    """A lock that lasts that long from now on. `since` is when the holder first had it."""
+    return Lock(holder, since, now + timedelta(seconds=seconds))
+
+
+def _text(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+def server_time(text: str) -> datetime:
+    """The time that host.get_servertime answers, 20261122T10:09:02Z. Raises ValueError."""
+    return datetime.strptime(text, "%Y%m%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+def this_run(in_process: bool) -> Holder:
+    """The run that asks. In Ansible's own process the work is done in a fork, whose parent is the run."""
+    process = os.getppid() if in_process else 0
+    return Holder(_user(), socket.gethostname(), process, began(process) if process else "")
+
+
+def alive(holder: Holder) -> bool | None:
+    """Whether the run still lives; None where that cannot be told from here."""
+    if not holder.process or holder.node != socket.gethostname() or not began(os.getpid()):
+        return None
+    return began(holder.process) == holder.began
+
+
+def began(process: int) -> str:
+    """When a process began, as the kernel of Linux counts (proc(5), field 22 of stat); "" for none, or elsewhere."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    # A killed process whose parent has not asked for its end yet is dead all the same.
+    return "" if fields[0] in ("Z", "X") else fields[19]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a passwd entry
+        return str(os.getuid())

@@ -1,0 +1,155 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: xs_pool_lock
+short_description: Keep a second run away from a pool that is being changed
+version_added: 1.0.0
+author:
+  - The xapi.network authors (@xapi-network)
+description:
+  - Marks a pool as being changed by this run of Ansible, in the key C(xapi.network.run) of the pool's other_config. A second run that asks for the mark is refused, and told
+    who has it.
+  - The mark dies with its owner. It expires after O(lease) seconds, and a new run on the same control node takes it over at once when the process of the first is gone.
+  - The role P(xapi.network.storage_bond#role) takes the mark before it changes anything, and gives it back at the end.
+options:
+  state:
+    description: Whether this run should have the mark. V(held) also renews it.
+    type: str
+    choices: [held, released]
+    default: held
+  lease:
+    description: Seconds after which the mark expires if it is not renewed.
+    type: int
+    default: 900
+extends_documentation_fragment:
+  - xapi.network.xapi
+  - xapi.network.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: partial
+    details:
+      - A mark that is held already is renewed, which counts as no change.
+"""
+
+EXAMPLES = r"""
+- name: Change a pool, alone
+  block:
+    - name: Take the mark
+      xapi.network.xs_pool_lock:
+
+    - name: Bond on the master
+      xapi.network.xs_bond:
+        network: NAS
+        nics: [eth2, eth4]
+        hosts: [xs-1]
+  always:
+    - name: Give the mark back
+      xapi.network.xs_pool_lock:
+        state: released
+  module_defaults:
+    group/xapi.network.xapi:
+      hostname: xs-1.example.com
+      password: "{{ xapi_password }}"
+"""
+
+RETURN = r"""
+holder:
+  description: Who has the mark now, empty when nobody has.
+  returned: always, once the pool has answered
+  type: str
+  sample: admin on control.example.com (process 4711)
+until:
+  description: When it expires, in UTC by the clock of the master.
+  returned: when the mark is held
+  type: str
+  sample: "2026-11-22T12:15:00+00:00"
+"""
+
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils import _lock
+from ansible_collections.xapi.network.plugins.module_utils._client import Session
+from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, XapiFailure
+from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    **CONNECTION_OPTIONS,
+    "state": {"type": "str", "choices": ["held", "released"], "default": "held"},
+    "lease": {"type": "int", "default": 900},
+}
+CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
+
+
+def work(task: Task) -> dict[str, Any]:
+    """Takes the mark, renews it or gives it back. Raises NetworkError when another run has it."""
+    me = _lock.this_run(in_process=task.shell is not None)
+    with task.session() as session:
+        ((ref, pool),) = session.read(("pool",))["pool"].items()
+        there = _lock.read(pool["other_config"].get(_lock.KEY, "")) if _lock.KEY in pool["other_config"] else None
+        now = _lock.server_time(str(session.call("host.get_servertime", pool["master"])))
+        blocked = there is not None and there.blocks(me, now, _lock.alive)
+        if task.options["state"] == "released":
+            return _release(session, ref, pool, blocked, there, task.check_mode)
+        if blocked and there is not None:
+            raise NetworkError(_refusal(there, pool["uuid"]), holder=str(there.holder), until=there.until.isoformat())
+        mine = there is not None and there.holder == me
+        lock = _lock.take(me, now, task.options["lease"], since=there.since if there is not None and mine else now)
+        if not task.check_mode:
+            _write(session, ref, pool, lock)
+        return {"changed": not mine, "holder": str(me), "until": lock.until.isoformat()}
+
+
+def _write(session: Session, ref: str, pool: Any, lock: _lock.Lock) -> None:
+    """Adding a key that is there is refused by XAPI, so that of two runs that begin together one gets it."""
+    if _lock.KEY in pool["other_config"]:
+        session.call("pool.remove_from_other_config", ref, _lock.KEY)
+    try:
+        session.call("pool.add_to_other_config", ref, _lock.KEY, lock.to_text())
+    except ConnectionLost:
+        # Whether it was written shows when the pool is read again.
+        if _mark(session) != lock.to_text():
+            raise
+    except XapiFailure as failure:
+        if failure.code != "MAP_DUPLICATE_KEY":
+            raise
+        other = _lock.read(_mark(session))
+        raise NetworkError(_refusal(other, pool["uuid"]) if other else "Another run has begun to change this pool at the same moment. Run again.") from failure
+
+
+def _mark(session: Session) -> str:
+    (pool,) = session.read(("pool",))["pool"].values()
+    return str(pool["other_config"].get(_lock.KEY, ""))
+
+
+def _release(session: Session, ref: str, pool: Any, blocked: bool, there: _lock.Lock | None, check_mode: bool) -> dict[str, Any]:
+    """Removes this run's own mark, and one that a dead run has left. A living run's mark stays."""
+    if _lock.KEY not in pool["other_config"] or blocked:
+        return {"changed": False, "holder": str(there.holder) if there else ""}
+    if not check_mode:
+        session.call("pool.remove_from_other_config", ref, _lock.KEY)
+    return {"changed": True, "holder": ""}
+
+
+def _refusal(lock: _lock.Lock, pool: str) -> str:
+    return (
+        f"Another run is changing this pool: {lock.holder}, since {lock.since:%Y-%m-%d %H:%M:%S} UTC. Nothing was changed by this one."
+        f" Wait until it has ended. If you know that it is dead, wait until its mark expires at {lock.until:%H:%M:%S} UTC, or remove the mark on the master:"
+        f" xe pool-param-remove uuid={pool} param-name=other-config param-key={_lock.KEY}"
+    )
+
+
+def main() -> None:
+    run_as_module(ARGUMENT_SPEC, CONSTRAINTS, work)
+
+
+if __name__ == "__main__":
+    main()
