@@ -165,6 +165,32 @@ async def test_vifs_of_local_vms_move_and_those_of_agile_halted_vms_wait_for_the
         assert vif_network(ground, "anywhere") == network
 
 
+@pytest.mark.parametrize(("capability", "moves"), [("hvm-3.0-x86_64", False), ("xen-3.0-x86_64", True)])
+async def test_a_vm_that_can_start_nowhere_is_local_to_every_host(capability: str, moves: bool) -> None:
+    async with pool() as ground:
+        for host in ground.twin.hosts:
+            ground.database.set("host", host, capabilities=[capability])
+        vm = await ground.call("VM.create", {"name_label": "web", "HVM_boot_policy": "BIOS order"})
+        eth4, network = ground.network_of("xs-1", "eth4"), await ground.network()
+        vif = await ground.call("VIF.create", {"VM": vm, "network": eth4, "device": "0", "MAC": ""})
+
+        await ground.bond("xs-1", ["eth2", "eth4"], network)
+
+        assert ground.database.get("VIF", vif)["network"] == (network if moves else eth4)
+
+
+async def test_a_vm_cannot_be_started_where_its_network_is_a_slaves() -> None:
+    async with pool(LIFE) as ground:
+        network = await ground.network()
+        (anywhere,) = ground.database.where("VM", name_label="anywhere")
+        await ground.bond("xs-1", ["eth2", "eth4"], network)
+        host = ground.twin.host("xs-1").ref
+        with pytest.raises(XapiError, match="HOST_CANNOT_ATTACH_NETWORK"):
+            await ground.call("VM.start_on", anywhere, host, False, False)
+        await ground.call("VM.start", anywhere, False, False)
+        assert ground.database.get("VM", anywhere)["resident_on"] != host
+
+
 async def test_after_bond_destroy_a_vif_is_on_the_primary_slaves_network_not_where_it_came_from() -> None:
     async with pool(LIFE) as ground:
         bond = await ground.bond("xs-1", ["eth2", "eth4"], await ground.network())

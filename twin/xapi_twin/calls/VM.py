@@ -1,17 +1,39 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""VM: started and shut down, as far as its VIFs and the hosts' networks are concerned."""
+"""VM: made, started and shut down, as far as its VIFs and the hosts' networks are concerned."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import uuid
+from typing import TYPE_CHECKING, Any
 
+from xapi_twin.database import new_ref
 from xapi_twin.errors import XapiError
 from xapi_twin.rules import checks, moves
 from xapi_twin.schema import NULL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xapi_twin.api import Context, Handler
+
+
+async def create(context: Context, args: Mapping[str, Any]) -> str:
+    """A halted VM without disks and VIFs."""
+    other_config = {"mac_seed": str(uuid.uuid4()), **args.get("other_config", {})}
+    fields = {"domain_type": "hvm" if args.get("HVM_boot_policy") else "pv", "metrics": new_ref(), "domid": -1}
+    if args.get("domain_type", "unspecified") != "unspecified":
+        fields.pop("domain_type")
+    known = checks.known(context.twin, "VM", {**fields, **args, "other_config": other_config})
+    return context.database.add("VM", **known)
+
+
+async def destroy(context: Context, vm: str) -> None:
+    """A halted VM goes, and its VIFs with it."""
+    _halted(context, vm)
+    for vif in list(context.database.get("VM", vm)["VIFs"]):
+        context.database.remove("VIF", vif)
+    context.database.remove("VM", vm)
 
 
 async def start(context: Context, vm: str, start_paused: bool, force: bool) -> None:
@@ -58,6 +80,8 @@ def _start(context: Context, vm: str, host: str, paused: bool) -> None:
 
 
 CALLS: dict[str, Handler] = {
+    "create": create,
+    "destroy": destroy,
     "start": start,
     "start_on": start_on,
     "shutdown": shutdown,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 
@@ -14,6 +15,19 @@ _MAC = re.compile(r"(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 
 def is_mac(text: str) -> bool:
     return _MAC.fullmatch(text) is not None
+
+
+def mac_of_seed(seed: str, device: int = 0) -> str:
+    """The MAC that xapi derives from a seed for the nth VIF of a VM (xapi_vif_helpers.ml); tunnels have a random seed."""
+
+    def digest(data: bytes) -> bytes:
+        return hashlib.md5(data, usedforsecurity=False).digest()
+
+    first = seed.encode()
+    for _turn in range(2 * device + 1):
+        first = digest(first)
+    second = digest(first)
+    return ":".join(f"{byte:02x}" for byte in (first[0] & 0xFE | 0x02, *first[1:4], *second[1:3]))
 
 
 def check_ipv4(parameter: str, text: str) -> None:

@@ -94,12 +94,18 @@ def _is_local(twin: Twin, vm: str, host: str) -> bool:
 
 
 def possible_hosts(twin: Twin, vm: dict[str, Any]) -> list[str]:
-    """Where a VM could start, as far as networks decide: enabled hosts with a PIF, which is no bond's member, on each of its networks."""
+    """Where a VM could start, as far as the twin knows: enabled hosts with a PIF, which is no bond's member, on each of its networks.
+
+    A VM that needs hardware virtualisation needs hosts that say they have it.
+    """
+    needs_hvm = vm.get("domain_type", "unspecified") not in ("unspecified", "pv") or bool(vm["HVM_boot_policy"])
     networks = [twin.database.get("VIF", vif)["network"] for vif in vm["VIFs"]]
     return [
         ref
         for ref, record in twin.database.all("host").items()
-        if record["enabled"] and all(_attaches(twin, ref, network) for network in networks)
+        if record["enabled"]
+        and (not needs_hvm or any("hvm" in capability for capability in record["capabilities"]))
+        and all(_attaches(twin, ref, network) for network in networks)
     ]
 
 

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-import random
+import uuid
 from typing import TYPE_CHECKING
 
 from xapi_twin.errors import XapiError
 from xapi_twin.rules import checks, pif
+from xapi_twin.rules.addresses import mac_of_seed
 
 if TYPE_CHECKING:
     from xapi_twin.twin import Twin
@@ -41,13 +42,12 @@ def records(twin: Twin, transport: str, network: str, protocol: str) -> tuple[st
         if twin.database.get("PIF", ref).get("tunnel_access_PIF_of")
     }
     number = next(number for number in range(len(devices) + 1) if f"tunnel{number}" not in devices)
-    mac = random.randbytes(6)
     fields = checks.known(
         twin,
         "PIF",
         {
             "device": f"tunnel{number}",
-            "MAC": ":".join(f"{byte:02x}" for byte in (mac[0] & 0xFE | 0x02, *mac[1:])),  # unicast, local
+            "MAC": mac_of_seed(str(uuid.uuid4())),
             "MTU": -1,
             "VLAN": -1,
             "metrics": below["metrics"],
