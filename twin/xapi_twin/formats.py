@@ -148,8 +148,9 @@ def ip_link(device: Device, number: int, group: bool = False) -> list[str]:
         queue, state = ("noqueue", "UNKNOWN") if device.name.startswith(("xenbr", "xapi")) else ("mq", "UP")
     master = f" master {device.master}" if device.master else ""
     kind, broadcast = ("loopback", "00:00:00:00:00:00") if device.kind == "loopback" else ("ether", "ff:ff:ff:ff:ff:ff")
+    tail = f"{master} state {state}{' group default' if group else ''} qlen 1000"
     return [
-        f"{number}: {device.name}: <{flags}> mtu {device.mtu} qdisc {queue}{master} state {state}{' group default' if group else ''} qlen 1000",
+        f"{number}: {device.name}: <{flags}> mtu {device.mtu} qdisc {queue}{tail}",
         f"    link/{kind} {device.mac} brd {broadcast}",
     ]
 

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The SSH endpoint of each host's dom0, on 127.0.0.1. root logs in with the twin's own key or with the pool's password.
 
-The ports are there as soon as `start` returns; the SSH library is loaded while they wait for their first visitor, because loading it
-takes as long as everything else in the start of a small pool.
+The ports are there as soon as `start` returns; the SSH library is loaded for the first visitor, because loading it takes as long as
+everything else in the start of a small pool, and many a twin has no visitor at all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import socket
 from contextlib import suppress
@@ -34,11 +35,12 @@ KNOWN_HOSTS_FILE = "known_hosts"
 
 @dataclass
 class _Door:
-    """One host's port. `acceptor` is there while the host has power and the library is loaded."""
+    """One host's port. It is `waiting` for its first visitor, then `opening`, then there is an `acceptor`; without power, none of them."""
 
     host: Host
     port: int
-    waiting: socket.socket | None
+    waiting: socket.socket | None = None
+    opening: asyncio.Task[None] | None = None
     acceptor: asyncssh.SSHAcceptor | None = None
 
 
@@ -50,7 +52,6 @@ class SshServer:
         self.known_hosts_path = Path()
         self._doors: dict[str, _Door] = {}
         self._connections: dict[str, set[asyncssh.SSHServerConnection]] = {}
-        self._opening: asyncio.Task[None] | None = None
         self._host_key = b""
         self._client_public = ""
 
@@ -58,17 +59,13 @@ class SshServer:
         """Bind a port for each host, and write the client's key and the known hosts into the twin's folder."""
         for ref, host in twin.hosts.items():
             listening = _listening(0)
-            self._doors[ref] = _Door(host, listening.getsockname()[1], listening)
+            self._doors[ref] = _Door(host, listening.getsockname()[1])
             self._connections[ref] = set()
+            self._wait(self._doors[ref], listening)
         self._write_keys(twin.workdir)
-        self._opening = asyncio.ensure_future(self._open_all())
 
     async def stop(self) -> None:
         """Close the ports and cut the connections."""
-        if self._opening is not None:
-            self._opening.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await self._opening
         for door in self._doors.values():
             await self._close(door)
 
@@ -84,16 +81,13 @@ class SshServer:
 
     async def refuse(self, host: Host) -> None:
         """The host lost its power: its port refuses, its connections are cut."""
-        if self._opening is not None:
-            await asyncio.wait({self._opening})  # or a door that is being opened right now would stay open
         await self._close(self._doors[host.ref])
 
     async def accept(self, host: Host) -> None:
         """The host has power again: the same port answers."""
         door = self._doors[host.ref]
-        if door.acceptor is None and door.waiting is None:
-            door.waiting = _listening(door.port)
-            await self._open(door)
+        if door.acceptor is None and door.waiting is None and door.opening is None:
+            self._wait(door, _listening(door.port))
 
     # inside
 
@@ -116,22 +110,33 @@ class SshServer:
         lines = [f"[{ADDRESS}]:{door.port} {public(host)}\n" for door in self._doors.values()]
         self.known_hosts_path.write_text("".join(lines), encoding="ascii")
 
-    async def _open_all(self) -> None:
-        def load() -> None:
-            import asyncssh  # noqa: F401
+    def _wait(self, door: _Door, listening: socket.socket) -> None:
+        """Open the door when the first visitor knocks."""
+        loop = asyncio.get_running_loop()
 
-        await asyncio.to_thread(load)
-        logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
-        for door in self._doors.values():
-            if door.waiting is not None:
-                await self._open(door)
+        def knocked() -> None:
+            loop.remove_reader(listening)
+            door.waiting = None
+            door.opening = asyncio.ensure_future(self._open(door, listening))
 
-    async def _open(self, door: _Door) -> None:
+        door.waiting = listening
+        loop.add_reader(listening, knocked)
+
+    async def _open(self, door: _Door, listening: socket.socket) -> None:
+        try:
+            # In a thread: loading takes half a second, and the pool goes on.
+            await asyncio.to_thread(importlib.import_module, "asyncssh")
+            logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
+            door.acceptor = await self._accepting(door, listening)
+        except BaseException:
+            listening.close()
+            raise
+        finally:
+            door.opening = None
+
+    async def _accepting(self, door: _Door, listening: socket.socket) -> asyncssh.SSHAcceptor:
         import asyncssh
 
-        listening, door.waiting = door.waiting, None
-        if listening is None:
-            return
         scenario, server = door.host.twin.scenario, self
         authorized = asyncssh.import_authorized_keys(self._client_public)
 
@@ -152,7 +157,7 @@ class SshServer:
         async def session(process: asyncssh.SSHServerProcess[str]) -> None:
             await _Session(door.host, process).run()
 
-        door.acceptor = await asyncssh.listen(
+        return await asyncssh.listen(
             sock=listening,
             server_factory=Visitor,
             server_host_keys=[asyncssh.import_private_key(self._host_key)],
@@ -168,8 +173,11 @@ class SshServer:
 
     async def _close(self, door: _Door) -> None:
         if door.waiting is not None:
+            asyncio.get_running_loop().remove_reader(door.waiting)
             door.waiting.close()
             door.waiting = None
+        if door.opening is not None:
+            await asyncio.wait({door.opening})  # or it would be open a moment later
         if door.acceptor is not None:
             acceptor, door.acceptor = door.acceptor, None
             acceptor.close()
@@ -216,33 +224,31 @@ class _Session:
 
     async def run(self) -> None:
         command = self.process.command
+        work = asyncio.ensure_future(self._interactive() if command is None else self._one(command))
+        leaving = asyncio.ensure_future(self.process.channel.wait_closed())
         try:
-            status = await self._interactive() if command is None else await self._one(command)
+            await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                return  # the visitor is gone, and what he began, except what init does for him, ends
+            with suppress(OSError):
+                self.process.exit(work.result())
         except ConnectionDropped:
             self.process.channel.get_connection().abort()
-            return
-        except asyncio.CancelledError:
-            raise
-        with suppress(OSError):
-            self.process.exit(status)
+        except XapiError as error:  # the fault plan's `error`, whose place is XAPI: here it is a command that failed
+            self._write(self.process.stderr, f"{error}\n")
+            with suppress(OSError):
+                self.process.exit(255)
+        finally:
+            work.cancel()
+            leaving.cancel()
 
     async def _one(self, command: str) -> int:
-        """A command between its two points of the fault plan. Raises ConnectionDropped."""
+        """A command between its two points of the fault plan. Raises ConnectionDropped, XapiError."""
         faults = self.host.twin.faults
-        try:
-            await faults.ssh("before", self.host.ref, command)
-        except XapiError as error:
-            self._write(self.process.stderr, f"{error}\n")
-            return 255
-        work = asyncio.ensure_future(self.shell.run(command, self._descriptors()))
-        leaving = asyncio.ensure_future(self.process.channel.wait_closed())
-        await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        leaving.cancel()
-        if not work.done():
-            work.cancel()
-            return 255
+        await faults.ssh("before", self.host.ref, command)
+        status = await self.shell.run(command, self._descriptors())
         await faults.ssh("after", self.host.ref, command)
-        return work.result()
+        return status
 
     async def _interactive(self) -> int:
         host, shell, process = self.host, self.shell, self.process

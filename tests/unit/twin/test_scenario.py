@@ -55,7 +55,7 @@ def test_the_tutorials_pool_is_the_one_that_the_tutorial_prints() -> None:
 
 
 def test_a_nic_is_on_the_network_with_the_bridge_of_its_position() -> None:
-    networks = {ref: record for ref, record in Scenario.from_text(SMALL).records["network"].items()}
+    networks = Scenario.from_text(SMALL).records["network"]
     found = networks[pif(SMALL, "eth2")["network"]]
     assert found["bridge"] == "xenbr2"
     assert found["name_label"] == "Pool-wide network associated with eth2"
@@ -122,7 +122,7 @@ def test_options_of_the_caller_replace_those_of_the_file() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (SMALL.replace("pool: small", "pool: small\npasword: x"), "pool.yml:2: the scenario has no key 'pasword'; did you mean 'password'?"),
+        ("pasword: x\n" + SMALL, "pool.yml:1: the scenario has no key 'pasword'; did you mean 'password'?"),
         (SMALL.replace("eth1: {}", "eth1: {speeed: 1}"), "pool.yml:6: NIC xs-1 eth1 has no key 'speeed'; did you mean 'speed'?"),
         (SMALL.replace("eth1: {}", "eth0: {}"), "pool.yml:6: nics of xs-1: 'eth0' is here twice, first in line 5"),
         (SMALL.replace("eth1: {}", "eth{0..1}: {}"), "pool.yml:6: xs-1: NIC 'eth0' is here twice"),

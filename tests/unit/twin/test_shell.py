@@ -108,7 +108,8 @@ async def test_the_tools_behind_a_pipe(dom0: Host, command: str, text: str) -> N
 
 
 async def test_awk_of_columns_and_separators(dom0: Host) -> None:
-    command = "printf 'bond\\ttype\\nbond0\\tactive-backup\\teth2, eth4\\n' | awk -F '\\t' 'NR > 1 { split($3, nics, \", \"); print $1, nics[2] }'"
+    program = 'NR > 1 { split($3, nics, ", "); print $1, nics[2] }'
+    command = f"printf 'bond\\ttype\\nbond0\\tactive-backup\\teth2, eth4\\n' | awk -F '\\t' '{program}'"
     assert await printed(dom0, command) == "bond0 eth4\n"
     assert await printed(dom0, "echo 'uuid ( RO)    : abc' | awk '{ print $5 }'") == "abc\n"
     assert await printed(dom0, 'echo a:b | awk -F: \'{ gsub(/b/, "x"); print $2; sub("x", "y"); print }\'') == "x\na:y\n"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -95,6 +96,19 @@ async def test_a_planned_cut_after_the_command_leaves_it_done(twin: Twin) -> Non
         await dom0.wait_closed()
     async with connect(twin) as dom0:
         assert (await dom0.run("[ -e /tmp/made ]")).exit_status == 0
+
+
+async def test_a_command_that_hangs_ends_with_its_connection(twin: Twin) -> None:
+    twin.faults.add({"when": {"ssh": "hostname"}, "do": "hang"})
+    tasks = len(asyncio.all_tasks())
+    async with connect(twin) as dom0:
+        with pytest.raises(asyncio.TimeoutError):
+            await dom0.run("hostname", timeout=0.1)
+    for _ in range(100):
+        if len(asyncio.all_tasks()) <= tasks:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the command still waits, though nobody waits for it")
 
 
 async def test_a_harness_sees_every_command_before_and_after(twin: Twin) -> None:

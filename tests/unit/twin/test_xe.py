@@ -36,7 +36,8 @@ async def make_bond(twin: Twin, mode: str = "active-backup") -> str:
     return await typed(
         twin,
         "net=$(xe network-create name-label=NAS); eth2=$(xe pif-list host-name-label=xs-1 device=eth2 --minimal);"
-        f" eth4=$(xe pif-list host-name-label=xs-1 device=eth4 --minimal); xe bond-create network-uuid=$net pif-uuids=$eth2,$eth4 mode={mode}",
+        " eth4=$(xe pif-list host-name-label=xs-1 device=eth4 --minimal);"
+        f" xe bond-create network-uuid=$net pif-uuids=$eth2,$eth4 mode={mode}",
     )
 
 
