@@ -20,6 +20,8 @@ OUT_OF_SCOPE: Mapping[tuple[str, str], str] = {
     ("host", "other_config/agent_start_time"): "a time",
     ("host", "other_config/boot_time"): "a time",
     ("host", "allowed_operations"): "recomputed with a delay; its steps are compared in the time lines",
+    ("VM", "fields not about its network"): "the twin plays VMs as far as their VIFs go",
+    ("VIF", "allowed_operations"): "computed for the VM's life, of which the twin plays little",
     ("message", "timestamp"): "a time",
     ("message", "uuid"): "generated",
     ("task", "backtrace"): "places in xapi's own source files",
@@ -37,6 +39,8 @@ OUT_OF_SCOPE: Mapping[tuple[str, str], str] = {
     ("system", "methods of other classes, before v26.17"): "only of the classes that recordings show is it known since when they are",
     ("restart", "log"): "helpful lines, no part of the API",
 }
+
+_VM_FIELDS = {"uuid", "name_label", "power_state", "resident_on", "affinity", "VIFs", "is_a_template", "is_control_domain"}
 
 # Classes of which a recording shows only a part of the fields.
 PARTIAL = {"pool", "host", "host_metrics", "PIF_metrics"}
@@ -176,7 +180,7 @@ def in_scope(cls: str, record: Record, recorded: Record) -> Record:
     """The part of a record that is compared; `recorded` tells what the recording shows of this class."""
     kept = {}
     for name, value in record.items():
-        if cls in PARTIAL and name not in recorded:
+        if (cls in PARTIAL and name not in recorded) or (cls == "VM" and name not in _VM_FIELDS):
             continue
         if (cls, "*") in OUT_OF_SCOPE and name != "uuid":
             continue

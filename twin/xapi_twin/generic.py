@@ -30,6 +30,9 @@ _SYNCHRONOUS = frozenset({
     "task.set_progress",
     "task.set_result",
     "task.set_error_info",
+    "task.set_other_config",
+    "task.add_to_other_config",
+    "task.remove_from_other_config",
 })  # fmt: skip
 
 _WHERE = parse_type("string")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from xapi_twin import tasks
 from xapi_twin.api import Context, Handler
+from xapi_twin.errors import XapiError
 
 
 async def create(context: Context, label: str, description: str) -> str:
@@ -41,6 +42,22 @@ async def set_error_info(context: Context, task: str, value: list[str]) -> None:
     context.database.set("task", task, error_info=value)
 
 
+async def set_other_config(context: Context, task: str, value: dict[str, str]) -> None:
+    context.database.set("task", task, other_config=value)
+
+
+async def add_to_other_config(context: Context, task: str, key: str, value: str) -> None:
+    current = context.database.get("task", task)["other_config"]
+    if key in current:
+        raise XapiError("MAP_DUPLICATE_KEY", "task", "other_config", task, key)
+    context.database.set("task", task, other_config={**current, key: value})
+
+
+async def remove_from_other_config(context: Context, task: str, key: str) -> None:
+    current = context.database.get("task", task)["other_config"]
+    context.database.set("task", task, other_config={kept: value for kept, value in current.items() if kept != key})
+
+
 CALLS: Mapping[str, Handler] = {
     "create": create,
     "destroy": destroy,
@@ -49,4 +66,7 @@ CALLS: Mapping[str, Handler] = {
     "set_progress": set_progress,
     "set_result": set_result,
     "set_error_info": set_error_info,
+    "set_other_config": set_other_config,
+    "add_to_other_config": add_to_other_config,
+    "remove_from_other_config": remove_from_other_config,
 }
