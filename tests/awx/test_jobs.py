@@ -99,6 +99,24 @@ def test_plan_apply_verify_remove_as_a_workflow_runs_them(twin: RunningTwin, tmp
         assert PASSWORD not in job.everything
 
 
+def test_rehearsal_makes_the_bond_on_a_twin_of_the_pool_and_nothing_on_the_pool(twin: RunningTwin, tmp_path: Path) -> None:
+    """The pool is a twin itself here; the job knows no more of it than of a real one."""
+    job = launch(twin, tmp_path, "rehearse", inventory(twin, tmp_path)).run()
+    assert job.status == "successful", job.output[-4000:]
+    assert writes(twin) == []
+    assert job.artifacts["storage_bond_rehearsal"] == {credential(twin)["host"]: {"successful": True}}
+    assert "xapi0" in job.output
+    assert PASSWORD not in job.everything
+
+
+def test_rehearsal_of_what_cannot_be_is_a_failed_job_that_says_why(twin: RunningTwin, tmp_path: Path) -> None:
+    job = launch(twin, tmp_path, "rehearse", inventory(twin, tmp_path), survey=answers(storage_bond_nics="eth2,eth9")).run()
+    assert job.status == "failed"
+    assert "there is no NIC that stands for eth9" in job.output
+    assert "Nothing was changed on the pool" in job.output
+    assert writes(twin) == []
+
+
 def test_job_runs_on_an_execution_node(twin: RunningTwin, tmp_path: Path) -> None:
     job = launch(twin, tmp_path, "apply", inventory(twin, tmp_path), run_in=tmp_path / "node").run_on_execution_node()
     assert job.status == "successful", job.output[-4000:]
