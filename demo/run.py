@@ -98,7 +98,13 @@ def state(endpoints: Path) -> str:
 def play(inventory: Path, log: TextIO) -> str:
     """Runs the playbook, shows its output as it comes with the seconds since its start, and gives the recap."""
     command = [BIN / "ansible-playbook", "-i", inventory, "xapi.network.storage_bond", *BOND]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "0"}
+    environment = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "0",
+    }
     begun = time.monotonic()
     lines: list[str] = []
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

@@ -21,7 +21,8 @@ options:
   nics:
     description:
       - Device names of the NICs to bond, as they are called on the master, for instance V(eth2).
-      - On the other hosts the same names are meant by xapi before 25.35, and the NICs at the same position (the V(N) of the bridge C(xenbrN) of their
+      - On the other hosts the same names are meant by xapi before 25.35, and the NICs at the same position (the V(N) of the bridge
+        C(xenbrN) of their
         network) from 25.35 on. When the two differ, that is a problem.
       - The order matters where no NIC has an address, in which case the first one gives the bond its MAC.
       - Required with O(state=present).
@@ -39,7 +40,8 @@ options:
     default: active-backup
   properties:
     description:
-      - Properties of an V(lacp) bond, C(hashing_algorithm) (V(src_mac) or V(tcpudp_ports)), C(lacp-time) (V(slow) or V(fast)), C(lacp-fallback-ab) (V(true) or
+      - Properties of an V(lacp) bond, C(hashing_algorithm) (V(src_mac) or V(tcpudp_ports)), C(lacp-time) (V(slow) or V(fast)),
+        C(lacp-fallback-ab) (V(true) or
         V(false)) and C(lacp-aggregation-key).
       - What is not given has XAPI's default.
     type: dict
@@ -56,16 +58,20 @@ options:
     default: present
   strategy:
     description:
-      - How a member of the pool gets its bond. With V(direct) it is made through XAPI. With V(restart) it comes with a restart of the member's xapi, which inherits
+      - How a member of the pool gets its bond. With V(direct) it is made through XAPI. With V(restart) it comes with a restart of the
+        member's xapi, which inherits
         it from the master. M(xapi.network.xs_agent) does that restart. The bond of the master is made through XAPI in either case.
     type: str
     choices: [direct, restart]
     default: direct
   mtu:
-    description: MTU of the network. By default it stays as it is, and a new network gets the largest of the MTUs of the networks of the master's NICs.
+    description:
+      - MTU of the network. By default it stays as it is, and a new network gets the largest of the MTUs of the networks of the master's
+        NICs.
     type: int
   purpose:
-    description: What XenCenter and HA call the interface, the key C(management_purpose) of the bond's other_config. By default what the NIC had.
+    description:
+      - What XenCenter and HA call the interface, the key C(management_purpose) of the bond's other_config. By default what the NIC had.
     type: str
   disallow_unplug:
     description: Whether XAPI should refuse to unplug the bond. By default as it was for the NICs.
@@ -86,7 +92,8 @@ options:
         required: true
   addresses:
     description:
-      - IPv4 configuration of the bond by host, for hosts whose bond should have another one than the NICs had. The keys are names, uuids or addresses of hosts,
+      - IPv4 configuration of the bond by host, for hosts whose bond should have another one than the NICs had. The keys are names, uuids
+        or addresses of hosts,
         the values have C(mode) (V(static), V(dhcp) or V(none)), C(ip), C(netmask), C(gateway) and C(dns).
     type: dict
     default: {}

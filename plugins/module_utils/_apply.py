@@ -282,6 +282,10 @@ def _plug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     return [_plugged(_bond(pool, arguments)[1].ref)]
 
 
+def _plug_nic(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    return [_plugged(_pif(pool, arguments["nic"]).ref)]
+
+
 def _plugged(ref: str) -> Write:
     return Write("PIF.plug", (ref,), lambda now: (pif := _again(now, ref)) is not None and pif.attached)
 
@@ -396,6 +400,7 @@ WRITES: Mapping[str, Callable[[Pool, Mapping[str, Any]], list[Write]]] = {
     "set_mode": _set_mode,
     "set_property": _set_property,
     "plug": _plug,
+    "plug_nic": _plug_nic,
     "replug": _replug,
     "plug_vlans": _plug_vlans,
     "set_other_config": _set_other_config,

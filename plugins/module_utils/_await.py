@@ -66,8 +66,7 @@ def await_inherited(
         raise NetworkError(
             f"{left[0].host} did not inherit the bond within {time.monotonic() - begun:.0f} s. Last seen:"
             f" {seen}{_agent(pool, left[0].host)}{_trouble(session)}"
-            f" XAPI tells the reason in the log of {left[0].host} only: grep -E 'resynchronising|sync_networking' /var/log/xensource.log."
-            " The hosts before it are done, no further host was touched. When the cause is gone, run again.",
+            f" XAPI tells the reason in the log of {left[0].host} only: grep -E 'resynchronising|sync_networking' /var/log/xensource.log.",
             findings=[finding.to_dict() for finding in left],
         )
     return pool

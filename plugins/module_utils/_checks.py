@@ -8,31 +8,13 @@ A problem is fatal, or a risk that the user accepts by naming its code. `notices
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
-from ansible_collections.xapi.network.plugins.module_utils._rules import TWO_IP_REFUSED_SINCE, Match, primary_of
-from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
-
-# The codes that `accept` may name. Every other problem is fatal.
-RISKS = (
-    "cluster",
-    "fcoe",
-    "ha_enabled",
-    "ipv6_lost",
-    "management",
-    "mixed_versions",
-    "mtu",
-    "nic_names",
-    "no_link",
-    "pending_tasks",
-    "speed",
-    "storage_in_use",
-    "vifs_in_use",
-)
+from ansible_collections.xapi.network.plugins.module_utils._pool import Host, Network, Pif, Pool
+from ansible_collections.xapi.network.plugins.module_utils._rules import TWO_IP_REFUSED_SINCE, Match, primary_of, vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._wish import RISKS, Wish
 
 
 @dataclass(frozen=True)
@@ -133,6 +115,7 @@ def pool_problems(pool: Pool, wish: Wish, touched: Sequence[Host], restarted: Se
                 "Disable HA for the change (xe pool-ha-disable) and enable it after.",
             )
         )
+    # The versions matter to what a change does, whatever is accepted: XAPI forwards calls between hosts that do not know each other's.
     builds = {(host.release, host.build) for host in pool.hosts}
     if len(builds) > 1:
         each = "; ".join(f"{host.name} {host.release} ({host.xapi})" for host in pool.hosts[:8]) + ("; …" if len(pool.hosts) > 8 else "")
@@ -171,7 +154,7 @@ def host_problems(pool: Pool, wish: Wish, host: Host, match: Match, network: Net
             why = f"; by {'device name' if match.rule == 'position' else 'bridge position'} it would be {other.device}" if other else ""
             add(
                 "nic_missing",
-                f"there is no NIC that stands for {device}; the host has {known}{why}.",
+                f"there is no NIC that stands for {device}; the host has {known}{why}.{_smaller(match)}",
                 f"Put the NIC in, run xe pif-scan host-uuid={host.uuid}, or name NICs that every host has.",
             )
         elif other is not None and other.ref != nic.ref:
@@ -202,7 +185,66 @@ def host_problems(pool: Pool, wish: Wish, host: Host, match: Match, network: Net
                 f"{pif.device} (PIF {pif.uuid}) is on {network.name if network else wish.called} already.",
                 "Choose another network for the bond, or take that PIF off it.",
             )
-    return found + _address_problems(pool, wish, host, nics) + _use_problems(pool, wish, host, nics, network)
+    return found + vlan_problems(pool, wish, host, nics) + _address_problems(pool, wish, host, nics)
+
+
+def _smaller(match: Match) -> str:
+    """What a restart of a member's xapi makes of the NICs that are there: it does not care that some are missing (recorded)."""
+    if match.host.master:
+        return ""
+    there = " and ".join(nic.device for nic in match.found)
+    return f" A restart of its xapi would {f'make a bond of {there} alone' if there else 'not bond anything'}, and say so in its log only."
+
+
+def vlan_problems(pool: Pool, wish: Wish, host: Host, carriers: Sequence[Pif]) -> list[Problem]:
+    """VLANs that cannot be on the bond, or would be lost. `carriers`: the PIFs that the bond is or will be made of."""
+
+    def add(code: str, sentence: str, remedy: str) -> None:
+        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
+
+    found: list[Problem] = []
+    on_carriers: dict[int, list[str]] = {}
+    for nic in carriers:
+        for ref in nic.vlan_slave_of:
+            if ref in pool.vlans:
+                on_carriers.setdefault(pool.vlans[ref].tag, []).append(nic.device)
+    for tag, devices in sorted(on_carriers.items()):
+        if len(devices) > 1:
+            # Only one of them can be on the bond; XAPI drops the other silently (recorded).
+            add(
+                "vlan_twice",
+                f"VLAN {tag} is on {' and '.join(devices)}; on the bond there is one, and XAPI would drop the other silently.",
+                "Move what uses one of them to the network of the other, and destroy it (xe vlan-destroy).",
+            )
+    refs = {nic.ref for nic in carriers}
+    for vlan in wish.vlans:
+        networks = pool.networks_called(vlan.network)
+        for pif in pool.on_network(host, networks[0]) if len(networks) == 1 else ():
+            lies_on = pool.vlans[pif.vlan_master_of].tagged if pif.vlan_master_of in pool.vlans else ""
+            if lies_on not in refs or pif.vlan != vlan.tag:
+                what = f"VLAN {pif.vlan} of {pif.device}" if pif.vlan >= 0 else pif.device
+                add(
+                    "vlan_network_taken",
+                    f"{what} is on {vlan.network} already, where VLAN {vlan.tag} of the bond should be.",
+                    "Choose another network for that VLAN, or take that PIF off it.",
+                )
+    return found
+
+
+def address_problems(pool: Pool, wish: Wish) -> list[Problem]:
+    """Addresses that the wish gives to hosts: the host is there, and nobody else has the address."""
+    found = []
+    for name, address in wish.addresses.items():
+        host = pool.host_called(name)
+        if host is None:
+            sentence = f"addresses names {name}, and no host, or more than one, is called so."
+            found.append(problem(wish, "host_unknown", name, sentence, "Name a host by its name, uuid or address."))
+            continue
+        others = [pif for pif in pool.pifs.values() if address.ip and pif.ip == address.ip and pif.host != host.ref]
+        for pif in others:
+            sentence = f"{host.name}: the address {address.ip} is that of {pif.device} of {pool.host(pif.host).name}."
+            found.append(problem(wish, "address_taken", host.name, sentence, "Give every host an address of its own."))
+    return found
 
 
 def _nic_problems(pool: Pool, wish: Wish, host: Host, nics: Iterable[Pif], creating: bool) -> list[Problem]:
@@ -232,9 +274,9 @@ def _nic_problems(pool: Pool, wish: Wish, host: Host, nics: Iterable[Pif], creat
             add("cluster", f"{nic.device} carries the pool's cluster traffic (GFS2).", "Disable clustering on the host first.")
         if "fcoe" in nic.capabilities:
             add("fcoe", f"{nic.device} can do FCoE; an FCoE daemon may hold it.", "Mask the services fcoe and xs-fcoe on the host.")
-    if creating and len({(nic.speed, nic.duplex) for nic in nics if nic.carrier}) > 1:
-        speeds = ", ".join(f"{nic.device} {nic.speed} Mbit/s{'' if nic.duplex else ' half duplex'}" for nic in nics)
-        add("speed", f"the NICs run at different speeds: {speeds}.", "Bond NICs of one speed.")
+            used = sorted({one.sr_name or one.sr_uuid for one in pool.storages_of(host) if one.attached and one.sr_type == "lvmofcoe"})
+            if used:
+                add("fcoe_in_use", f"{nic.device} may carry FCoE storage that is attached: {', '.join(used)}.", "Detach it first.")
     return found
 
 
@@ -258,8 +300,9 @@ def _address_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif]) -
             f"{addresses}; a bond can have one address, and {fate}.",
             f"Free one of them: xe pif-reconfigure-ip uuid={other.uuid} mode=none (then nothing may use {other.ip or other.device}).",
         )
-    if any(nic.management for nic in nics):
-        device = next(nic.device for nic in nics if nic.management)
+    managing = [pif for nic in nics for pif in (nic, *vlans_over(pool, nic)) if pif.management]
+    if managing:
+        device = managing[0].device if managing[0].vlan < 0 else f"VLAN {managing[0].vlan} of {managing[0].device}"
         if pool.ha_enabled:
             add(
                 "ha_management",
@@ -290,127 +333,7 @@ def _address_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif]) -
     return found
 
 
-def _use_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif], target: Network | None) -> list[Problem]:
-    """Who would notice: storage behind the NICs, VMs on their networks, an MTU that shrinks."""
-
-    def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
-
-    found: list[Problem] = []
-    for nic in nics:
-        behind = _storage_behind(pool, host, nic)
-        if behind:
-            add(
-                "storage_in_use",
-                f"storage is attached through {nic.device}: {', '.join(behind)}. It stands still while the NIC becomes a bond"
-                " (about a second) and comes back by itself.",
-                "Detach it or move the VMs away first, or make sure that they survive a pause.",
-            )
-        network = pool.networks.get(nic.network)
-        running = _running_on(pool, host, network)
-        if running:
-            add(
-                "vifs_in_use",
-                f"{', '.join(running)} is connected to {network.name if network else nic.device}, the network of {nic.device};"
-                " its traffic stops for a moment and moves to the bond.",
-                "Shut it down or move it first.",
-            )
-        if wish.mtu is None and target is not None and network is not None and target.mtu < network.mtu:
-            add(
-                "mtu",
-                f"{nic.device} has MTU {network.mtu} and the bond on {target.name} would have {target.mtu}.",
-                f"Say which with mtu: {network.mtu} or {target.mtu}.",
-            )
-    return found
-
-
-def absent_problems(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, nics: Sequence[Pif]) -> list[Problem]:
-    """What speaks against taking this host's bond off the network."""
-    have = sorted(nic.device for nic in nics)
-    if wish.nics and have != sorted(wish.nics):
-        sentence = f"{host.name}: the bond on {network.name} has {', '.join(have)}, not {', '.join(wish.nics)}."
-        return [problem(wish, "nics_differ", host.name, sentence, "Leave nics out to remove whatever bond is there.")]
-    return removal_problems(pool, wish, host, bond)
-
-
-def removal_problems(pool: Pool, wish: Wish, host: Host, bond: Bond) -> list[Problem]:
-    """What speaks against taking a bond apart, for good or to make it anew."""
-
-    def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
-
-    found: list[Problem] = []
-    if not host.live:
-        add("host_down", "XAPI does not see the host alive.", "Bring the host back, or leave it out by naming the others in hosts.")
-    pif = pool.pifs.get(bond.master)
-    if pif is None:
-        return found
-    network = pool.networks.get(pif.network)
-    if pif.management:
-        if pool.ha_enabled:
-            add("ha_management", f"{pif.device} is the management interface and HA is on; XAPI refuses.", "Disable HA for the change.")
-        sentence = f"{pif.device} is the management interface; its connection breaks for a moment."
-        add("management", sentence, "Make sure that you have a console.")
-    behind = _storage_behind(pool, host, pif)
-    if behind:
-        add(
-            "storage_in_use",
-            f"storage is attached through {pif.device}: {', '.join(behind)}. It stands still for about a second and comes back by itself.",
-            "Detach it or move the VMs away first.",
-        )
-    running = _running_on(pool, host, network)
-    if running and network is not None:
-        add(
-            "vifs_in_use",
-            f"{', '.join(running)} is connected to {network.name}; its traffic stops for a moment and moves to that of the primary NIC.",
-            "Shut it down or move it first.",
-        )
-    return found
-
-
-def _storage_behind(pool: Pool, host: Host, pif: Pif) -> list[str]:
-    """Names of the storage that this host has attached at an address in the subnet of this PIF."""
-    subnet = pif.subnet
-    if subnet is None:
-        return []
-    return sorted(
-        {
-            storage.sr_name or storage.sr_uuid
-            for storage in pool.storages_of(host)
-            if storage.attached and any(ipaddress.IPv4Address(address) in subnet for address in storage.addresses)
-        }
-    )
-
-
-def _running_on(pool: Pool, host: Host, network: Network | None) -> list[str]:
-    """Names of the VMs that are connected to this network on this host."""
-    vifs = [pool.vifs[ref] for ref in (network.vifs if network else ()) if ref in pool.vifs]
-    return sorted({vif.vm_name or "a running VM" for vif in vifs if vif.attached and vif.host in ("", host.ref)})
-
-
-def notices(pool: Pool, wish: Wish, host: Host, match: Match, network: Network | None, restart: bool) -> list[Problem]:
-    """What is worth knowing and stops nothing."""
-    said: list[str] = []
-    nics = match.found
-    configured = [nic for nic in nics if nic.configured]
-    if nics and not configured:
-        said.append("none of the NICs has an address, so the bond will have none.")
-    if configured and nics[0].ref != configured[0].ref:
-        said.append(f"the address is on {configured[0].device} here, so the bond gets the MAC of that NIC.")
-    if restart:
-        for bond in pool.bonds.values():
-            pif = pool.pifs.get(bond.master)
-            if pif is None or pif.host != pool.master.ref or (network is not None and pif.network == network.ref):
-                continue
-            other = pool.networks.get(pif.network)
-            if other is not None and pool.bond_on(host, other) is None:
-                said.append(f"the restart will also give it the master's bond on {other.name}, which it does not have.")
-    if not host.enabled:
-        said.append("the host is disabled; a restart of its xapi may enable it (xapi 26 does).")
-    return [Problem("notice", host.name, f"{host.name}: {sentence}", "", fatal=False, accepted=True) for sentence in said]
-
-
-def grouped(problems: Iterable[Problem]) -> list[str]:
+def grouped(problems: Iterable[Problem], codes: bool = True) -> list[str]:
     """Problems by cause, readable on one screen for 64 hosts: one line per code, the first sentence, and which other hosts have it."""
     by_code: dict[str, list[Problem]] = {}
     for one in problems:
@@ -420,7 +343,7 @@ def grouped(problems: Iterable[Problem]) -> list[str]:
         first = alike[0]
         others = [one.host for one in alike[1:] if one.host and one.host != first.host]
         also = f" Likewise on {names(others)}." if others else (f" ({len(alike)} times)" if len(alike) > 1 else "")
-        lines.append(f"[{code}] {first.sentence}{also} {first.remedy}".strip())
+        lines.append(f"{f'[{code}] ' if codes else ''}{first.sentence}{also} {first.remedy}".strip())
     return lines
 
 

@@ -18,7 +18,8 @@ KEY = "xapi.network.run"
 
 @dataclass(frozen=True)
 class Holder:
-    """A run of Ansible: the user, the control node, its process and when that began (in clock ticks since the boot, so that a number used again is told apart).
+    """A run of Ansible: the user, the control node, its process and when that began (in clock ticks since the boot, so that a number
+    used again is told apart).
 
     `process` is 0 where no process stands for the run (a task that runs as a module elsewhere).
     """

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from ansible_collections.xapi.network.plugins.module_utils._client import Session
 from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, wished_hosts
-from ansible_collections.xapi.network.plugins.module_utils._pool import Pool, PoolRecordsError, read
-from ansible_collections.xapi.network.plugins.module_utils._rules import match
+from ansible_collections.xapi.network.plugins.module_utils._plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._pool import Host, Network, Pif, Pool, PoolRecordsError, read
+from ansible_collections.xapi.network.plugins.module_utils._rules import match, networks_over
 from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
 
 
@@ -24,18 +24,22 @@ def look(session: Session, wish: Wish) -> Pool:
 
 
 def machines_concerned(pool: Pool, wish: Wish) -> set[str]:
-    """References of VMs with a live interface on a network that the wish would take from under them. None where the bonds are there
-    already.
-    """
-    network = find_network(pool, wish)
-    concerned: set[str] = set()
-    for host in wished_hosts(pool, wish)[0]:
-        bonded = pool.bond_on(host, network) if network else None
-        if wish.absent:
-            networks = {network.ref} if network and bonded else set()
-        elif bonded is not None:
-            continue
-        else:
-            networks = {nic.network for nic in match(pool, host, wish.nics).found}
-        concerned |= {vif.vm for vif in pool.vifs.values() if vif.attached and vif.network in networks and vif.vm}
-    return concerned
+    """References of VMs with a live interface on a network that the plan would take from under them. None where it interrupts nothing."""
+    the_plan = plan(pool, wish)
+    touched = {step.host for step in the_plan.steps if step.interrupts}
+    networks = {
+        network.ref
+        for host in the_plan.hosts
+        if host.name in touched
+        for pif in _pifs(pool, wish, host, the_plan.network)
+        for network in networks_over(pool, pif)
+    }
+    return {vif.vm for vif in pool.vifs.values() if vif.attached and vif.network in networks and vif.vm}
+
+
+def _pifs(pool: Pool, wish: Wish, host: Host, network: Network | None) -> list[Pif]:
+    """The PIFs of this host that a plan may interrupt: the NICs, and the bonds that they or their network are in."""
+    nics = match(pool, host, wish.nics).found
+    bonds = [pool.bond_on(host, network)] if network else []
+    bonds += [pool.bonds.get(nic.bond_slave_of) for nic in nics]
+    return [*nics, *(pool.pifs[bond.master] for bond in bonds if bond is not None and bond.master in pool.pifs)]

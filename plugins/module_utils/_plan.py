@@ -14,14 +14,14 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._checks import (
     Problem,
-    absent_problems,
+    address_problems,
+    grouped,
     host_problems,
     managed_problems,
     network_problems,
-    notices,
     pool_problems,
     problem,
-    removal_problems,
+    vlan_problems,
 )
 from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pool
 from ansible_collections.xapi.network.plugins.module_utils._rules import (
@@ -42,9 +42,17 @@ from ansible_collections.xapi.network.plugins.module_utils._steps import (
     in_place,
     kept_config,
     network_steps,
+    plugging,
     remake,
     taking_apart,
     target_mtu,
+)
+from ansible_collections.xapi.network.plugins.module_utils._uses import (
+    absent_notices,
+    absent_problems,
+    notices,
+    removal_problems,
+    use_problems,
 )
 from ansible_collections.xapi.network.plugins.module_utils._verify import (
     Finding,
@@ -55,6 +63,9 @@ from ansible_collections.xapi.network.plugins.module_utils._verify import (
     compare_dom0_absent,
 )
 from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+
+# Steps that make a bond what it is.
+MAKING = ("create_bond", "destroy_bond", "set_mode", "set_property")
 
 # Differences that an interrupted run, or XAPI's own way of making a bond, leaves behind: completing them is the job itself, not the repair
 # of a drift.
@@ -87,7 +98,7 @@ class Plan:
         return {
             "steps": [step.to_dict() for step in self.steps],
             "predictions": [prediction.to_dict() for prediction in self.predictions],
-            "notices": [notice.sentence for notice in self.notices],
+            "notices": grouped(self.notices, codes=False),
         }
 
 
@@ -159,8 +170,10 @@ def plan(pool: Pool, wish: Wish) -> Plan:
         else network_steps(pool, wish, network, any(one.action in ("created", "restarted", "remade") for one in each.values()))
     )
     restarted = [host for host, one in each.items() if any(step.action == "restart_agent" for step in one.steps)]
-    touched = [host for host, one in each.items() if one.steps]
+    touched = [host for host, one in each.items() if any(step.interrupts for step in one.steps)]
     problems += pool_problems(pool, wish, touched, restarted)
+    problems += address_problems(pool, wish)
+    problems += _master_problems(pool, wish, network, restarted, pool.master in each)
     for one in each.values():
         problems += one.problems
     return Plan(
@@ -172,6 +185,18 @@ def plan(pool: Pool, wish: Wish) -> Plan:
         hosts=hosts,
         actions={host.name: one.action for host, one in each.items()},
     )
+
+
+def _master_problems(pool: Pool, wish: Wish, network: Network | None, restarted: Sequence[Host], included: bool) -> list[Problem]:
+    """A member inherits what the master has: when the master is left out, it must have the very bond already."""
+    if not restarted or included:
+        return []
+    master = _present(pool, replace(wish, addresses={}, vlans=(), mac="", mtu=None), pool.master, network)
+    if master.action == "kept" or not any(step.action in MAKING for step in master.steps):
+        return []
+    members = ", ".join(host.name for host in restarted[:6])
+    sentence = f"{members} would inherit the bond of the master {pool.master.name}, which does not have it as it should be."
+    return [problem(wish, "master_differs", pool.master.name, sentence, "Name the master in hosts too, or choose strategy: direct.")]
 
 
 # present
@@ -227,13 +252,17 @@ def _with_bond(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond,
         for nic in matched.found
         if not nic.managed
     ]
+    problems += vlan_problems(pool, wish, host, (pool.pifs[bond.master],))
     drifted = [finding for finding in findings if finding.code not in UNFINISHED and not _asked_for(wish, finding)]
     if drifted and wish.on_drift == "fail":
         problems += [_drift(wish, finding) for finding in drifted]
     if any(finding.code == "mac" for finding in findings):
         problems += removal_problems(pool, wish, host, bond)
         return _HostPlan("remade", tuple(remake(pool, wish, host, network, bond, target)), tuple(problems), prediction=target)
-    return _HostPlan("repaired", tuple(in_place(pool, wish, host, network, bond, target, findings)), tuple(problems), prediction=target)
+    steps = in_place(pool, wish, host, network, bond, target, findings)
+    if not host.live or any(step.interrupts for step in steps):
+        problems += removal_problems(pool, wish, host, bond)
+    return _HostPlan("repaired", tuple(steps), tuple(problems), prediction=target)
 
 
 def _asked_for(wish: Wish, finding: Finding) -> bool:
@@ -258,12 +287,13 @@ def _without_bond(pool: Pool, wish: Wish, host: Host, network: Network | None, b
         steps += taking_apart(pool, host, other)
         free = kept_config(pool, other, after_destroy(free, other))
     matched = match(free, host, wish.nics)
+    mtu = target_mtu(pool, wish, network)
     said_before = {one.code for one in problems}
-    problems += [one for one in host_problems(free, wish, host, matched, network, creating=True) if one.code not in said_before]
+    found = host_problems(free, wish, host, matched, network, creating=True) + use_problems(free, wish, host, matched.found, mtu)
+    problems += [one for one in found if one.code not in said_before]
     if not matched.found:
         return _HostPlan("created", (), tuple(problems))
     ordered = in_order(free, matched, network)
-    mtu = target_mtu(pool, wish, network)
     name = network.name if network else wish.called
     predicted = predict_new(free, host, ordered, network, name, wish.mode, wish.properties, wish.mac, mtu)
     # A restart does not take a bond on another network apart, nor keep what that bond was set to: with one in the way there is none.
@@ -319,7 +349,10 @@ def _absent(pool: Pool, wish: Wish, host: Host, network: Network | None) -> _Hos
     """
     bond = pool.bond_on(host, network) if network else None
     if network is None or bond is None:
-        return _HostPlan("kept")
+        # A run that died between taking half a bond apart and plugging its NICs has left them so.
+        nics = [nic for nic in (pool.nic(host, device) for device in wish.nics) if nic is not None]
+        left = plugging(host, [nic for nic in nics if not nic.attached and not nic.bond_slave_of])
+        return _HostPlan("repaired" if left else "kept", tuple(left))
     pif = pool.pifs.get(bond.master)
     nics = pool.bond_members(bond)
     primary = pool.pifs.get(bond.primary) or (nics[0] if nics else None)
@@ -329,7 +362,9 @@ def _absent(pool: Pool, wish: Wish, host: Host, network: Network | None) -> _Hos
     kept = predict_kept(pool, host, bond, network, bond.mode, {})
     back = {key: value for key, value in carried_config(pif).items() if not key.startswith(OF_THE_BOND)}
     target = replace(kept, primary=primary.device, nics=tuple(nic.device for nic in nics), other_config=back)
-    return _HostPlan("removed", tuple(taking_apart(pool, host, bond, without=OF_THE_BOND)), tuple(problems), prediction=target)
+    staying = pool.master not in wished_hosts(pool, wish)[0] and pool.bond_on(pool.master, network) is not None
+    steps = tuple(taking_apart(pool, host, bond, without=OF_THE_BOND))
+    return _HostPlan("removed", steps, tuple(problems), tuple(absent_notices(pool, wish, host, network, staying)), target)
 
 
 # the proof

@@ -25,6 +25,10 @@ NULL = "OpaqueRef:NULL"
 STORAGE_ADDRESS_KEYS = ("server", "target", "serverpath", "location", "multihomelist", "ips")
 
 
+# What updates ask of a host afterwards; the last two came with XenServer 8.
+GUIDANCES = ("pending_guidances", "pending_guidances_recommended", "pending_guidances_full")
+
+
 class PoolRecordsError(NetworkError):
     """The records are not those of one pool. The sentence says what is missing."""
 
@@ -51,6 +55,7 @@ class Host:
     build: str
     backend: str
     agent_start_time: str
+    guidances: tuple[str, ...] = ()
 
     def answers_to(self, name: str) -> bool:
         """True when a user may mean this host by that name: its name, uuid, address or host name."""
@@ -386,6 +391,7 @@ def _host(ref: str, record: Mapping[str, Any], records: Records, master: bool) -
         build=software.get("xapi_build") or software.get("build_number", ""),
         backend=software.get("network_backend", "openvswitch"),
         agent_start_time=record.get("other_config", {}).get("agent_start_time", ""),
+        guidances=tuple(sorted({guidance for key in GUIDANCES for guidance in record.get(key, ())})),
     )
 
 

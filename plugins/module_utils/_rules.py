@@ -128,6 +128,18 @@ def mac_donor(pool: Pool, matched: Match, network: Network | None) -> Pif | None
     return ours.get(donor.device) if donor is not None else None
 
 
+def vlans_over(pool: Pool, pif: Pif) -> tuple[Pif, ...]:
+    """The VLAN PIFs that lie on this one."""
+    return tuple(
+        pool.pifs[pool.vlans[ref].untagged] for ref in pif.vlan_slave_of if ref in pool.vlans and pool.vlans[ref].untagged in pool.pifs
+    )
+
+
+def networks_over(pool: Pool, pif: Pif) -> tuple[Network, ...]:
+    """The networks that are reached through this PIF: its own, and those of its VLANs."""
+    return tuple(pool.networks[one.network] for one in (pif, *vlans_over(pool, pif)) if one.network in pool.networks)
+
+
 def free_device(pool: Pool, host: Host) -> str:
     """bondN with the smallest N that is free on this host. Numbers differ between hosts; nothing may assume one."""
     taken = {pif.device for pif in pool.pifs_of(host)}

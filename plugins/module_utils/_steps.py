@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pool, with_changes
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool, with_changes
 from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction, carried_config, predict_kept
 from ansible_collections.xapi.network.plugins.module_utils._verify import Finding
 from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
@@ -259,7 +259,14 @@ def taking_apart(pool: Pool, host: Host, bond: Bond, without: tuple[str, ...] = 
     going = f"; {pif.ip} goes back to {primary.device}" if pif.ip else ""
     sentence = f"take {pif.device} of {' and '.join(nic.device for nic in nics)} apart{going}"
     interrupts = f"traffic through {pif.device} stops for about a second"
-    return [*steps, Step("destroy_bond", host.name, sentence, {"host": host.uuid, "bond": bond.uuid}, interrupts)]
+    destroy = Step("destroy_bond", host.name, sentence, {"host": host.uuid, "bond": bond.uuid}, interrupts)
+    # XAPI plugs the NICs again only where the bond was plugged (xapi_bond.ml), which half a bond is not.
+    return [*steps, destroy, *([] if pif.attached else plugging(host, nics))]
+
+
+def plugging(host: Host, nics: Sequence[Pif]) -> list[Step]:
+    """Plug NICs that a bond has left unplugged."""
+    return [Step("plug_nic", host.name, f"plug {nic.device}, which half a bond has left unplugged", {"nic": nic.uuid}) for nic in nics]
 
 
 def kept_config(pool: Pool, bond: Bond, after: Pool) -> Pool:

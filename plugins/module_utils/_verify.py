@@ -77,8 +77,8 @@ def compare(pool: Pool, host: Host, network: Network | None, target: Prediction)
                 "mtu", f"{pif.device} has MTU {pif.mtu} instead of {target.mtu}, that of {network.name}; it takes effect at the next plug."
             )
         )
-    if target.disallow_unplug and not pif.disallow_unplug:
-        found.append(finding("disallow_unplug", f"disallow_unplug is not set on {pif.device}."))
+    if target.disallow_unplug != pif.disallow_unplug:
+        found.append(finding("disallow_unplug", f"disallow_unplug is {'set' if pif.disallow_unplug else 'not set'} on {pif.device}."))
     if target.management and not pif.management:
         found.append(finding("management", f"{pif.device} is not the management interface, which its NICs were."))
     for key, wanted in sorted(target.other_config.items()):

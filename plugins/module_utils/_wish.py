@@ -16,6 +16,20 @@ from ansible_collections.xapi.network.plugins.module_utils._rules import MODES, 
 
 STRATEGIES = ("direct", "restart")
 
+# The codes that `accept` may name. Every other problem is fatal.
+RISKS = (
+    "cluster",
+    "fcoe",
+    "ha_enabled",
+    "ipv6_lost",
+    "management",
+    "mtu",
+    "no_link",
+    "pending_tasks",
+    "storage_in_use",
+    "vifs_in_use",
+)
+
 # The options of xs_bond and xs_bond_info; the doc fragment wish describes them.
 OPTIONS: dict[str, Any] = {
     "network": {"type": "str"},
@@ -134,6 +148,11 @@ def property_text(value: Any) -> str:
 def _check(wish: Wish) -> None:
     if bool(wish.network) == bool(wish.network_uuid):
         raise WishError("Name the bond's network by either network or network_uuid.")
+    unknown = sorted(wish.accept - set(RISKS))
+    if unknown:
+        raise WishError(
+            f"accept names {', '.join(unknown)}, and no risk is called so. The risks that can be accepted are {', '.join(RISKS)}."
+        )
     if wish.absent:
         return
     _no_repeats("nics", wish.nics)
@@ -154,6 +173,8 @@ def _check(wish: Wish) -> None:
         raise WishError("A MAC can be given to the bond of one host only: name that host in hosts.")
     if wish.mtu is not None and not 68 <= wish.mtu <= 65535:
         raise WishError(f"An MTU of {wish.mtu} is not possible; 1500 and 9000 are usual.")
+    given = [address.ip for address in wish.addresses.values() if address.ip]
+    _no_repeats("addresses", given)
     _no_repeats("vlans", tuple(str(vlan.tag) for vlan in wish.vlans))
     for vlan in wish.vlans:
         if not 0 <= vlan.tag <= 4094:

@@ -12,9 +12,10 @@ version_added: 1.0.0
 author:
   - The xapi.network authors (@xapi-network)
 description:
-  - Marks a pool as being changed by this run of Ansible, in the key C(xapi.network.run) of the pool's other_config. A second run that asks for the mark is refused, and told
-    who has it.
-  - The mark dies with its owner. It expires after O(lease) seconds, and a new run on the same control node takes it over at once when the process of the first is gone.
+  - Marks a pool as being changed by this run of Ansible, in the key C(xapi.network.run) of the pool's other_config. A second run that
+    asks for the mark is refused, and told who has it.
+  - The mark dies with its owner. It expires after O(lease) seconds, and a new run on the same control node takes it over at once when the
+    process of the first is gone.
   - The role P(xapi.network.storage_bond#role) takes the mark before it changes anything, and gives it back at the end.
 options:
   state:
@@ -122,7 +123,9 @@ def _write(session: Session, ref: str, pool: Any, lock: _lock.Lock) -> None:
         if failure.code != "MAP_DUPLICATE_KEY":
             raise
         other = _lock.read(_mark(session))
-        raise NetworkError(_refusal(other, pool["uuid"]) if other else "Another run has begun to change this pool at the same moment. Run again.") from failure
+        raise NetworkError(
+            _refusal(other, pool["uuid"]) if other else "Another run has begun to change this pool at the same moment. Run again."
+        ) from failure
 
 
 def _mark(session: Session) -> str:
@@ -142,7 +145,8 @@ def _release(session: Session, ref: str, pool: Any, blocked: bool, there: _lock.
 def _refusal(lock: _lock.Lock, pool: str) -> str:
     return (
         f"Another run is changing this pool: {lock.holder}, since {lock.since:%Y-%m-%d %H:%M:%S} UTC. Nothing was changed by this one."
-        f" Wait until it has ended. If you know that it is dead, wait until its mark expires at {lock.until:%H:%M:%S} UTC, or remove the mark on the master:"
+        f" Wait until it has ended. If you know that it is dead, wait until its mark expires at {lock.until:%H:%M:%S} UTC,"
+        f" or remove the mark on the master:"
         f" xe pool-param-remove uuid={pool} param-name=other-config param-key={_lock.KEY}"
     )
 

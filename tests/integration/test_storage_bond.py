@@ -173,8 +173,8 @@ def connection_of(twin: RunningTwin) -> dict[str, str]:
 def test_options_as_a_survey_sends_them(tmp_path: Path) -> None:
     with pool("three-hosts") as twin:
         texts = {
-            "nics": "eth2\neth4", "accept": "storage_in_use, vifs_in_use", "hosts": "", "mtu": "", "purpose": "Storage", "disallow_unplug": "true",
-            "wait_timeout": "60", "dom0": "true", "properties": "", "vlans": "", "addresses": "", "validate_certs": "",
+            "nics": "eth2\neth4", "accept": "storage_in_use, vifs_in_use", "hosts": "", "mtu": "", "purpose": "Storage",
+            "disallow_unplug": "true", "wait_timeout": "60", "dom0": "true", "properties": "", "vlans": "", "addresses": "", "validate_certs": "",
         }  # fmt: skip
         done = bond(twin, tmp_path, **texts)
         assert done.status == 0, done.output

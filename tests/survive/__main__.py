@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kills the role before and after every XAPI call and every SSH command that it makes, runs it again, and compares with the undisturbed end.
+"""Kills the role before and after every XAPI call and every SSH command that it makes, runs it again, and compares the ends.
 
-    python -m tests.survive [--journey NAME] [--every N] [--jobs N]
+python -m tests.survive [--journey NAME] [--every N] [--jobs N]
 """
 
 from __future__ import annotations

@@ -62,7 +62,13 @@ class Verdict:
 
 
 def given(journey: Journey) -> dict[str, Any]:
-    variables = {"network": "NAS", "nics": ["eth2", "eth4"], "accept": ["storage_in_use", "vifs_in_use"], "wait_timeout": 30, **journey.variables}
+    variables = {
+        "network": "NAS",
+        "nics": ["eth2", "eth4"],
+        "accept": ["storage_in_use", "vifs_in_use"],
+        "wait_timeout": 30,
+        **journey.variables,
+    }
     return {f"storage_bond_{name}": value for name, value in variables.items()}
 
 

@@ -1,0 +1,198 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a user reads when something is wrong: a sentence, in bounded time, with the state that things are in. Going on finishes the job."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.bonding import bond, changed, dom0, look, sentence, writes
+from xapi_twin.running import RunningTwin
+from xapi_twin.scenario import Scenario
+
+
+def pool(name: str = "three-hosts", seconds: float = 0, **options: object) -> RunningTwin:
+    return RunningTwin(Scenario.load(name), restart_seconds=seconds, **options)
+
+
+ACCEPT = {"accept": ["storage_in_use"]}
+
+
+def test_a_wrong_password_is_told_without_telling_it(tmp_path: Path) -> None:
+    with pool("tutorial") as twin:
+        refused = bond(twin, tmp_path, password="not-this-one")
+        assert "does not accept the password of user root" in sentence(refused)
+        shown = refused.output.replace("'not-this-one'", "")
+        assert "not-this-one" not in shown
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_with_its_fingerprint(tmp_path: Path) -> None:
+    with pool("tutorial") as twin:
+        twin.inventory_path.read_text()
+        inventory = tmp_path / "hosts.json"
+        host = twin.endpoints["hosts"]["xs-1"]
+        facts = {"xapi_hostname": host["xapi"], "xapi_password": twin.endpoints["password"]}
+        inventory.write_text(json.dumps({"xs_hosts": {"hosts": {"xs-1": {"ansible_host": host["address"]}}, "vars": facts}}))
+        refused = bond(twin, tmp_path, inventory=inventory)
+        assert "cannot be trusted" in sentence(refused) and "fingerprint" in sentence(refused)
+        assert len(list(twin.journal)) == 0
+
+
+def test_a_silent_server_ends_in_a_sentence_within_the_timeout(tmp_path: Path) -> None:
+    with pool("tutorial") as twin, socket.create_server(("127.0.0.1", 0)) as silent:
+        begun = time.monotonic()
+        refused = bond(twin, tmp_path, hostname=f"http://127.0.0.1:{silent.getsockname()[1]}", timeout="2")
+        assert "did not answer within 2 s" in sentence(refused)
+        assert time.monotonic() - begun < 20
+
+
+def test_a_master_that_is_down_is_told(tmp_path: Path) -> None:
+    with pool("tutorial") as twin:
+        twin.run(twin.twin.host("xs-1").power_off)
+        refused = bond(twin, tmp_path, timeout="3")
+        assert "its xapi is down or restarting" in sentence(refused)
+
+
+def test_a_member_given_as_hostname_leads_to_its_master_with_a_warning(tmp_path: Path) -> None:
+    with pool("tutorial") as twin:
+        done = bond(twin, tmp_path, hostname=twin.endpoints["hosts"]["xs-2"]["xapi"], timeout="3")
+        assert "is a member of its pool" in done.output
+
+
+def test_a_member_that_never_comes_back_stops_the_pool_and_the_next_run_finishes(tmp_path: Path) -> None:
+    with pool() as twin:
+        twin.add_fault(when={"moment": "host.start", "host": "xs-2"}, do="never_return")
+        stopped = bond(twin, tmp_path, wait_timeout=4, **ACCEPT)
+        said = sentence(stopped)
+        assert 'xs-2 failed at "Restart xapi' in said
+        assert "Finished: xs-1. Not touched: xs-3." in said
+        assert "bond0" not in look(twin)["hosts"]["xs-3"]["pifs"]
+        twin.run(twin.twin.host("xs-2").start_xapi)
+        again = bond(twin, tmp_path, **ACCEPT)
+        assert again.status == 0, again.output
+        assert all("bond0" in host["pifs"] for host in look(twin)["hosts"].values())
+
+
+def test_a_member_whose_sync_is_swallowed_fails_at_the_deadline_with_what_was_seen(tmp_path: Path) -> None:
+    with pool() as twin:
+        twin.add_fault(when={"moment": "host.sync.bonds", "host": "xs-2"}, do="swallow_bond_sync")
+        stopped = bond(twin, tmp_path, wait_timeout=3, **ACCEPT)
+        said = sentence(stopped)
+        assert (
+            "xs-2 did not inherit the bond within" in said and "no bond of eth2, eth4 on NAS" in said and "/var/log/xensource.log" in said
+        )
+        assert "Finished: xs-1. Not touched: xs-3." in said
+        assert bond(twin, tmp_path, **ACCEPT).status == 0
+
+
+def test_half_a_bond_is_seen_and_the_next_run_completes_it(tmp_path: Path) -> None:
+    with pool() as twin:
+        twin.add_fault(when={"moment": "bond.plug", "host": "xs-2"}, do="fail_to_plug")
+        stopped = bond(twin, tmp_path, wait_timeout=3, **ACCEPT)
+        assert "exists but is not attached" in sentence(stopped)
+        again = bond(twin, tmp_path, **ACCEPT)
+        assert again.status == 0, again.output
+        assert look(twin)["hosts"]["xs-2"]["pifs"]["bond0"]["attached"]
+
+
+def test_a_member_whose_ssh_fails_is_named_and_nothing_of_it_is_lost(tmp_path: Path) -> None:
+    with pool() as twin:
+        inventory = tmp_path / "hosts.yml"
+        inventory.write_text(twin.inventory_path.read_text().replace(str(twin.endpoints["hosts"]["xs-2"]["ssh"]["port"]), "1"))
+        stopped = bond(twin, tmp_path, inventory=inventory, **ACCEPT)
+        assert stopped.status != 0
+        assert "xs-2" in stopped.output and "Finished: xs-1. Not touched: xs-3." in stopped.output
+        assert look(twin)["hosts"]["xs-2"]["pifs"]["eth2"]["ip"][1] != ""
+        assert bond(twin, tmp_path, **ACCEPT).status == 0
+
+
+def test_an_inventory_that_leads_to_another_host_is_found_out_before_the_restart(tmp_path: Path) -> None:
+    with pool() as twin:
+        ports = {name: str(host["ssh"]["port"]) for name, host in twin.endpoints["hosts"].items()}
+        inventory = tmp_path / "hosts.yml"
+        inventory.write_text(
+            twin.inventory_path.read_text().replace(ports["xs-2"], "X").replace(ports["xs-3"], ports["xs-2"]).replace("X", ports["xs-3"])
+        )
+        stopped = bond(twin, tmp_path, inventory=inventory, **ACCEPT)
+        assert "leads to xs-3" in sentence(stopped) and "Nothing was changed" in sentence(stopped)
+
+
+def test_rollback_takes_back_the_host_that_failed(tmp_path: Path) -> None:
+    with pool() as twin:
+        untouched = look(twin)["hosts"]["xs-2"]
+        twin.add_fault(when={"moment": "bond.plug", "host": "xs-2"}, do="fail_to_plug")
+        stopped = bond(twin, tmp_path, wait_timeout=3, rollback=True, **ACCEPT)
+        assert "Taken back on xs-2" in sentence(stopped)
+        hosts = look(twin)["hosts"]
+        assert hosts["xs-2"] == untouched
+        assert "bond0" in hosts["xs-1"]["pifs"]
+
+
+def test_rollback_of_the_pool_takes_back_everything_that_this_run_made(tmp_path: Path) -> None:
+    with pool() as twin:
+        untouched = look(twin)
+        twin.add_fault(when={"moment": "bond.plug", "host": "xs-3"}, do="fail_to_plug")
+        stopped = bond(twin, tmp_path, wait_timeout=3, rollback="pool", **ACCEPT)
+        assert "Taken back on xs-1, xs-2, xs-3" in sentence(stopped)
+        assert look(twin) == untouched
+
+
+def test_a_second_run_on_the_same_pool_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
+    mark = {
+        "user": "ann",
+        "node": "elsewhere.example.com",
+        "process": 4711,
+        "began": "1",
+        "since": "2026-11-22T10:00:00Z",
+        "until": "2099-01-01T00:00:00Z",
+    }
+    with pool("tutorial") as twin:
+        dom0(twin, "xs-1", "true")
+        twin.run(twin.twin.dispatcher.internal, "pool.add_to_other_config", twin.twin.pool_ref, "xapi.network.run", json.dumps(mark))
+        before = writes(twin)
+        refused = bond(twin, tmp_path)
+        assert "Another run is changing this pool: ann on elsewhere.example.com (process 4711)" in sentence(refused)
+        assert "xe pool-param-remove" in sentence(refused)
+        assert writes(twin) == before
+
+
+def test_the_mark_of_a_run_that_has_expired_keeps_nobody_out(tmp_path: Path) -> None:
+    mark = {
+        "user": "ann",
+        "node": "elsewhere.example.com",
+        "process": 4711,
+        "began": "1",
+        "since": "2020-11-22T10:00:00Z",
+        "until": "2020-11-22T11:00:00Z",
+    }
+    with pool("tutorial") as twin:
+        twin.run(twin.twin.dispatcher.internal, "pool.add_to_other_config", twin.twin.pool_ref, "xapi.network.run", json.dumps(mark))
+        done = bond(twin, tmp_path)
+        assert done.status == 0 and changed(done) == 2, done.output
+        assert "xapi.network.run" not in twin.twin.pool["other_config"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"nics": ["eth2"]}, "at least two NICs"),
+        ({"nics": ["eth2", "eth2"]}, "names eth2 twice"),
+        ({"nics": ["eth2", "eth9"]}, "there is no NIC that stands for eth9"),
+        ({"network": ""}, "network"),
+        ({"mode": "balance-rr"}, "balance-rr"),
+        ({"properties": {"lacp-time": "fast"}}, "has no property lacp-time"),
+        ({"hosts": ["xs-9"]}, "is called xs-9"),
+        ({"accept": ["storag_in_use"]}, "storag_in_use"),
+        ({"mtu": "12"}, "MTU of 12"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(given: dict[str, object], words: str, tmp_path: Path) -> None:
+    with pool("tutorial") as twin:
+        refused = bond(twin, tmp_path, **given)
+        assert refused.status == 2 and words in refused.output, refused.output
+        assert writes(twin) == []
