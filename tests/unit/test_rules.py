@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._checks import RISKS
 from ansible_collections.xapi.network.plugins.module_utils._plan import Plan, plan
 from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pool
 from ansible_collections.xapi.network.plugins.module_utils._rules import (
@@ -19,7 +18,7 @@ from ansible_collections.xapi.network.plugins.module_utils._rules import (
     properties_of,
     wrong_properties,
 )
-from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+from ansible_collections.xapi.network.plugins.module_utils._wish import RISKS, Wish
 from ansible_collections.xapi.network.tests.unit.pools import APool, tutorial, wish
 from ansible_collections.xapi.network.tests.unit.recorded import Change, changes
 
@@ -79,7 +78,8 @@ def test_what_a_member_inherits_at_its_restart_is_as_predicted(change: Change) -
         change.before, host, network, nics=devices, mode=bond.mode, properties=dict(bond.properties), strategy="restart", on_drift="repair"
     )
     out = change.after.bond_on(host, network)
-    stopping = {problem.code for problem in made.stopping}
+    # Where both were recorded as one change, the master's bond is not there before.
+    stopping = {problem.code for problem in made.stopping} - (set() if bond.ref in change.before.bonds else {"master_differs"})
     if stopping:
         assert stopping <= {"two_ips", "nic_missing"}
         # XAPI goes on all the same: no bond at all, or one of the NICs that are there.

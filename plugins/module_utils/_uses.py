@@ -1,0 +1,199 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who would notice a change: storage behind a NIC, VMs connected through it, frames that no longer fit. And what is worth knowing besides.
+
+Pure functions of the pool, like the checks.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from ansible_collections.xapi.network.plugins.module_utils._checks import Problem, problem
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
+from ansible_collections.xapi.network.plugins.module_utils._rules import Match, networks_over, vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+
+
+def use_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif], mtu: int) -> list[Problem]:
+    """Who would notice that these NICs become a bond. `mtu`: that of the bond."""
+
+    def add(code: str, sentence: str, remedy: str) -> None:
+        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
+
+    found: list[Problem] = []
+    for nic in nics:
+        behind = _storage_behind(pool, host, nic)
+        if behind:
+            add(
+                "storage_in_use",
+                f"storage is attached through {nic.device}: {', '.join(behind)}. It stands still while the NIC becomes a bond"
+                " (about a second) and comes back by itself.",
+                "Detach it or move the VMs away first, or make sure that they survive a pause.",
+            )
+        running = _running_over(pool, host, nic)
+        if running:
+            add(
+                "vifs_in_use",
+                f"{', '.join(running)} is connected through {nic.device}; its traffic stops for a moment and moves to the bond.",
+                "Shut it down or move it first.",
+            )
+        network = pool.networks.get(nic.network)
+        if wish.mtu is None and network is not None and mtu < network.mtu:
+            add("mtu", f"{nic.device} has MTU {network.mtu} and the bond would have {mtu}.", f"Say which with mtu: {network.mtu} or {mtu}.")
+        for vlan in vlans_over(pool, nic):
+            carried = pool.networks.get(vlan.network)
+            if carried is not None and mtu < carried.mtu:
+                add(
+                    "mtu",
+                    f"VLAN {vlan.vlan} of {nic.device} has MTU {carried.mtu}"
+                    f" and the bond below it would have {mtu}: larger frames get lost.",
+                    f"Give the bond that MTU (mtu: {carried.mtu}), or {carried.name} a smaller one.",
+                )
+    return found
+
+
+def absent_problems(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, nics: Sequence[Pif]) -> list[Problem]:
+    """What speaks against taking this host's bond off the network."""
+    have = sorted(nic.device for nic in nics)
+    if wish.nics and have != sorted(wish.nics):
+        sentence = f"{host.name}: the bond on {network.name} has {', '.join(have)}, not {', '.join(wish.nics)}."
+        return [problem(wish, "nics_differ", host.name, sentence, "Leave nics out to remove whatever bond is there.")]
+    return removal_problems(pool, wish, host, bond)
+
+
+def removal_problems(pool: Pool, wish: Wish, host: Host, bond: Bond) -> list[Problem]:
+    """What speaks against taking a bond apart, for good or to make it anew."""
+
+    def add(code: str, sentence: str, remedy: str) -> None:
+        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
+
+    found: list[Problem] = []
+    if not host.live:
+        add("host_down", "XAPI does not see the host alive.", "Bring the host back, or leave it out by naming the others in hosts.")
+    pif = pool.pifs.get(bond.master)
+    if pif is None:
+        return found
+    if pif.management:
+        if pool.ha_enabled:
+            add("ha_management", f"{pif.device} is the management interface and HA is on; XAPI refuses.", "Disable HA for the change.")
+        sentence = f"{pif.device} is the management interface; its connection breaks for a moment."
+        add("management", sentence, "Make sure that you have a console.")
+    behind = _storage_behind(pool, host, pif)
+    if behind:
+        add(
+            "storage_in_use",
+            f"storage is attached through {pif.device}: {', '.join(behind)}. It stands still for about a second and comes back by itself.",
+            "Detach it or move the VMs away first.",
+        )
+    running = _running_over(pool, host, pif)
+    if running:
+        add(
+            "vifs_in_use",
+            f"{', '.join(running)} is connected through {pif.device}; its traffic stops for a moment.",
+            "Shut it down or move it first.",
+        )
+    return found
+
+
+def _storage_behind(pool: Pool, host: Host, pif: Pif) -> list[str]:
+    """Names of the storage that this host has attached at an address in the subnet of this PIF."""
+    subnet = pif.subnet
+    if subnet is None:
+        return []
+    return sorted(
+        {
+            storage.sr_name or storage.sr_uuid
+            for storage in pool.storages_of(host)
+            if storage.attached and any(ipaddress.IPv4Address(address) in subnet for address in storage.addresses)
+        }
+    )
+
+
+def _running_over(pool: Pool, host: Host, pif: Pif) -> list[str]:
+    """Names of the VMs that are connected through this PIF of this host, by its own network or that of a VLAN on it."""
+    vifs = [pool.vifs[ref] for network in networks_over(pool, pif) for ref in network.vifs if ref in pool.vifs]
+    return sorted({vif.vm_name or "a running VM" for vif in vifs if vif.attached and vif.host in ("", host.ref)})
+
+
+def notices(pool: Pool, wish: Wish, host: Host, match: Match, network: Network | None, restart: bool) -> list[Problem]:
+    """What is worth knowing and stops nothing."""
+    said: list[tuple[str, str]] = []
+    nics = match.found
+    configured = [nic for nic in nics if nic.configured]
+    if nics and not configured:
+        said.append(("no_address", "none of the NICs has an address, so the bond will have none."))
+    theirs = _address_of_the_master(pool, match)
+    if configured and theirs and configured[0].device != theirs:
+        said.append(
+            ("other_nic", f"the address is on {configured[0].device} here and not as on the master, so the bond gets the MAC of that NIC.")
+        )
+    if len({(nic.speed, nic.duplex) for nic in nics if nic.carrier}) > 1:
+        speeds = ", ".join(f"{nic.device} {nic.speed} Mbit/s{'' if nic.duplex else ' half duplex'}" for nic in nics)
+        said.append(("speed", f"the NICs run at different speeds: {speeds}."))
+    if len({nic.vendor for nic in nics}) > 1:
+        vendors = ", ".join(f"{nic.device} {nic.vendor or 'unknown'}" for nic in nics)
+        said.append(("vendor", f"the NICs are of different makers: {vendors}."))
+    if wish.mtu not in (None, 1500) and any(nic.management for nic in nics):
+        said.append(("management_mtu", f"a management interface with MTU {wish.mtu} is not supported by XenServer and XCP-ng."))
+    waiting = [
+        vif
+        for nic in nics
+        for over in networks_over(pool, nic)
+        for vif in (pool.vifs.get(ref) for ref in over.vifs)
+        if vif and not vif.attached
+    ]
+    if waiting:
+        said.append(
+            (
+                "halted_vms",
+                f"{len(waiting)} interfaces of halted VMs are on networks of these NICs; such a VM can start when all hosts are done.",
+            )
+        )
+    if restart:
+        said += [
+            ("other_bonds", f"the restart will also give it the master's bond on {other}, which it does not have.")
+            for other in _others(pool, host, network)
+        ]
+    if host.guidances:
+        said.append(("guidance", f"XAPI still asks for {', '.join(host.guidances)} here, from an earlier update."))
+    if not host.enabled:
+        said.append(("disabled", "the host is disabled; a restart of its xapi may enable it (xapi 26 does)."))
+    return [notice(host, code, sentence) for code, sentence in said]
+
+
+def absent_notices(pool: Pool, wish: Wish, host: Host, network: Network, staying: bool) -> list[Problem]:
+    """`staying`: the master keeps its bond on the network."""
+    if host.master or not staying:
+        return []
+    return [
+        notice(
+            host, "inherits_again", f"the master keeps its bond on {network.name}, which the next start of this host's xapi brings back."
+        )
+    ]
+
+
+def notice(host: Host, code: str, sentence: str) -> Problem:
+    return Problem(code, host.name, f"{host.name}: {sentence}", "", fatal=False, accepted=True)
+
+
+def _address_of_the_master(pool: Pool, match: Match) -> str:
+    """The device here that stands for the master's NIC with an address; "" when there is none."""
+    for device, nic in zip(match.devices, match.nics, strict=True):
+        there = pool.nic(pool.master, device)
+        if there is not None and there.configured and nic is not None:
+            return nic.device
+    return ""
+
+
+def _others(pool: Pool, host: Host, network: Network | None) -> list[str]:
+    """Names of the networks on which the master has a bond and this host has none."""
+    found = []
+    for bond in pool.bonds.values():
+        pif = pool.pifs.get(bond.master)
+        other = pool.networks.get(pif.network) if pif is not None and pif.host == pool.master.ref else None
+        if other is not None and other != network and pool.bond_on(host, other) is None:
+            found.append(other.name)
+    return sorted(found)
