@@ -94,6 +94,13 @@ def test_no_secret_and_no_licence_gets_into_the_file() -> None:
     assert "management_purpose: Storage" in text
 
 
+def test_what_is_measured_of_a_bond_is_left_out_and_of_a_card_is_kept() -> None:
+    with running("member-bond0-taken") as twin:
+        records = yaml.safe_load(captured(twin))["records"]
+    measured = {pif["device"]: len(records["PIF_metrics"][pif["metrics"]]) > 1 for pif in records["PIF"].values()}
+    assert measured == {f"eth{number}": True for number in range(6)} | {"bond0": False}
+
+
 def test_a_mac_of_digits_survives() -> None:
     with running(Scenario.from_text(SECRETS)) as twin:
         assert "52:54:00:01:00:05" in [nic.mac for nic in next(iter(Scenario.from_text(captured(twin)).dom0.values())).nics]

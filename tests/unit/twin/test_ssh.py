@@ -13,6 +13,7 @@ import asyncssh
 import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS
+from xapi_twin.faults import Point
 from xapi_twin.scenario import Scenario
 from xapi_twin.twin import Twin
 
@@ -122,10 +123,19 @@ async def test_a_harness_sees_every_command_before_and_after(twin: Twin) -> None
 async def test_a_restart_goes_on_when_its_connection_ends(twin: Twin) -> None:
     async with connect(twin, "xs-2") as dom0:
         process = await dom0.create_process("systemctl restart xapi; touch /tmp/never")
-        await twin.yield_()
-        process.close()
-    await twin.host("xs-2").init_complete.wait()
+
+        async def leave(point: Point) -> None:
+            if point.name == "host.stopped":
+                process.close()
+                await process.wait_closed()
+                await asyncio.sleep(0.1)
+
+        twin.faults.on_point.append(leave)
+        await process.wait_closed()
+    await asyncio.wait_for(twin.host("xs-2").init_complete.wait(), 5)
     assert twin.host("xs-2").xapi == "running"
+    async with connect(twin, "xs-2") as dom0:
+        assert (await dom0.run("[ -e /tmp/never ]")).exit_status == 1
 
 
 async def test_a_host_without_power_refuses_and_comes_back_at_the_same_port(twin: Twin) -> None:
