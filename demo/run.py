@@ -118,9 +118,19 @@ def play(inventory: Path, log: TextIO) -> str:
 
 
 def changes(before: str, after: str) -> list[str]:
-    """The lines that differ."""
-    compared = difflib.ndiff(before.splitlines(), after.splitlines())
-    return [line for line in compared if line[:2] in ("- ", "+ ") and line[2:].strip()]
+    """The lines that differ, each with the host that it is about. Columns that only became wider do not count."""
+    compared = difflib.ndiff(_lines(before), _lines(after))
+    return [line for line in compared if line[:2] in ("- ", "+ ")]
+
+
+def _lines(state: str) -> list[str]:
+    found, host = [], "pool"
+    for line in state.splitlines():
+        if line and not line.startswith(" "):
+            host = line.split()[0]
+        elif line.strip():
+            found.append(f"{host}:  {'  '.join(re.split(r' {2,}', line.strip()))}")
+    return found
 
 
 def title(log: TextIO, text: str) -> None:
