@@ -128,7 +128,7 @@ def _lines(state: str) -> list[str]:
     for line in state.splitlines():
         if line and not line.startswith(" "):
             host = line.split()[0]
-        elif line.strip():
+        elif line.strip() and not line.isupper():  # a table's header is no news
             found.append(f"{host}:  {'  '.join(re.split(r' {2,}', line.strip()))}")
     return found
 
