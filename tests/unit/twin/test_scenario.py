@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,3 +163,9 @@ def test_two_networks_of_a_name_cannot_be_meant_by_that_name() -> None:
 def test_an_unknown_scenario_is_answered_with_those_that_there_are() -> None:
     with pytest.raises(ScenarioError, match="no scenario of that name.*tutorial-6.2"):
         Scenario.load("tutorail")
+
+
+def test_the_scenario_of_the_readme_is_sound() -> None:
+    text = (Path(__file__).parents[3] / "twin" / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert [host["name_label"] for host in records(example, "host")] == [f"xs-{number}" for number in range(1, 9)]
