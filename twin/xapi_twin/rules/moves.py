@@ -48,7 +48,7 @@ async def move_vlan(twin: Twin, old: str, target: str) -> None:
         for vif in local_vifs(twin, host, [network]):
             database.set("VIF", vif, network=new_network)
     else:
-        _, new_master = vlan.records(twin, target, record["tag"], network)
+        new_master = vlan.records(twin, target, record["tag"], network)[1]
     configuration(twin, old_master, new_master)
     database.remove("VLAN", old)
     database.remove("PIF", old_master)
@@ -64,7 +64,7 @@ async def move_tunnel(twin: Twin, old: str, target: str) -> None:
     database = twin.database
     record = dict(database.get("tunnel", old))
     pif = dict(database.get("PIF", record["access_PIF"]))
-    _, access = tunnel.records(twin, target, pif["network"], record.get("protocol", "gre"))
+    access = tunnel.records(twin, target, pif["network"], record.get("protocol", "gre"))[1]
     database.remove("tunnel", old)
     database.remove("PIF", record["access_PIF"])
     if pif["currently_attached"]:
