@@ -166,10 +166,11 @@ def _handler(twin: Twin, at: str) -> Callable[[web.BaseRequest], Awaitable[web.S
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()  # goes nowhere
+        content = reply.body.encode()
         response = web.Response(
             status=reply.status,
             reason=reply.reason,
-            body=reply.body.encode(),
+            body=content,
             headers={
                 "Content-Type": reply.content_type,
                 "Access-Control-Allow-Origin": "*",
@@ -177,7 +178,7 @@ def _handler(twin: Twin, at: str) -> Callable[[web.BaseRequest], Awaitable[web.S
             },
         )
         if reply.number:
-            twin.journal.sent(reply.number, len(reply.body))
+            twin.journal.sent(reply.number, len(content))
         return response
 
     return handle

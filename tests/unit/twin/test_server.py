@@ -53,6 +53,12 @@ def _for_loopback(context: ssl.SSLContext) -> ssl.SSLContext:
     return context
 
 
+async def test_the_journal_knows_how_long_requests_and_replies_were() -> None:
+    async with await start(tls=False) as twin:
+        _, _, body = (await request(twin, "xs-1", LIST)).partition(b"\r\n\r\n")
+        assert (twin.journal[0].bytes_in, twin.journal[0].bytes_out) == (len(LIST), len(body))
+
+
 async def test_every_host_has_a_port_of_its_own() -> None:
     async with await start(tls=False) as twin:
         assert twin.server is not None
