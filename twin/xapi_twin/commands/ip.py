@@ -103,12 +103,15 @@ def _routes(call: Call) -> int:
 async def ping(call: Call) -> int:
     """Answers when the address is that of a host of the pool that has power, or of an SR's server, on a network that this host is on."""
     words: list[str] = []
-    count, skip = 4, False
+    count, size, whole, skip = 4, 56, False, False
     for place, argument in enumerate(call.arguments):
         if skip:
             skip = False
-        elif argument in ("-c", "-W", "-w", "-i", "-s", "-I"):
+        elif argument in ("-c", "-W", "-w", "-i", "-s", "-I", "-M"):
             skip = True
+            if argument == "-s" and place + 1 < len(call.arguments) and call.arguments[place + 1].isdigit():
+                size = int(call.arguments[place + 1])
+            whole = whole or (argument == "-M" and call.arguments[place + 1 : place + 2] == ["do"])
             if argument == "-c" and place + 1 < len(call.arguments) and call.arguments[place + 1].isdigit():
                 count = int(call.arguments[place + 1])
         elif not argument.startswith("-"):
@@ -120,7 +123,10 @@ async def ping(call: Call) -> int:
     if target is None:
         return call.fail(f"unknown host {words[0]}", 2)
     answers = _answers(call, target)
-    call.out(f"PING {words[0]} ({target}) 56(84) bytes of data.\n")
+    call.out(f"PING {words[0]} ({target}) {size}({size + 28}) bytes of data.\n")
+    if whole and answers and size + 28 > (mtu := _mtu_towards(call, target)):
+        call.out(f"ping: local error: message too long, mtu={mtu}\n")
+        answers = False
     for number in range(1, count + 1 if answers else 1):
         call.out(f"64 bytes from {target}: icmp_seq={number} ttl=64 time=0.1 ms\n")
     received, loss = (count, 0) if answers else (0, 100)
@@ -153,6 +159,14 @@ def _answers(call: Call, target: ipaddress.IPv4Address) -> bool:
     there.update(value for pbd in twin.database.all("PBD").values() for value in pbd["device_config"].values())
     there.update(pif["gateway"] for pif in twin.database.all("PIF").values())
     return str(target) in there
+
+
+def _mtu_towards(call: Call, target: ipaddress.IPv4Address) -> int:
+    """Of the bridge behind which the address is; the loopback's otherwise."""
+    for bridge in call.host.dom0.bridges.values():
+        if any(target in ipaddress.ip_interface(address).network for address in bridge.addresses):
+            return bridge.mtu
+    return 65536
 
 
 async def ethtool(call: Call) -> int:
