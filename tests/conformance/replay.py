@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import xmlrpc.client
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -31,9 +30,9 @@ from tests.conformance.compare import (
 from tests.conformance.http import request
 from tests.conformance.recording import Recording
 from tests.conformance.virtual_time import VirtualTimeLoop, run
+from tests.conformance.words import content, dom0_says, in_wire_words, objects_shown, plain, text_or_nothing, uncounted, unordered_tail
 from xapi_twin.database import Change
 from xapi_twin.errors import ConnectionDropped
-from xapi_twin.formats import bond_list, bond_show
 from xapi_twin.host import Host
 from xapi_twin.server import respond
 from xapi_twin.twin import Twin
@@ -96,7 +95,7 @@ class Replay:
         twin.database.observers.append(self.history.append)
         self.marks: list[int] = []  # the length of the history before each step
         self.tracker = timeline.Tracker(twin)
-        self.shown = list(_shown(recording.steps))
+        self.shown = list(objects_shown(recording.steps))
 
     async def all(self) -> None:
         steps = self.recording.steps
@@ -131,7 +130,7 @@ class Replay:
     async def _call(self, step: Record) -> Record | list[Any]:
         at = self.recording.hosts[step["on"]]
         self._find_unknown(step)
-        arguments = tuple(self.tokens.get(_key(argument), self.names.translate(argument)) for argument in step["args"])
+        arguments = tuple(self.tokens.get(text_or_nothing(argument), self.names.translate(argument)) for argument in step["args"])
         if "session" not in step:
             arguments = (self._own_session(), *arguments)
         elif step["session"] is not None:
@@ -178,7 +177,7 @@ class Replay:
         if reply.status != 200:
             return {"http_status": reply.status, "reason": reply.reason, "body": reply.body}
         try:
-            answer: Record | list[Any] = _plain(xmlrpc.client.loads(reply.body)[0][0])
+            answer: Record | list[Any] = plain(xmlrpc.client.loads(reply.body)[0][0])
         except (xmlrpc.client.Fault, ExpatError) as error:
             return {"fault": str(error)}
         return answer
@@ -198,7 +197,7 @@ class Replay:
             return differences(self.names, recorded, ours, what)
         if isinstance(ours, dict) and recorded.get("Status") == ours.get("Status") == "Success":
             return self._compare_value(what, recorded["Value"], ours["Value"])
-        return differences(self.names, recorded, ours, what, ordered=True) and _unordered_tail(self.names, recorded, ours, what)
+        return differences(self.names, recorded, ours, what, ordered=True) and unordered_tail(self.names, recorded, ours, what)
 
     def _of_shown_classes(self, methods: Any) -> list[str]:
         return [method for method in methods if method.partition(".")[0] in set(self.state) - {"pool", "host", "VM"}]
@@ -268,7 +267,7 @@ class Replay:
         )
         if recorded["body_bytes"] > len(recorded["body"].encode()):
             return found  # only the beginning was kept
-        one, other = _content(recorded["body"]), _content(ours["body"])
+        one, other = content(recorded["body"]), content(ours["body"])
         found += differences(self.names, one, other, where, ordered=False)
         length = len(ours["body"].encode())
         if not found and recorded["body_bytes"] != length:
@@ -335,7 +334,7 @@ class Replay:
     def _whole_state(self) -> list[str]:
         found = state_differences(self.names, self.state, self._database())
         for name, ref in self.recording.hosts.items():
-            found += dom0_differences(self.names, self.dom0[name], _dom0(self.twin.hosts[ref]), name)
+            found += dom0_differences(self.names, self.dom0[name], dom0_says(self.twin.hosts[ref]), name)
         return found
 
     def _database(self) -> dict[str, dict[str, Record]]:
@@ -343,7 +342,7 @@ class Replay:
         return {cls: {ref: self._wire(cls, record) for ref, record in self.twin.database.all(cls).items()} for cls in self.state}
 
     def _wire(self, cls: str, record: Mapping[str, Any]) -> Record:
-        return _wire(self.twin, cls, record)
+        return in_wire_words(self.twin, cls, record)
 
     async def _settle(self) -> None:
         """Let time pass as the recorder did."""
@@ -361,12 +360,12 @@ class Replay:
 
     async def _heard(self, record: Record) -> list[str]:
         """Every recorded message is one that the twin posts too, though not at the same poll of the links, and with other counts."""
-        wanted = _uncounted(record)
+        wanted = uncounted(record)
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while True:
             said = (change.snapshot for change in self.history if change.cls == "message" and change.operation == "add")
             for message in said:
-                if not record_differences(Copy(self.names), "message", wanted, _uncounted(self._wire("message", message)), ""):
+                if not record_differences(Copy(self.names), "message", wanted, uncounted(self._wire("message", message)), ""):
                     return []
             if asyncio.get_running_loop().time() > deadline:
                 about = self.names.translate(record["obj_uuid"])
@@ -465,73 +464,3 @@ class Replay:
             return await self._post(self.twin.master, xmlrpc.client.dumps(arguments, "host.restart_agent").encode())
 
         return await self.tracker.compare(step, host, trigger, self.names)
-
-
-def _shown(steps: Iterable[Record]) -> Iterator[tuple[str, str, Record]]:
-    """(class, reference, record) of every object that a state of the recording shows."""
-    for step in steps:
-        for cls, records in step.get("changed", {}).items() if step["do"] == "state" else ():
-            for ref, record in records.items():
-                yield cls, ref, record
-
-
-def _key(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _wire(twin: Twin, cls: str, record: Mapping[str, Any]) -> Record:
-    body = twin.dispatcher.writer.xml_success(twin.schema.classes[cls].messages["get_record"].result, record)
-    answer: Record = _plain(xmlrpc.client.loads(body)[0][0])["Value"]
-    return answer
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, xmlrpc.client.DateTime):
-        return str(value)
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
-
-
-def _uncounted(message: Record) -> Record:
-    """A message about a bond without how many of its links were up."""
-    body = re.sub(r"^(The status of the .* bond) (is|changed): .*", r"\1 …", message["body"])
-    return {**message, "body": body}
-
-
-def _dom0(host: Host) -> Record | None:
-    """What the commands in a host's dom0 say; None: it is off."""
-    dom0 = host.dom0
-    if not dom0.powered:
-        return None
-    return {
-        "list-br": list(dom0.bridges),
-        "bond_list": bond_list(dom0),
-        "bond_show": {name: bond_show(bond, dom0, asyncio.get_running_loop().time()) for name, bond in dom0.bonds.items()},
-        "interfaces": {
-            interface.name: {"mac": interface.mac, "mtu": interface.mtu, "addresses": list(interface.addresses)}
-            for interface in dom0.interfaces().values()
-        },
-    }
-
-
-def _content(body: str) -> Any:
-    """A body as what it says: JSON and XML-RPC are read, anything else stays text."""
-    try:
-        return json.loads(body)
-    except ValueError:
-        pass
-    try:
-        return _plain(list(xmlrpc.client.loads(body)[0]))
-    except (xmlrpc.client.Error, ExpatError, xmlrpc.client.ResponseError):
-        return body
-
-
-def _unordered_tail(names: Renaming, recorded: Record, ours: Record, what: str) -> list[str]:
-    """An error that lists objects (NETWORK_CONTAINS_PIF) lists them in any order."""
-    one, other = recorded.get("ErrorDescription"), ours.get("ErrorDescription") if isinstance(ours, dict) else None
-    if not one or not other or one[0] != other[0] or not all(item.startswith("OpaqueRef:") for item in one[1:]):
-        return differences(names, recorded, ours, what, ordered=True)
-    return differences(names, one[1:], other[1:], what)
