@@ -48,8 +48,13 @@ class InProcessAction(ActionBase):
         self._fill_from_inventory(task_vars or {})
         constraints = dict(self.module.CONSTRAINTS)
         constraints.pop("supports_check_mode", None)
-        validated, options = self.validate_argument_spec(self.module.ARGUMENT_SPEC, **constraints)
-        if self._as_module():
+        try:
+            validated, options = self.validate_argument_spec(self.module.ARGUMENT_SPEC, **constraints)
+            as_module = self._as_module()
+        except AnsibleActionFail as error:
+            # Ansible applies failed_when to a failed result, as a module's is, but not to what an action raises.
+            return {**result, "changed": False, "failed": True, "msg": error.message}
+        if as_module:
             result.update(self._run_as_module(options, task_vars))
         else:
             result.update(remove_values(self._run_here(options, task_vars or {}), validated._no_log_values))

@@ -182,6 +182,15 @@ def test_a_warning_is_shown_and_in_the_result(tmp_path: Path, where: dict[str, A
     assert "in clear text" in " ".join(played.output.split())
 
 
+@pytest.mark.parametrize("where", [{}, {"delegate_to": "bastion"}])
+@pytest.mark.parametrize("arguments", [{"colour": "blue"}, {"password": "wrong"}])
+def test_a_failure_can_be_expected_with_failed_when(
+    twin: RunningTwin, tmp_path: Path, arguments: dict[str, Any], where: dict[str, Any]
+) -> None:
+    task = {"xapi.network.xs_pool_info": arguments, "register": "answer", "failed_when": "not answer.failed", **where}
+    assert play(tmp_path, [task], hosts="xs-2", **group(twin)).status == 0
+
+
 def test_loops_work(twin: RunningTwin, tmp_path: Path) -> None:
     task = {"xapi.network.xs_pif_facts": {"host": "{{ item }}", "query": "[0].IP"}, "loop": ["xs-1", "xs-2"]}
     played = play(tmp_path, [task], **group(twin))
