@@ -72,6 +72,7 @@ def why_not() -> str:
 
 
 def _into_namespaces(command: list[str]) -> list[str]:
+    FOLDER.mkdir(parents=True, exist_ok=True)
     prepare = f'mount -t tmpfs tmpfs "{FOLDER}" && ip link set lo up && exec "$@"'
     spaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     return ["unshare", *spaces, "/bin/sh", "-c", prepare, "lab", *command]
@@ -79,12 +80,11 @@ def _into_namespaces(command: list[str]) -> list[str]:
 
 def inside(command: list[str]) -> NoReturn:
     """Become a command in the lab's namespaces: whatever ends this process, even a kill, ends everything in them."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     os.chdir(ROOT)
     environment = {
         **os.environ,
         "PATH": f"{os.environ.get('PATH', '')}{os.pathsep}{_PATH}",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "build" / "dev"), *filter(None, [os.environ.get("PYTHONPATH")])]),
         INSIDE: "1",
         PID: str(os.getpid()),
     }
@@ -104,10 +104,11 @@ def main(arguments: list[str]) -> int:
         return 0 if what == "test" else 1
     if what == "run":
         inside([sys.executable, "-m", "tests.lab.run", *more])
+    places = [] if any(not word.startswith("-") for word in more) else ["tests/lab"]
     if importlib.util.find_spec("pytest") is None:
         print("lab: left out: pytest is not installed (make lab-test installs it)")
         return 1
-    inside([sys.executable, "-m", "pytest", "-m", "lab", "-p", "no:cacheprovider", "-v", "-s", *(more or ["tests/lab"])])
+    inside([sys.executable, "-m", "pytest", "-m", "lab", "-p", "no:cacheprovider", "-v", "-s", *places, *more])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from xapi_twin.scenario import Scenario
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
+    here = Path(__file__).parent
+    for item in (item for item in items if here in item.path.parents):
         item.add_marker(pytest.mark.lab)
         item.add_marker(pytest.mark.timeout(300))
         if not os.environ.get(INSIDE):

@@ -16,12 +16,17 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._task import Task
+from ansible_collections.xapi.network.plugins.modules import xs_dom0_facts
 
 from tests.lab.machine import Machine, cable, run_here, start_open_vswitch
 from xapi_twin import shell
@@ -78,7 +83,7 @@ class Played:
     """A run of ansible-playbook: its exit status and everything it printed."""
 
     status: int
-    output: str
+    output: str = field(repr=False)
 
     def changed(self) -> dict[str, int]:
         """host -> number of changed tasks, out of the recap."""
@@ -125,8 +130,9 @@ class Lab:
 
     def ssh(self, host: str, command: str) -> str:
         """What a command prints in dom0, over real SSH. Raises CalledProcessError."""
-        words = ["ssh", "-F", str(self.ssh_config), host, command]
-        return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60).stdout
+        done = self._ssh(host, command)
+        done.check_returncode()
+        return done.stdout
 
     def play(self, playbook: str, *arguments: str, command: Sequence[str] = (), **variables: Any) -> Played:
         """Run a playbook of the collection (or a file) against the lab, with `variables` as extra variables."""
@@ -136,13 +142,38 @@ class Lab:
         return Played(done.returncode, done.stdout + done.stderr)
 
     def ask_dom0(self, host: str) -> dict[str, Any]:
-        """xs_dom0_facts of a host."""
-        words = [str(Path(sys.executable).parent / "ansible"), "-i", str(self.inventory), host, "-m", "xapi.network.xs_dom0_facts", "-o"]
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.environment, cwd=ROOT, timeout=120)
-        if done.returncode:
-            raise AssertionError(done.stdout + done.stderr)
-        facts: dict[str, Any] = json.loads(done.stdout.partition("=>")[2])["ansible_facts"]["xs_dom0"]
+        """xs_dom0_facts of a host, by the module's own work over SSH (the role asks the same through Ansible)."""
+
+        def over_ssh(command: str) -> tuple[int, str, str]:
+            done = self._ssh(host, f"/bin/sh -c {shlex.quote(command)}")
+            return done.returncode, done.stdout, done.stderr
+
+        facts: dict[str, Any] = xs_dom0_facts.work(Task(options={}, shell=over_ssh))["ansible_facts"]["xs_dom0"]
         return facts
+
+    def bond(self, playbook: str = "storage_bond", *arguments: str, **options: Any) -> Played:
+        """Run one of the collection's playbooks on NAS, eth2 and eth4; `options` are the role's, without their prefix."""
+        given = {"network": "NAS", "nics": ["eth2", "eth4"], **options}
+        return self.play(f"xapi.network.{playbook}", *arguments, **{f"storage_bond_{name}": value for name, value in given.items()})
+
+    def settle(self) -> None:
+        """As it is after the 31 s that a link has to stay up before Open vSwitch uses it beside one that it uses already."""
+        for backend in self.backends.values():
+            self.twin.run(backend.settle)
+
+    def bond_when(self, host: str, wanted: Callable[[dict[str, Any]], bool], within: float = 15) -> dict[str, Any]:
+        """bond0 of a host as soon as dom0 says what is wanted. Raises AssertionError with what it said last."""
+        deadline = time.monotonic() + within
+        while True:
+            bond = self.bond_of(host)
+            if wanted(bond):
+                return bond
+            assert time.monotonic() < deadline, f"{host} still says after {within} s: {bond}"
+
+    def bond_of(self, host: str) -> dict[str, Any]:
+        """bond0 of a host, as dom0 says."""
+        found: dict[str, Any] = self.ask_dom0(host)["bonds"]["bond0"]
+        return found
 
     def plug(self, host: str, device: str, up: bool) -> None:
         """Pull the cable of a NIC at the switch, or plug it in again. NICs of one segment keep their ports."""
@@ -172,6 +203,16 @@ class Lab:
         self.switch.run("ovs-vsctl", *words)
 
     # inside
+
+    def _ssh(self, host: str, command: str) -> subprocess.CompletedProcess[str]:
+        shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=30", "-o", f"ControlPath={self.folder / 'cp' / '%C'}"]
+        words = ["ssh", "-F", str(self.ssh_config), *shared, host, command]
+        # The connection that stays behind would hold a pipe open.
+        with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as error:
+            done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=output, stderr=error, timeout=60)
+            output.seek(0)
+            error.seek(0)
+            return subprocess.CompletedProcess(words, done.returncode, output.read(), error.read())
 
     @property
     def ssh_config(self) -> Path:

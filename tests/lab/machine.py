@@ -14,8 +14,17 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# Several NICs of one computer on one segment would each answer for all of its addresses without these.
-SYSCTL = {"rp_filter": "1", "arp_ignore": "1", "arp_announce": "2"}
+# Several NICs of one computer on one segment would each answer for all of its addresses without the first of these. With
+# IPv6, a NIC solicits routers by itself, some seconds after it became part of a bond, with the bond's own MAC, and the
+# switch then sends the bond's traffic to a NIC that is not active. dom0 has IPv6 off unless its management uses it.
+SYSCTL = {
+    "ipv4/conf/all/rp_filter": "1",
+    "ipv4/conf/default/rp_filter": "1",
+    "ipv4/conf/all/arp_ignore": "1",
+    "ipv4/conf/all/arp_announce": "2",
+    "ipv6/conf/all/disable_ipv6": "1",
+    "ipv6/conf/default/disable_ipv6": "1",
+}
 
 _BOOT = r"""
 set -e
@@ -64,9 +73,8 @@ class Machine:
         assert self._first.stdout is not None and self._first.stderr is not None
         if self._first.stdout.readline() != "up\n":
             raise RuntimeError(f"{self.name} did not start: {self._first.stderr.read().strip()}")
-        for name, value in SYSCTL.items():
-            for which in ("all", "default"):
-                self.write(f"/proc/sys/net/ipv4/conf/{which}/{name}", value)
+        settings = "; ".join(f"echo {value} >/proc/sys/net/{name}" for name, value in SYSCTL.items())
+        self.run("/bin/sh", "-c", settings)
 
     def stop(self) -> None:
         """Switch it off: every process in it is gone when this returns."""

@@ -7,12 +7,18 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from tests.lab.machine import Machine
 
+if TYPE_CHECKING:
+    from tests.lab.lab import Lab
+
 INTERVAL = 0.02  # seconds
+STORAGE = {"xs-1": "172.16.0.35", "xs-2": "172.16.0.36", "nas": "172.16.0.33"}
 
 
 @dataclass(frozen=True)
@@ -60,16 +66,47 @@ def read(label: str, output: str) -> Account:
         raise AssertionError(f"ping {label} did not sum up: {output[-300:]}")
     sent, times = int(summary.group(1)), sorted(time for time, _number in answers)
     gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
-    different = len({number for _time, number in answers})
-    # The last packet may still be under way when ping is told to end.
-    lost = max(0, sent - different - 1)
-    outage = max(0.0, max(gaps, default=0.0) - INTERVAL) if answers else sent * INTERVAL
-    return Account(label, sent, lost, len(answers) - different, round(outage * 1000))
+    different = {number for _time, number in answers}
+    # The last packet may still be under way when ping is told to end; what is silent before it is an outage as well.
+    silent = (sent - 1 - max(different, default=0)) * INTERVAL
+    lost = max(0, sent - 1 - len(different - {sent}))
+    return Account(label, sent, lost, len(answers) - len(different), round(1000 * max(silent, 0.0, max(gaps, default=0.0) - INTERVAL)))
 
 
 def answers(machine: Machine, address: str, size: int = 56, fragment: bool = True, count: int = 5) -> int:
-    """How many of a few packets of this many bytes are answered, in one piece when `fragment` is False."""
+    """How many of a few packets of this many bytes are answered, in one piece when `fragment` is False.
+
+    Ask from the host after a change: until a host says something, the switch sends what is for it to the NIC that had its MAC before.
+    """
     words = ["ping", "-n", "-q", "-i", "0.05", "-W", "1", "-c", str(count), "-s", str(size), "-M", "dont" if fragment else "do", address]
     output = machine.run(*words, check=False)
     found = re.search(r"(\d+) received", output)
     return int(found.group(1)) if found else 0
+
+
+def between(lab: Lab, *ways: tuple[str, str]) -> PingsOfAll:
+    """Pings all the time from each first host to the storage address of the second; "nas" is the storage server."""
+    machines = {**lab.hosts, "nas": lab.nas}
+    return PingsOfAll([Pings(f"{start} to {end}", machines[start], STORAGE[end]) for start, end in ways])
+
+
+class PingsOfAll:
+    """Several pings at once; `show` prints their accounts."""
+
+    def __init__(self, pings: list[Pings]) -> None:
+        self._pings = pings
+        self._stack = ExitStack()
+
+    def __enter__(self) -> PingsOfAll:
+        for pings in self._pings:
+            self._stack.enter_context(pings)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    def show(self, title: str) -> list[Account]:
+        print(f"\n{title} (a packet every {1000 * INTERVAL:.0f} ms)")
+        for pings in self._pings:
+            print(f"    {pings.account}")
+        return [pings.account for pings in self._pings]

@@ -50,6 +50,7 @@ class OvsBackend:
         self._configs: dict[str, BridgeConfig] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._seen: tuple[Any, ...] = ()
+        self._told: tuple[Any, ...] = ()
         self._lock = asyncio.Lock()  # one look or one change at a time, so that no look shows what was before a change
 
     async def start(self) -> None:
@@ -108,6 +109,7 @@ class OvsBackend:
 
     async def settle(self) -> None:
         async with self._lock:
+            await self._look()
             for bond in self.dom0.bonds.values():
                 for member in bond.members:
                     if member.may_enable and not member.enabled:
@@ -197,9 +199,9 @@ class OvsBackend:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             async with self._lock:
-                before = self._seen
                 await self._look()
-            if before != self._seen:
+            if self._told != self._seen:
+                self._told = self._seen
                 await self._tell("")
 
     async def _look(self) -> None:
