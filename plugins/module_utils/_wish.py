@@ -198,9 +198,16 @@ def _address(host: str, values: Mapping[str, Any]) -> Address:
             raise WishError(
                 f"The address of {host} needs an ip and a netmask; found ip '{address.ip}', netmask '{address.netmask}'."
             ) from error
-        if address.gateway and ipaddress.IPv4Address(address.gateway) not in interface.network:
+        if address.gateway and not _within(address.gateway, interface.network):
             raise WishError(f"The gateway {address.gateway} of {host} is not in {interface.network}.")
     return address
+
+
+def _within(text: str, network: ipaddress.IPv4Network) -> bool:
+    try:
+        return ipaddress.IPv4Address(text) in network
+    except ValueError:
+        return False
 
 
 def from_task(options: Mapping[str, Any]) -> Wish:
