@@ -279,7 +279,7 @@ class Host:
         self.init_complete.clear()
         if not keep_cookies:
             self.dom0.cookies.discard(COMPLETE_COOKIE)
-        current = asyncio.current_task() if _has_loop() else None
+        current = asyncio.current_task()
         if self._starting is not None and self._starting is not current:
             self._starting.cancel()
         for task in tuple(self._work):
@@ -462,14 +462,6 @@ class Host:
                 self.management_bridge = plugging.bridge_of(self.twin, record)
         await self.backend.settle()
         self.links.start(quiet=True)
-
-
-def _has_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 async def _await(work: Callable[[], Awaitable[T]]) -> T:

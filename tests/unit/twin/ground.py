@@ -113,7 +113,7 @@ class Pool:
             await self.up(name)
 
     async def up(self, host: str) -> None:
-        await asyncio.wait_for(self.twin.host(host).init_complete.wait(), 5)
+        await asyncio.wait_for(self.twin.host(host).init_complete.wait(), 600)
 
 
 @asynccontextmanager
