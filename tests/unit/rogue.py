@@ -40,6 +40,13 @@ class Raw(Exception):
 
 
 @dataclass
+class Goodbye(Exception):
+    """A good reply, after which the connection is closed without a word."""
+
+    value: Any
+
+
+@dataclass
 class Drip(Exception):
     """A byte of the reply now and then."""
 
@@ -126,6 +133,9 @@ class Rogue:
             body, status, length = raw.body, raw.status, raw.content_length
         except Drip as drip:
             body, pause = reply({"Status": "Success", "Value": "x" * 1000}), drip.pause
+        except Goodbye as goodbye:
+            body = reply({"Status": "Success", "Value": goodbye.value})
+            handler.close_connection = True
         except Drop:
             handler.close_connection = True
             return

@@ -18,7 +18,7 @@ from ansible_collections.xapi.network.plugins.module_utils import _client
 from ansible_collections.xapi.network.plugins.module_utils._client import Session
 from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
 from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
-from ansible_collections.xapi.network.tests.unit.rogue import NEXT, Drip, Drop, Failure, Raw, Rogue, Silence, batch, event
+from ansible_collections.xapi.network.tests.unit.rogue import NEXT, Drip, Drop, Failure, Goodbye, Raw, Rogue, Silence, batch, event
 
 PASSWORD = "no one may read this"
 TASK = "OpaqueRef:task"
@@ -57,13 +57,13 @@ def test_what_xmlrpc_client_itself_would_do_is_send_it_twice(rogue: Rogue) -> No
 
 
 def test_a_call_after_the_server_closed_the_idle_connection_goes_over_a_new_one(rogue: Rogue) -> None:
-    rogue.answers["pool.get_all"] = Raw(b"<methodResponse/>", content_length=17)  # closes the connection after its reply
-    rogue.answers["host.get_all"] = ["OpaqueRef:host"]
+    rogue.answers |= {"pool.get_all": Goodbye(["OpaqueRef:pool"]), "host.get_all": ["OpaqueRef:host"]}
     with session(rogue) as found:
-        with pytest.raises(ConnectionLost):
-            found.call("pool.get_all")
+        assert found.call("pool.get_all") == ["OpaqueRef:pool"]
+        time.sleep(0.1)
         assert found.call("host.get_all") == ["OpaqueRef:host"]
-    assert rogue.calls("pool.get_all") == rogue.calls("host.get_all") == 1
+    assert rogue.calls("host.get_all") == 1
+    assert rogue.connections == 2
 
 
 def test_all_calls_of_a_session_share_one_connection(rogue: Rogue) -> None:
