@@ -33,14 +33,14 @@ DISABLED_OPERATIONS = (
 )  # fmt: skip
 
 # Seconds, as recorded, between the steps of a start: see `Host._start_up`.
-RESTART_PAUSE = 0.55  # from the end of the old process to the port of the new one
+RESTART_PAUSE = 0.65  # from the end of the old process to the port of the new one
 SLAVE_SECONDS = 7.15  # the port answers and nothing else happens
 MANAGEMENT_SECONDS = 0.1
-BOOTING_SECONDS = 0.08
-DATABASE_SECONDS = 0.85
-STORAGE_SECONDS = 1.9
+BOOTING_SECONDS = 0.07
+DATABASE_SECONDS = 0.9
+STORAGE_SECONDS = 2.1
 BONDS_SECONDS = 0.15
-COMPLETE_SECONDS = 0.35
+COMPLETE_SECONDS = 0.4
 RESTART_DELAY = 0.1
 AGENT_DELAY = 1.0  # host.restart_agent answers first (since v22.24)
 BOOT_SECONDS = 30.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-RECORDS_SECONDS = 0.05
+RECORDS_SECONDS = 0.07
 Progress = Callable[[float], None]
 
 

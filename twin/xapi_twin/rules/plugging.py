@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 # Seconds that it takes to plug, as recorded on v26.17; the twin scales them like a restart.
-PLUG_SECONDS = {"bond": 0.55, "vlan": 0.35, "tunnel": 0.35, "physical": 0.22}
+PLUG_SECONDS = {"bond": 0.6, "vlan": 0.35, "tunnel": 0.35, "physical": 0.22}
 UNPLUG_SECONDS = 0.1
 
 
