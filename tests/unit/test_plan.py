@@ -87,7 +87,8 @@ def test_what_xapi_leaves_behind_is_carried_over() -> None:
     the_plan = plan(made.pool, wish(hosts=["xs-1"]))
     assert not the_plan.problems
     assert [(step.action, step.arguments.get("key"), step.arguments.get("value")) for step in the_plan.steps[2:]] == [
-        ("set_other_config", "bond-updelay", "100"), ("set_other_config", "management_purpose", "Storage"), ("reconfigure_ipv6", None, None),
+        ("set_other_config", "bond-updelay", "100"), ("set_other_config", "management_purpose", "Storage"),
+        ("reconfigure_ipv6", None, None),
     ]  # fmt: skip
     assert the_plan.steps[-1].arguments["ipv6"] == "fd00::35/64"
 
