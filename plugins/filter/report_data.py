@@ -17,11 +17,14 @@ description:
 options:
   _input:
     description:
-      - What is known. C(plan) is the result of M(xapi.network.xs_bond) in check mode with O(xapi.network.xs_bond#module:picture=true), C(after) that
-        of M(xapi.network.xs_bond_info) at the end, C(state), C(network), C(nics), C(mode), C(strategy) and C(check) are what was wanted.
-      - C(done) and C(undone) are names of hosts, C(at) is the host that is at work, C(seconds) says how long each host took, C(moments) are the
-        timelines of the tasks, C(failure) is a sentence, C(findings) are those of the task that failed, C(taken_back) is a sentence.
-      - C(ended) is the present time in seconds since 1970, C(dom0) are the facts of dom0 by host uuid, C(ansible) is the version of ansible-core.
+      - What is known. C(plan) is the result of M(xapi.network.xs_bond) in check mode with
+        O(xapi.network.xs_bond#module:picture=true), C(after) that of M(xapi.network.xs_bond_info) at the end, C(state), C(network),
+        C(nics), C(mode), C(strategy) and C(check) are what was wanted.
+      - C(done) and C(undone) are names of hosts, C(at) is the host that is at work, C(seconds) says how long each host took,
+        C(moments) are the timelines of the tasks, C(failure) is a sentence, C(findings) are those of the task that failed,
+        C(taken_back) is a sentence.
+      - C(ended) is the present time in seconds since 1970, C(dom0) are the facts of dom0 by host uuid, C(ansible) is the version of
+        ansible-core.
     type: dict
     required: true
 """
@@ -47,8 +50,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The report. Among others it has C(outcome) (V(planned), V(refused), V(changed), V(unchanged), V(failed), V(verified) or V(differs)), C(headline), C(hosts)
-      (each with C(before), C(after), C(timeline), C(outcome) and C(findings)), C(steps), C(problems), C(findings) and C(versions).
+    - The report. Among others it has C(outcome) (V(planned), V(refused), V(changed), V(unchanged), V(failed), V(verified) or
+      V(differs)), C(headline), C(hosts) (each with C(before), C(after), C(timeline), C(outcome) and C(findings)), C(steps),
+      C(problems), C(findings) and C(versions).
     - C(format) is raised when a field changes its meaning or goes.
   type: dict
 """

@@ -20,7 +20,7 @@ options:
     type: dict
     required: true
   template:
-    description: The text of the template. It gets the data as C(report), and C(draw), C(concerned), C(key) and C(in_words) for the drawings.
+    description: The text of the template. It gets the data as C(report), and the functions that draw and word it.
     type: str
     required: true
 positional: template
@@ -29,9 +29,12 @@ positional: template
 EXAMPLES = r"""
 - name: Make a page of a report's data
   ansible.builtin.copy:
-    content: "{{ lookup('ansible.builtin.file', 'report.json') | from_json | xapi.network.report_page(lookup('ansible.builtin.file', 'report.html.j2')) }}"
+    content: "{{ data | xapi.network.report_page(template) }}"
     dest: report.html
     mode: "0644"
+  vars:
+    data: "{{ lookup('ansible.builtin.file', 'report.json') | from_json }}"
+    template: "{{ lookup('ansible.builtin.file', 'report.html.j2') }}"
 """
 
 RETURN = r"""
@@ -44,7 +47,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.plugin_utils import _drawing
+from ansible_collections.xapi.network.plugins.plugin_utils import _drawing, _report
 from jinja2 import Environment, StrictUndefined
 
 
@@ -57,6 +60,7 @@ def report_page(report: Mapping[str, Any], template: str) -> str:
         concerned=_drawing.concerned,
         key=_drawing.key,
         in_words=_drawing.in_words,
+        gathered=_report.gathered,
     )
     return page.strip() + "\n"
 

@@ -12,11 +12,12 @@ from typing import Any
 Interface = Mapping[str, Any]
 
 NIC_X, NIC_WIDTH = 2, 132
-BOND_X, BOND_WIDTH = 176, 104
-NETWORK_X, NETWORK_WIDTH = 322, 196
+BOND_X, BOND_WIDTH = 166, 110
+NETWORK_X, NETWORK_WIDTH = 308, 222
 WIDTH = NETWORK_X + NETWORK_WIDTH + 2
 ROW, GAP = 46, 8  # the height that a row takes, and what of it lies between two boxes
-CHARACTERS = {"nic": 13, "bond": 17, "network": 33}  # that fit into the width of a box
+# How many characters fit into a box, in the widest of the usual fonts: on the first line, which is bold, and on the others.
+ROOM = {"nic": (8, 19), "bond": (13, 16), "network": (26, 33)}
 
 
 @dataclass(frozen=True)
@@ -150,13 +151,13 @@ def _nic(nic: Interface, row: float) -> Box:
     speed = _speed(nic["speed"]) if nic["carrier"] else "no link"
     title = f"{nic['device']}, {nic['mac']}, {'link up' if nic['carrier'] else 'no link'}{f', {speed}' if nic['carrier'] and speed else ''}"
     title += f", in {nic['bond']}" if nic["bond"] else ""
-    lines = (_short(nic["device"], "nic"), nic["mac"])
+    lines = (_short(nic["device"], "nic", first=True), nic["mac"])
     return _box("nic", NIC_X, NIC_WIDTH, row, lines, speed, title, link="up" if nic["carrier"] else "down")
 
 
 def _bond(bond: Interface, row: float) -> Box:
     title = f"{bond['device']}, {bond['mode']}, {' and '.join(bond['nics'])}, {bond['mac']}"
-    lines = (_short(bond["device"], "bond"), _short(bond["mode"], "bond"))
+    lines = (_short(bond["device"], "bond", first=True), _short(bond["mode"], "bond"))
     return _box("bond", BOND_X, BOND_WIDTH, row, lines, "", title, bond["attached"])
 
 
@@ -165,7 +166,7 @@ def _network(one: Interface, row: float) -> Box:
     first = " · ".join(part for part in (one["bridge"], *addresses[:1]) if part)
     rest = f"{addresses[1]}{f' and {len(addresses) - 2} more' if len(addresses) > 2 else ''}" if len(addresses) > 1 else ""
     note = "management" if one["management"] else "" if one["attached"] else "not attached"
-    lines = (_short(one["network"], "network", len(note)), _short(first, "network"), _short(rest, "network"))
+    lines = (_short(one["network"], "network", first=True, beside=note), _short(first, "network"), _short(rest, "network"))
     title = f"{one['network']}, bridge {one['bridge'] or 'not chosen yet'}, {', '.join(addresses) or 'no address'}, MTU {one['mtu']}"
     title += f", {note}" if note else ""
     return _box("network", NETWORK_X, NETWORK_WIDTH, row, tuple(line for line in lines if line), note, title, one["attached"])
@@ -181,9 +182,13 @@ def _line(left: Box, right: Box, text: str = "") -> Line:
     return Line(left.x + left.width, left.y + left.height // 2, right.x, right.y + right.height // 2, text)
 
 
-def _short(text: str, kind: str, taken: int = 0) -> str:
-    room = CHARACTERS[kind] - taken
-    return text if len(text) <= room else f"{text[: room - 1]}…"
+def _short(text: str, kind: str, first: bool = False, beside: str = "") -> str:
+    """The text as far as there is room. The end of a name tells more than its middle: "Pool-wide netw… with eth2"."""
+    room = ROOM[kind][0 if first else 1] - (len(beside) * 4 // 5 + 1 if beside else 0)
+    if len(text) <= room:
+        return text
+    end = room // 3
+    return f"{text[: room - 1 - end]}…{text[-end:]}"
 
 
 def _speed(megabits: int) -> str:

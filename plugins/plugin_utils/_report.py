@@ -116,7 +116,7 @@ def _findings(run: Mapping[str, Any], plan: Mapping[str, Any], after: Mapping[st
 
 def _moments(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """In the order of time. The role may name one twice, as part of what it kept and of what the last task said."""
-    unique = {(moment["host"], moment["what"], float(moment["at"])) for moment in given}
+    unique = dict.fromkeys((moment["host"], moment["what"], float(moment["at"])) for moment in given)
     return [{"host": host, "what": what, "at": at} for host, what, at in sorted(unique, key=lambda moment: moment[2])]
 
 
@@ -259,6 +259,18 @@ def _addresses(expected: Mapping[str, Any]) -> list[str]:
     except ValueError:
         address = str(expected["ip"])
     return [address, *(expected.get("ipv6") or [])]
+
+
+def gathered(said: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Problems or findings, those that say the same of several hosts as one, with `hosts`. The sentences do not begin with a host."""
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for one in said:
+        host, sentence = str(one.get("host") or ""), str(one["sentence"])
+        for beginning in (f"{host}: ", f"{host}, ") if host else ():
+            sentence = sentence.removeprefix(beginning)
+        group = groups.setdefault((one["code"], one.get("accepted"), sentence), {**one, "sentence": sentence, "hosts": []})
+        group["hosts"] += [host] if host else []
+    return list(groups.values())
 
 
 def _time(seconds: float) -> str:
