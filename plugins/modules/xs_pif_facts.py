@@ -48,20 +48,14 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Facts of every host of the play
-  hosts: xs_hosts
-  gather_facts: false
-  module_defaults:
-    group/xapi.network.xapi:
-      hostname: xs-1.example.com
-      password: "{{ pool_password }}"
-  tasks:
-    - name: The host's own facts
-      xapi.network.xs_pif_facts:
+- name: Facts of the play's host
+  xapi.network.xs_pif_facts:
+    hostname: xs-1.example.com
+    password: "{{ pool_password }}"
 
-    - name: NICs without a link
-      ansible.builtin.debug:
-        msg: "{{ ansible_facts['xs_network'].pifs | selectattr('physical') | rejectattr('carrier') | map(attribute='device') }}"
+- name: NICs without a link
+  ansible.builtin.debug:
+    msg: "{{ ansible_facts['xs_network'].pifs | selectattr('physical') | rejectattr('carrier') | map(attribute='device') }}"
 
 # xe pif-list host-uuid=… physical=true IP-configuration-mode=Static params=uuid,device,IP,network-name-label
 - name: NICs of xs-1 with a static address
