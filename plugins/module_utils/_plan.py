@@ -397,7 +397,7 @@ def _differences(pool: Pool, wish: Wish, host: Host, network: Network | None, be
         return (
             compare(pool, host, network, before)
             + _extra_properties(pool, host, network, before)
-            + _tolerated(wish, compare_after(pool, host, network, before))
+            + compare_after(pool, host, network, before)
         )
     planned = _present(pool, wish, host, network)
     if planned.prediction is None:
@@ -415,11 +415,6 @@ def _extra_properties(pool: Pool, host: Host, network: Network | None, target: P
         for key in extra
         if bond
     ]
-
-
-def _tolerated(wish: Wish, findings: Sequence[Finding]) -> list[Finding]:
-    """A NIC without link that the user has accepted is no failure afterwards."""
-    return [finding for finding in findings if not (finding.code == "link" and "no_link" in wish.accept)]
 
 
 def proof(pool: Pool, wish: Wish, plan: Plan, network: Network | None, expected: Mapping[str, Prediction]) -> list[Finding]:

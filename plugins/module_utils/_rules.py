@@ -213,6 +213,7 @@ class Prediction:
     inherits: bool = False
     enabled: bool = True
     storages: tuple[str, ...] = ()
+    without_link: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
@@ -220,7 +221,7 @@ class Prediction:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Prediction:
         """Raises TypeError for keys that no prediction has, ValueError for a MTU that is no number."""
-        lists = ("nics", "ipv6", "bridges_gone", "vlans", "moves", "storages")
+        lists = ("nics", "ipv6", "bridges_gone", "vlans", "moves", "storages", "without_link")
         given: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in values.items()}
         prediction = cls(**given)
         return replace(prediction, mtu=int(prediction.mtu), vlans=tuple(int(tag) for tag in prediction.vlans))
@@ -275,6 +276,7 @@ def predict_new(
         moves=moves(pool, host, nics, name),
         enabled=host.enabled,
         storages=tuple(storage.uuid for storage in pool.storages_of(host) if storage.attached),
+        without_link=tuple(nic.device for nic in nics if not nic.carrier),
     )
 
 
@@ -401,4 +403,5 @@ def predict_kept(pool: Pool, host: Host, bond: Bond, network: Network, mode: str
         vlans=tuple(sorted(pool.vlans[ref].tag for ref in pif.vlan_slave_of if ref in pool.vlans)),
         enabled=host.enabled,
         storages=tuple(storage.uuid for storage in pool.storages_of(host) if storage.attached),
+        without_link=tuple(nic.device for nic in nics if not nic.carrier),
     )

@@ -153,9 +153,9 @@ def compare_after(pool: Pool, host: Host, network: Network | None, target: Predi
                 )
             )
         found += [
-            Finding("link", host.name, f"{host.name}: {member.device} has no link; the bond runs on what is left.")
+            Finding("link", host.name, f"{host.name}: {member.device} had a link and has none now; the bond runs on what is left.")
             for member in members
-            if not member.carrier
+            if not member.carrier and member.device not in target.without_link
         ]
     if target.enabled and not host.enabled:
         found.append(Finding("host_disabled", host.name, f"{host.name}: the host was enabled before and is disabled now."))
