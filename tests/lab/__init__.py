@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-#: Where everything of the lab lives; a file system in memory that only the lab's processes see is mounted on it.
-FOLDER = Path(__file__).resolve().parents[2] / "build" / "lab"
+#: Where everything of the lab lives: in memory, in a /run that only the lab's processes see. Short, for the sake of sockets.
+FOLDER = Path("/run/lab")
 #: Set in the environment of processes in the lab's namespaces.
 INSIDE = "XAPI_LAB_INSIDE"
 #: Likewise: the number of a process that other terminals can enter these namespaces by.

@@ -72,8 +72,7 @@ def why_not() -> str:
 
 
 def _into_namespaces(command: list[str]) -> list[str]:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    prepare = f'mount -t tmpfs tmpfs "{FOLDER}" && ip link set lo up && exec "$@"'
+    prepare = f'mount -t tmpfs tmpfs /run && mkdir "{FOLDER}" && ip link set lo up && exec "$@"'
     spaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     return ["unshare", *spaces, "/bin/sh", "-c", prepare, "lab", *command]
 

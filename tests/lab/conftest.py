@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,14 +27,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="the lab runs in namespaces of its own: make lab-test"))
 
 
+# Folders have short names for the sake of the sockets in them.
+_NUMBERS = itertools.count(1)
+
+
 @pytest.fixture
-def make_lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
+def make_lab() -> Iterator[Callable[..., Lab]]:
     """Makes a lab of the tutorial's pool; keyword arguments are those of the scenario, and `python` that of `Lab`."""
     with ExitStack() as stack:
 
         def make(python: Any = None, **changes: Any) -> Lab:
             scenario = Scenario.load("tutorial", **{"restart_seconds": 3, **changes})
-            return stack.enter_context(Lab(FOLDER / request.node.name.replace("[", "-").strip("]")[:40], scenario, python))
+            return stack.enter_context(Lab(FOLDER / str(next(_NUMBERS)), scenario, python))
 
         yield make
 

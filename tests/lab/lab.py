@@ -46,7 +46,9 @@ SEGMENTS: Mapping[str, str] = {
     "eth3": "vm",
     "eth5": "vm",
 }
-CONTROLLER_ADDRESS = "172.16.0.30/27"
+# The controller is the gateway of the pool's hosts as well. It forwards nothing, but it has to be there: what a host
+# sends while it has no storage address goes by its default route, and would wait for a gateway that does not answer.
+CONTROLLER_ADDRESS = "172.16.0.1/27"
 STORAGE_SERVER = "172.16.0.33/28"
 
 # What xapi would answer in dom0 is answered by the twin; everything else there is real.
@@ -205,7 +207,7 @@ class Lab:
     # inside
 
     def _ssh(self, host: str, command: str) -> subprocess.CompletedProcess[str]:
-        shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=30", "-o", f"ControlPath={self.folder / 'cp' / '%C'}"]
+        shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=30", "-o", f"ControlPath={self.folder / 'cp' / '%n'}"]
         words = ["ssh", "-F", str(self.ssh_config), *shared, host, command]
         # The connection that stays behind would hold a pipe open.
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as error:

@@ -11,7 +11,7 @@ import sys
 import time
 
 from tests.lab import FOLDER, PID
-from tests.lab.lab import ROOT, Lab
+from tests.lab.lab import CONTROLLER_ADDRESS, ROOT, Lab
 from xapi_twin.scenario import Scenario
 
 TEXT = """
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
                 pool=scenario.pool,
                 hosts=", ".join(lab.hosts),
                 first=next(iter(lab.hosts)),
-                address="172.16.0.30",
+                address=CONTROLLER_ADDRESS,
                 pid=os.environ.get(PID, "?"),
                 folder=lab.folder,
                 ssh_config=lab.ssh_config,
