@@ -18,21 +18,26 @@ from ansible_collections.xapi.network.plugins.module_utils import _pool
 from ansible_collections.xapi.network.plugins.module_utils._client import Session
 from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
 from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
+from ansible_collections.xapi.network.plugins.module_utils._rules import vlans_over
 from ansible_collections.xapi.network.plugins.module_utils._steps import Step
 
 # XAPI answers before everything has settled in its records (Bond.create on a member whose connection was lost); this long a write's effect
 # may take to show.
 SETTLE_SECONDS = 10.0
 
+# What XAPI answers when the member that has the work loses its xapi: the start of that xapi ends the call's task, and the work is done
+# after it (recorded).
+UNCERTAIN = ("HANDLE_INVALID", "TASK_CANCELLED", "CANNOT_CONTACT_HOST", "HOST_STILL_BOOTING")
+
 
 @dataclass(frozen=True)
 class Write:
     """One call that changes something. `done` says of a pool whether it is done. `task`: the call may outlive its connection and goes as a
-    task of XAPI.
+    task of XAPI. `arguments` are found in the pool where they name what the write before has made.
     """
 
     method: str
-    arguments: tuple[Any, ...]
+    arguments: tuple[Any, ...] | Callable[[Pool], tuple[Any, ...]]
     done: Callable[[Pool], bool]
     task: bool = True
 
@@ -94,11 +99,12 @@ def _carry_out(session: Session, pool: Pool, step: Step, wait_timeout: float) ->
     for write in WRITES[step.action](pool, step.arguments):
         if write.done(pool):
             continue
+        arguments = write.arguments(pool) if callable(write.arguments) else write.arguments
         try:
             if write.task:
-                session.act(write.method, *write.arguments, wait_timeout=wait_timeout)
+                session.act(write.method, *arguments, wait_timeout=wait_timeout)
             else:
-                session.call(write.method, *write.arguments)
+                session.call(write.method, *arguments)
         except Unreachable:
             raise  # nothing was sent
         except ConnectionLost as lost:
@@ -109,6 +115,8 @@ def _carry_out(session: Session, pool: Pool, step: Step, wait_timeout: float) ->
             # An error does not mean that it was not done: a call forwarded to a member whose xapi was down may be carried out after its
             # error (recorded).
             settled = _pool.read(session.refresh())
+            if not write.done(settled) and failure.code in UNCERTAIN:
+                settled = _settled(session, write, time.monotonic() + min(wait_timeout, SETTLE_SECONDS)) or settled
             if not write.done(settled):
                 raise failure.named(names(settled)) from failure
             pool = settled
@@ -385,11 +393,20 @@ def _create_vlan(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     _bond_itself, pif = _bond(pool, arguments)
     carrier = _network(pool, {"name": arguments["vlan_network"]})
 
-    def done(now: Pool) -> bool:
+    def made(now: Pool) -> Pif | None:
         again = _again(now, pif.ref)
-        return again is not None and any(now.vlans[ref].tag == arguments["tag"] for ref in again.vlan_slave_of if ref in now.vlans)
+        tagged = vlans_over(now, again) if again is not None else ()
+        return next((vlan for vlan in tagged if vlan.vlan == arguments["tag"]), None)
 
-    return [Write("VLAN.create", (pif.ref, str(arguments["tag"]), carrier.ref), done)]
+    # A member whose xapi happens to start has inherited it meanwhile, unplugged (recorded); one that is made by a call is plugged.
+    return [
+        Write("VLAN.create", (pif.ref, str(arguments["tag"]), carrier.ref), lambda now: made(now) is not None),
+        Write(
+            "PIF.plug",
+            lambda now: (vlan.ref if (vlan := made(now)) else "",),
+            lambda now: (vlan := made(now)) is not None and vlan.attached,
+        ),
+    ]
 
 
 WRITES: Mapping[str, Callable[[Pool, Mapping[str, Any]], list[Write]]] = {

@@ -350,8 +350,8 @@ def _absent(pool: Pool, wish: Wish, host: Host, network: Network | None) -> _Hos
     bond = pool.bond_on(host, network) if network else None
     if network is None or bond is None:
         # A run that died between taking half a bond apart and plugging its NICs has left them so.
-        nics = [nic for nic in (pool.nic(host, device) for device in wish.nics) if nic is not None]
-        left = plugging(host, [nic for nic in nics if not nic.attached and not nic.bond_slave_of])
+        named = [nic for nic in (pool.nic(host, device) for device in wish.nics) if nic is not None]
+        left = plugging(host, [nic for nic in named if not nic.attached and not nic.bond_slave_of])
         return _HostPlan("repaired" if left else "kept", tuple(left))
     pif = pool.pifs.get(bond.master)
     nics = pool.bond_members(bond)

@@ -116,9 +116,9 @@ def test_the_plan_of_check_mode_is_what_the_run_then_does(scenario: str) -> None
 
 def test_with_nothing_to_do_there_are_three_calls(twin: RunningTwin) -> None:
     bond(twin)
-    for again in (lambda: bond(twin), lambda: bond(twin, check=True), lambda: info(twin)):
+    for again, options in ((bond, {}), (bond, {"check": True}), (info, {})):
         before = len(twin.journal)
-        assert again()["changed"] is False
+        assert again(twin, **options)["changed"] is False
         assert calls(twin, before) == READ_ONLY
 
 
@@ -163,8 +163,7 @@ def test_a_bond_that_comes_with_a_restart_is_not_made_here(twin: RunningTwin) ->
 def test_an_inherited_bond_is_awaited_and_completed(twin: RunningTwin) -> None:
     planned = bond(twin, check=True, strategy="restart", purpose="NFS")["hosts"]
     bond(twin, hosts=["xs-1"], purpose="NFS")
-    member = twin.call(twin.twin.find_host, "xs-2")
-    twin.run(member.restart_xapi)
+    twin.run(twin.twin.host("xs-2").restart_xapi)
     result = bond(twin, strategy="restart", hosts=["xs-2"], expected=planned, purpose="NFS")
     assert [step["action"] for step in result["done"]] == ["set_other_config"]
     assert result["hosts"]["xs-2"]["ip"] == "172.16.0.36"
@@ -310,6 +309,13 @@ def test_what_was_given_to_the_bond_only_is_on_the_nic_after_its_removal(twin: R
     nic = pifs(twin)["xs-2", "eth2", "-1"]
     assert nic["other_config"] == {"management_purpose": "NFS"}
     assert (nic["ipv6_configuration_mode"], nic["IPv6"]) == ("Static", ["fd00::36/64"])
+
+
+def test_a_bond_that_gets_another_mac_keeps_its_purpose_and_its_address(twin: RunningTwin) -> None:
+    bond(twin, purpose="NFS")
+    bond(twin, hosts=["xs-2"], mac="02:00:00:00:00:01", on_drift="repair")
+    made = pifs(twin)["xs-2", "bond0", "-1"]
+    assert (made["MAC"], made["IP"], made["other_config"]) == ("02:00:00:00:00:01", "172.16.0.36", {"management_purpose": "NFS"})
 
 
 def test_vlans_addresses_and_purpose_that_the_wish_adds(twin: RunningTwin) -> None:

@@ -143,6 +143,11 @@ def managed_by_eth2(made: APool) -> None:
     made.nic("xs-2", "eth2")["management"] = True
 
 
+def ha_and_management(made: APool) -> None:
+    ha(made)
+    managed_by_eth2(made)
+
+
 RISKY = [
     Case("ha_enabled", "", ("HA is on", "xe pool-ha-disable"), ha),
     Case("ha_enabled", "", ("fence", "restarts xapi"), ha, {"strategy": "restart"}),
@@ -180,7 +185,7 @@ FATAL = [
     Case("two_ips", "xs-2", ("eth2 has 172.16.0.36 and eth4 has 172.16.1.36", "would not make", "mode=none"),
          lambda made: made.address("xs-2", "eth4", "172.16.1.36")),
     Case("two_ips", "xs-2", ("eth4 has DHCP",), field_of("xs-2", "eth4", ip_configuration_mode="DHCP")),
-    Case("ha_management", "xs-2", ("eth2 is the management", "XAPI refuses"), lambda made: (ha(made), managed_by_eth2(made))),
+    Case("ha_management", "xs-2", ("eth2 is the management", "XAPI refuses"), ha_and_management),
     Case("fcoe_in_use", "xs-2", ("san", "Detach"), fcoe_storage),
     Case("too_many_nics", "xs-1", ("5 NICs are more than the 4",), wish={"nics": ["eth1", "eth2", "eth3", "eth4", "eth5"]}),
     Case("too_many_nics", "xs-1", ("3 NICs are more than the 2",), wish={"nics": ["eth2", "eth3", "eth4"]}, pool=bridge_pool),
