@@ -62,6 +62,7 @@ def action(
         templar=Templar(loader=loader),
         shared_loader_obj=MagicMock(),
     )
+    made._load_name = "xs_test"  # as the loader of plugins does
     made._display = MagicMock()
     return made
 
