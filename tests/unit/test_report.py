@@ -51,9 +51,9 @@ def a_run(before: APool, after: APool | None = None, **known: Any) -> dict[str, 
     """What the role knows at its end; by default everything went well."""
     names = list(asked(before)["hosts"])
     return {
-        "state": "present", "network": "NAS", "nics": ["eth2", "eth4"], "mode": "active-backup", "strategy": "restart", "check": after is None,
-        "plan": asked(before), "after": asked(after) if after else {}, "done": names if after else [], "at": "", "seconds": {},
-        "moments": [], "failure": "", "ended": BEGUN + 60, **known,
+        "state": "present", "network": "NAS", "nics": ["eth2", "eth4"], "mode": "active-backup", "strategy": "restart",
+        "check": after is None, "plan": asked(before), "after": asked(after) if after else {}, "done": names if after else [],
+        "at": "", "seconds": {}, "moments": [], "failure": "", "ended": BEGUN + 60, **known,
     }  # fmt: skip
 
 
@@ -202,7 +202,11 @@ def test_the_report_says_which_versions_it_is_about(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pool", "name"),
-    [("tutorial", "tutorial-NAS-20261122T201500Z"), ("../../etc/cron d", "etc-cron-d-NAS-20261122T201500Z"), ("Köln", "K-ln-NAS-20261122T201500Z")],
+    [
+        ("tutorial", "tutorial-NAS-20261122T201500Z"),
+        ("../../etc/cron d", "etc-cron-d-NAS-20261122T201500Z"),
+        ("Köln", "K-ln-NAS-20261122T201500Z"),
+    ],
 )
 def test_the_name_of_the_file_can_be_no_path(pool: str, name: str) -> None:
     assert _report.file_name(pool, "NAS", 1795378500.0) == name
@@ -292,7 +296,7 @@ def test_nothing_that_comes_from_the_pool_is_taken_for_markup() -> None:
 
 def test_the_page_loads_nothing() -> None:
     page = report_page(report_data(a_run(storage_pool(), bonded())), TEMPLATE)
-    for loader in ("http:", "https:", "src=", "url(", "@import", "<script", "<link rel=\"stylesheet"):
+    for loader in ("http:", "https:", "src=", "url(", "@import", "<script", '<link rel="stylesheet'):
         assert loader not in page
 
 
