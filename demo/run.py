@@ -70,7 +70,7 @@ def twin() -> Iterator[tuple[Path, Path]]:
     """The tutorial's pool, running; its endpoints and its inventory. It is stopped at the end, whatever happens."""
     endpoints, inventory = WORK / "endpoints.json", WORK / "inventory.yml"
     endpoints.unlink(missing_ok=True)
-    command = [BIN / "xapi-twin", "run", "tutorial", "--endpoints", endpoints, "--inventory", inventory]
+    command = [str(BIN / "xapi-twin"), "run", "tutorial", "--endpoints", str(endpoints), "--inventory", str(inventory)]
     with (WORK / "twin.log").open("w", encoding="utf-8") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         try:
@@ -97,7 +97,7 @@ def state(endpoints: Path) -> str:
 
 def play(inventory: Path, log: TextIO) -> str:
     """Runs the playbook, shows its output as it comes with the seconds since its start, and gives the recap."""
-    command = [BIN / "ansible-playbook", "-i", inventory, "xapi.network.storage_bond", *BOND]
+    command = [str(BIN / "ansible-playbook"), "-i", str(inventory), "xapi.network.storage_bond", *BOND]
     environment = {
         **os.environ,
         "PYTHONUNBUFFERED": "1",

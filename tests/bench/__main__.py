@@ -27,6 +27,7 @@ from ansible_collections.xapi.network.plugins.module_utils import _pool, _wish
 from ansible_collections.xapi.network.plugins.module_utils._client import Session
 from ansible_collections.xapi.network.plugins.module_utils._plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
+
 from tests.bench.plays import NAS, Cost, by_plain_playbook, by_shell, playbook, role, scenario
 from tests.integration.playing import connection
 from xapi_twin.running import RunningTwin
@@ -75,7 +76,9 @@ def ways(extent: Extent) -> Iterator[Row]:
                 calls = f"{cost.count():5} calls, {cost.count('event.from'):4} reads, {cost.bytes / 1e6:6.1f} MB"
                 yield Row(f"{hosts:2} hosts, restart {restart:g} s, {name}", f"{cost.seconds:7.1f} s  {ratio:5.2f} of the role  {calls}")
             over = (costs["role, restart"].seconds - costs["role, direct"].seconds) / (hosts - 1) - restart
-            yield Row(f"{hosts:2} hosts, restart {restart:g} s: beyond the restart itself, restart against direct", f"{over:.2f} s per member")
+            yield Row(
+                f"{hosts:2} hosts, restart {restart:g} s: beyond the restart itself, restart against direct", f"{over:.2f} s per member"
+            )
     yield from growth(extent)
 
 
@@ -123,7 +126,8 @@ def task(extent: Extent) -> Iterator[Row]:
             file.write_text(json.dumps([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]))
             seconds[name] = min(playbook([], str(file), {}).seconds for _round in range(3))
     ping, bond = ((seconds[name] - seconds["none"]) / 10 for name in ("ping", "xs_bond"))
-    yield Row("one xs_bond task with nothing to do, against ansible.builtin.ping", f"{bond / ping:.2f}  ({bond * 1000:.0f} ms, {ping * 1000:.0f} ms)", "<= 0.10", bond / ping <= 0.1)
+    value = f"{bond / ping:.2f}  ({bond * 1000:.0f} ms, {ping * 1000:.0f} ms)"
+    yield Row("one xs_bond task with nothing to do, against ansible.builtin.ping", value, "<= 0.10", bond / ping <= 0.1)
 
 
 def plans(extent: Extent) -> Iterator[Row]:
@@ -154,14 +158,16 @@ def memory(extent: Extent) -> Iterator[Row]:
         bare = playbook([twin.inventory_path], empty.name, {})
         full = role(twin, strategy="direct")
     ratio = full.memory / bare.memory
-    yield Row(f"memory of a run over {extent.large} hosts, against an empty play", f"{ratio:.2f}  ({full.memory:.0f} MiB)", "<= 1.5", ratio <= 1.5)
+    value = f"{ratio:.2f}  ({full.memory:.0f} MiB)"
+    yield Row(f"memory of a run over {extent.large} hosts, against an empty play", value, "<= 1.5", ratio <= 1.5)
 
 
 def sides(extent: Extent) -> Iterator[Row]:
     """The comparison with dom0 of every host, against as many bare raw tasks."""
     with RunningTwin(scenario(extent.large, restart_seconds=0)) as twin, tempfile.NamedTemporaryFile("w", suffix=".yml") as bare:
         role(twin, strategy="direct", dom0=False)
-        bare.write(json.dumps([{"hosts": "xs_hosts", "gather_facts": False, "tasks": [{"ansible.builtin.raw": "ovs-vsctl list-br", "changed_when": False}]}]))
+        task = {"ansible.builtin.raw": "ovs-vsctl list-br", "changed_when": False}
+        bare.write(json.dumps([{"hosts": "xs_hosts", "gather_facts": False, "tasks": [task]}]))
         bare.flush()
         raw = playbook([twin.inventory_path], bare.name, {}, "-f", "10")
         verify = playbook([twin.inventory_path], "xapi.network.storage_bond_verify", NAS, "-f", "10", twins=[twin])
@@ -172,15 +178,17 @@ def sides(extent: Extent) -> Iterator[Row]:
 def many(extent: Extent) -> Iterator[Row]:
     """Pools of four hosts in one play, in parallel across pools, against one of them alone."""
     with ExitStack() as stack:
-        twins = [stack.enter_context(RunningTwin(scenario(4, name=f"p{number}", restart_seconds=2))) for number in range(extent.pools)]
-        first, rest = twins[0], twins
+        pools = [scenario(4, name=f"p{number}", restart_seconds=2) for number in range(extent.pools)]
+        rest = [stack.enter_context(RunningTwin(pool)) for pool in pools]
+        first = rest[0]
         alone = role(first, "-e", "storage_bond_targets=xs_masters")
         playbook([first.inventory_path], "xapi.network.storage_bond_remove", NAS, twins=[first])
-        together = playbook(
-            [twin.inventory_path for twin in rest], "xapi.network.storage_bond", {**NAS, "storage_bond_targets": "xs_masters"}, "-f", str(extent.pools), twins=rest
-        )
+        inventories = [twin.inventory_path for twin in rest]
+        given = {**NAS, "storage_bond_targets": "xs_masters"}
+        together = playbook(inventories, "xapi.network.storage_bond", given, "-f", str(extent.pools), twins=rest)
     ratio = together.seconds / alone.seconds
-    yield Row(f"{extent.pools} pools of 4 hosts in one play, against one pool", f"{ratio:.2f}  ({together.seconds:.0f} s, {alone.seconds:.0f} s)", "<= 1.5 and what two cores cost")
+    value = f"{ratio:.2f}  ({together.seconds:.0f} s, {alone.seconds:.0f} s)"
+    yield Row(f"{extent.pools} pools of 4 hosts in one play, against one pool", value, "<= 1.5 and what two cores cost")
 
 
 def twins(extent: Extent) -> Iterator[Row]:
@@ -220,7 +228,8 @@ def main() -> int:
             rows.append(row)
             print(f"{time.monotonic() - begun:6.0f} s  {_line(row)}", flush=True)
     missed = [row for row in rows if row.met is False]
-    print(f"\n{len(rows)} rows in {time.monotonic() - begun:.0f} s; goals met: {sum(row.met is True for row in rows)}, missed: {len(missed)}")
+    met = sum(row.met is True for row in rows)
+    print(f"\n{len(rows)} rows in {time.monotonic() - begun:.0f} s; goals met: {met}, missed: {len(missed)}")
     for row in missed:
         print(f"missed: {_line(row)}")
     print(f"memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")

@@ -22,12 +22,17 @@ from tests.integration.playing import BIN, COLLECTIONS
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario import Scenario
 
+SETTINGS = {
+    "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+    "ANSIBLE_NOCOLOR": "1",
+    "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=60s",
+}
 NAS = {"storage_bond_network": "NAS", "storage_bond_nics": ["eth2", "eth4"]}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one way of doing it cost. `memory` is the largest resident size of the controlling process in MiB, `bytes` what XAPI sent and got."""
+    """What one way of doing it cost. `memory`: the largest resident size of the controlling process in MiB, `bytes`: what XAPI sent and got."""
 
     seconds: float
     calls: Mapping[str, int]
@@ -64,16 +69,20 @@ def scenario(hosts: int, nics: int = 6, name: str = "bench", **options: Any) -> 
 
 
 def playbook(
-    inventories: Sequence[Path], name: str, variables: Mapping[str, Any], *arguments: str, twins: Sequence[RunningTwin] = (), check: bool = True
+    inventories: Sequence[Path],
+    name: str,
+    variables: Mapping[str, Any],
+    *arguments: str,
+    twins: Sequence[RunningTwin] = (),
+    check: bool = True,
 ) -> Cost:
     """One ansible-playbook, measured from outside."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "XENSERVER_"))}
-    settings = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=60s"}
     sources = [part for inventory in inventories for part in ("-i", str(inventory))]
     before = [len(list(twin.journal)) for twin in twins]
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as output:
         command = [str(BIN / "ansible-playbook"), *sources, name, "-e", json.dumps(variables), *arguments]
-        environment = {**kept, **settings, "ANSIBLE_LOCAL_TEMP": folder, "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{folder}/cp"}
+        environment = {**kept, **SETTINGS, "ANSIBLE_LOCAL_TEMP": folder, "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{folder}/cp"}
         begun = time.monotonic()
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         _pid, status, usage = os.wait4(process.pid, 0)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from xapi_twin.scenario import Scenario
 TUTORIALS = ("tutorial-6.2", "tutorial", "tutorial-26")
 
 
-def pool(name: str, **options: object) -> RunningTwin:
+def pool(name: str, **options: Any) -> RunningTwin:
     return RunningTwin(Scenario.load(name), restart_seconds=0, **options)
 
 
@@ -80,8 +81,8 @@ def test_check_mode_writes_nothing_and_its_plan_is_what_the_run_then_does(tmp_pa
         assert carried_out == planned == [("create_network", ""), ("create_bond", "xs-1"), ("restart_agent", "xs-2")]
 
 
-def plan_of(played: object) -> list[dict[str, str]]:
-    (plan,) = [result.values["plan"] for result in played.results if "plan" in result.values and "pool" in result.values][:1]  # type: ignore[attr-defined]
+def plan_of(played: Any) -> list[dict[str, str]]:
+    (plan,) = [result.values["plan"] for result in played.results if "plan" in result.values and "pool" in result.values][:1]
     return plan["steps"]  # type: ignore[no-any-return]
 
 
@@ -151,28 +152,28 @@ def test_one_host_of_the_pool_or_all_of_them_do_the_same(arguments: tuple[str, .
     "manner",
     [{"serial": 1}, {"serial": 2}, {"strategy": "free"}, {"strategy": "host_pinned"}, {"hosts": "localhost", "connection": "local"}],
 )
-def test_any_batches_any_strategy_and_localhost_do_the_same(manner: dict[str, object], tmp_path: Path) -> None:
+def test_any_batches_any_strategy_and_localhost_do_the_same(manner: dict[str, Any], tmp_path: Path) -> None:
     import json
 
     playbook = tmp_path / "site.yml"
     play = {"hosts": "xs_hosts", "gather_facts": False, **manner, "roles": ["xapi.network.storage_bond"]}
     playbook.write_text(json.dumps([play]))
     with pool("three-hosts") as twin:
-        more = connection_of(twin) if manner.get("hosts") == "localhost" else {}
+        more: dict[str, Any] = connection_of(twin) if manner.get("hosts") == "localhost" else {}
         done = bond(twin, tmp_path, str(playbook), accept="storage_in_use", **more)
         assert done.status == 0, done.output
         assert writes(twin).count("network.create") == 1 and writes(twin).count("Async.Bond.create") == 1
         assert all("bond0" in host["pifs"] for host in look(twin)["hosts"].values())
 
 
-def connection_of(twin: RunningTwin) -> dict[str, str]:
+def connection_of(twin: RunningTwin) -> dict[str, Any]:
     (master,) = [host["xapi"] for host in twin.endpoints["hosts"].values() if host["master"]]
     return {"hostname": master, "username": twin.endpoints["user"], "password": twin.endpoints["password"], "ca_path": twin.endpoints["ca"]}
 
 
 def test_options_as_a_survey_sends_them(tmp_path: Path) -> None:
     with pool("three-hosts") as twin:
-        texts = {
+        texts: dict[str, Any] = {
             "nics": "eth2\neth4", "accept": "storage_in_use, vifs_in_use", "hosts": "", "mtu": "", "purpose": "Storage",
             "disallow_unplug": "true", "wait_timeout": "60", "dom0": "true", "properties": "", "vlans": "", "addresses": "", "validate_certs": "",
         }  # fmt: skip

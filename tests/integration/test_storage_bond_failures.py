@@ -8,6 +8,7 @@ import json
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,11 @@ from xapi_twin.running import RunningTwin
 from xapi_twin.scenario import Scenario
 
 
-def pool(name: str = "three-hosts", seconds: float = 0, **options: object) -> RunningTwin:
+def pool(name: str = "three-hosts", seconds: float = 0, **options: Any) -> RunningTwin:
     return RunningTwin(Scenario.load(name), restart_seconds=seconds, **options)
 
 
-ACCEPT = {"accept": ["storage_in_use"]}
+ACCEPT: dict[str, Any] = {"accept": ["storage_in_use"]}
 
 
 def test_a_wrong_password_is_told_without_telling_it(tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_the_mark_of_a_run_that_has_expired_keeps_nobody_out(tmp_path: Path) -> 
         ({"mtu": "12"}, "MTU of 12"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_written(given: dict[str, object], words: str, tmp_path: Path) -> None:
+def test_bad_input_is_refused_before_anything_is_written(given: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pool("tutorial") as twin:
         refused = bond(twin, tmp_path, **given)
         assert refused.status == 2 and words in refused.output, refused.output

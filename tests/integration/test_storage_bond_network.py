@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.integration.bonding import bond, changed, look, sentence, writes
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario import Scenario
 
-ACCEPT = {"accept": ["storage_in_use"]}
+ACCEPT: dict[str, Any] = {"accept": ["storage_in_use"]}
 SERVER = "172.16.0.33"
 
 
@@ -47,7 +48,7 @@ def test_the_mtu_of_a_bond_that_is_there_is_changed_by_plugging_it_anew(tmp_path
 
 
 def test_vlans_purpose_and_an_address_of_ones_own_on_every_host(tmp_path: Path) -> None:
-    wish = {
+    wish: dict[str, Any] = {
         "vlans": [{"tag": 60, "network": "Replication"}],
         "purpose": "Storage",
         "disallow_unplug": True,
@@ -68,7 +69,7 @@ def test_vlans_purpose_and_an_address_of_ones_own_on_every_host(tmp_path: Path) 
 
 
 def test_what_xapi_leaves_behind_on_the_nics_is_carried_over(tmp_path: Path) -> None:
-    accept = {"accept": ["storage_in_use", "vifs_in_use", "ha_enabled", "pending_tasks", "no_link"]}
+    accept: dict[str, Any] = {"accept": ["storage_in_use", "vifs_in_use", "ha_enabled", "pending_tasks", "no_link"]}
     with pool("vlans-and-vms") as twin:
         done = bond(twin, tmp_path, strategy="direct", **accept)
         assert done.status == 0, done.output
