@@ -76,9 +76,7 @@ def ways(extent: Extent) -> Iterator[Row]:
                 calls = f"{cost.count():5} calls, {cost.count('event.from'):4} reads, {cost.bytes / 1e6:6.1f} MB"
                 yield Row(f"{hosts:2} hosts, restart {restart:g} s, {name}", f"{cost.seconds:7.1f} s  {ratio:5.2f} of the role  {calls}")
             over = (costs["role, restart"].seconds - costs["role, direct"].seconds) / (hosts - 1) - restart
-            yield Row(
-                f"{hosts:2} hosts, restart {restart:g} s: beyond the restart itself, restart against direct", f"{over:.2f} s per member"
-            )
+            yield Row(f"{hosts:2} hosts, restart {restart:g} s: restart against direct, beyond the restart", f"{over:.2f} s per member")
     yield from growth(extent)
 
 

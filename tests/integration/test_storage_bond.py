@@ -173,10 +173,9 @@ def connection_of(twin: RunningTwin) -> dict[str, Any]:
 
 def test_options_as_a_survey_sends_them(tmp_path: Path) -> None:
     with pool("three-hosts") as twin:
-        texts: dict[str, Any] = {
-            "nics": "eth2\neth4", "accept": "storage_in_use, vifs_in_use", "hosts": "", "mtu": "", "purpose": "Storage",
-            "disallow_unplug": "true", "wait_timeout": "60", "dom0": "true", "properties": "", "vlans": "", "addresses": "", "validate_certs": "",
-        }  # fmt: skip
+        texts: dict[str, Any] = dict.fromkeys(("hosts", "mtu", "properties", "vlans", "addresses", "validate_certs"), "")
+        texts |= {"nics": "eth2\neth4", "accept": "storage_in_use, vifs_in_use", "purpose": "Storage", "disallow_unplug": "true"}
+        texts |= {"wait_timeout": "60", "dom0": "true"}
         done = bond(twin, tmp_path, **texts)
         assert done.status == 0, done.output
         for host in look(twin)["hosts"].values():
