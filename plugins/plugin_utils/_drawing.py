@@ -42,13 +42,12 @@ class Box:
 
 @dataclass(frozen=True)
 class Line:
-    """From the right edge of one box to the left edge of another, with a word on it."""
+    """From the right edge of one box to the left edge of another."""
 
     x1: int
     y1: int
     x2: int
     y2: int
-    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def _boxes(interfaces: Sequence[Interface]) -> tuple[list[Box], list[Line], int]
             lines.append(_line(left, boxes[-1]))
         for offset, one in enumerate(above, 1):
             boxes.append(_network(one, row + offset))
-            lines.append(_line(left, boxes[-1], f"VLAN {one['vlan']}" if one["kind"] == "vlan" else one["kind"]))
+            lines.append(_line(left, boxes[-1]))
         row += height
     return boxes, lines, row
 
@@ -165,7 +164,8 @@ def _network(one: Interface, row: float) -> Box:
     addresses = list(one["addresses"]) or (["waiting for DHCP"] if one["ip_mode"] == "DHCP" else [])
     first = " · ".join(part for part in (one["bridge"], *addresses[:1]) if part)
     rest = f"{addresses[1]}{f' and {len(addresses) - 2} more' if len(addresses) > 2 else ''}" if len(addresses) > 1 else ""
-    note = "management" if one["management"] else "" if one["attached"] else "not attached"
+    over = f"VLAN {one['vlan']}" if one["kind"] == "vlan" else one["kind"] if one["over"] else ""
+    note = ", ".join(word for word in (over, "management" if one["management"] else "", "" if one["attached"] else "not attached") if word)
     lines = (_short(one["network"], "network", first=True, beside=note), _short(first, "network"), _short(rest, "network"))
     title = f"{one['network']}, bridge {one['bridge'] or 'not chosen yet'}, {', '.join(addresses) or 'no address'}, MTU {one['mtu']}"
     title += f", {note}" if note else ""
@@ -178,13 +178,13 @@ def _box(
     return Box(kind, x, round(row * ROW + GAP / 2), width, ROW - GAP, lines, note, title, attached=attached, link=link)
 
 
-def _line(left: Box, right: Box, text: str = "") -> Line:
-    return Line(left.x + left.width, left.y + left.height // 2, right.x, right.y + right.height // 2, text)
+def _line(left: Box, right: Box) -> Line:
+    return Line(left.x + left.width, left.y + left.height // 2, right.x, right.y + right.height // 2)
 
 
 def _short(text: str, kind: str, first: bool = False, beside: str = "") -> str:
     """The text as far as there is room. The end of a name tells more than its middle: "Pool-wide netw… with eth2"."""
-    room = ROOM[kind][0 if first else 1] - (len(beside) * 4 // 5 + 1 if beside else 0)
+    room = max(6, ROOM[kind][0 if first else 1] - (len(beside) * 4 // 5 + 1 if beside else 0))
     if len(text) <= room:
         return text
     end = room // 3

@@ -18,6 +18,7 @@ from typing import Any
 FORMAT = 1
 
 FIELDS = ("device", "nics", "mode", "ip", "mac", "mtu", "bridge")
+UNTOUCHED = ("not touched", "taken back")
 MOMENTS: Mapping[str, str] = {
     "begun": "begun",
     "restart_begun": "restart of xapi begun",
@@ -42,7 +43,8 @@ def report(run: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any
     outcome = _outcome(run)
     pictures = {host["name"]: host for host in plan.get("picture") or []}
     found = {host["name"]: host for host in after.get("picture") or []}
-    findings = _findings(run, plan, after)
+    untouched = {name for name, values in (plan.get("hosts") or {}).items() if _result(name, values, run, outcome) in UNTOUCHED}
+    findings = [one for one in _findings(run, plan, after) if not (outcome == "failed" and one["host"] in untouched)]
     moments = _moments(run.get("moments") or [])
     begun = moments[0]["at"] if moments else run["ended"]
     steps = (plan.get("plan") or {}).get("steps") or []
@@ -143,7 +145,10 @@ def _host(
     state = dict((now.get("hosts") or {}).get(name) or {}) if outcome not in ("planned", "refused") else {}
     if outcome == "planned" and not values.get("steps"):
         state = dict(values)
+    result = _result(name, values, run, outcome)
     table = _compared(expected, state, will, absent)
+    if result in UNTOUCHED:  # the prediction was not put to the test
+        table = {field: {**one, "as_predicted": None} for field, one in table.items()}
     begun = mine[0]["at"] if mine else 0.0
     return {
         "name": name,
@@ -155,7 +160,7 @@ def _host(
         "backend": before.get("backend", ""),
         "ovs": str(((run.get("dom0") or {}).get(values.get("uuid")) or {}).get("ovs_version") or ""),
         "action": values.get("action", "none"),
-        "result": _result(name, values, run, outcome),
+        "result": result,
         "steps": [step["sentence"] for step in steps if step.get("host") == name],
         "seconds": (run.get("seconds") or {}).get(name),
         "begun": round(begun - moments[0]["at"], 1) if mine else None,

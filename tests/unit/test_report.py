@@ -147,10 +147,13 @@ def test_a_run_that_failed_tells_which_host_is_done_which_failed_and_which_was_n
     before, after = storage_pool("xs-1", "xs-2", "xs-3"), storage_pool("xs-1", "xs-2", "xs-3")
     after.network("NAS", bridge="xapi0")
     after.bond("xs-1", "NAS", ["eth2", "eth4"])
-    report = report_data(a_run(before, after, done=["xs-1"], at="xs-2", failure="xs-2 failed.", findings=[]))
+    left = [{"code": "no_bond", "host": host, "sentence": f"{host}: no bond."} for host in ("xs-2", "xs-3")]
+    report = report_data(a_run(before, after, done=["xs-1"], at="xs-2", failure="xs-2 failed.", findings=left))
     assert (report["outcome"], report["failure"]) == ("failed", "xs-2 failed.")
     assert report["headline"] == "Stopped at xs-2: 1 of 3 hosts are done"
     assert [host["result"] for host in report["hosts"]] == ["done", "failed", "not touched"]
+    assert [bool(host["differs"]) for host in report["hosts"]] == [False, True, False]  # xs-3 was not put to the test
+    assert [finding["host"] for finding in report["findings"]] == ["xs-2"]
 
 
 def test_after_a_run_whose_pool_cannot_be_read_any_more_the_outcome_is_not_known() -> None:
@@ -242,8 +245,9 @@ def test_a_vlan_leads_from_the_bond_to_its_own_network() -> None:
     made.network("Backup")
     made.vlan("xs-1", "bond0", 42, "Backup")
     drawing = _drawing.draw(picture(made.pool, made.pool.hosts)[0]["interfaces"], [], "new")
-    assert [line.text for line in drawing.lines if line.text] == ["VLAN 42"]
-    assert any(box.kind == "network" and box.lines[0] == "Backup" for box in drawing.boxes)
+    bond, backup = (next(box for box in drawing.boxes if box.lines[0] == name) for name in ("bond0", "Backup"))
+    assert (backup.kind, backup.note) == ("network", "VLAN 42")
+    assert any((line.x1, line.x2, line.y2) == (bond.x + bond.width, backup.x, backup.y + backup.height // 2) for line in drawing.lines)
 
 
 def test_no_box_lies_on_another_or_outside() -> None:
