@@ -200,7 +200,8 @@ def cases(core: matrix.Core, *, everything: bool) -> Part:
 def whole_programs(everything: bool) -> list[Part]:
     """The other commands of the Makefile, as their users run them."""
     here = matrix.here()
-    lab = Part("lab", [sys.executable, "-m", "tests.lab", "test"], here, seconds=900, tests="pytest", live=True, not_run=matrix.no_lab())
+    command = [sys.executable, "-m", "tests.lab", "test", *(["--all"] if everything else [])]
+    lab = Part("lab", command, here, seconds=2400 if everything else 900, tests="pytest", live=True, not_run=matrix.no_lab())
     parts = [lab]
     if everything:
         parts.append(Part("survive", [sys.executable, "-m", "tests.survive"], here, seconds=3600, live=True))

@@ -95,7 +95,7 @@ def inside(command: list[str]) -> NoReturn:
 def main(arguments: list[str]) -> int:
     what, *more = arguments or ["run"]
     if what not in ("run", "test"):
-        print("usage: python -m tests.lab run [SCENARIO] | test [pytest's arguments]", file=sys.stderr)
+        print("usage: python -m tests.lab run [SCENARIO] | test [--all] [pytest's arguments]", file=sys.stderr)
         return 2
     reason = why_not()
     if reason:
@@ -103,11 +103,13 @@ def main(arguments: list[str]) -> int:
         return 0 if what == "test" else 1
     if what == "run":
         inside([sys.executable, "-m", "tests.lab.run", *more])
+    marks = "lab" if "--all" in more else "lab and not slow"
+    more = [word for word in more if word != "--all"]
     places = [] if any(not word.startswith("-") for word in more) else ["tests/lab"]
     if importlib.util.find_spec("pytest") is None:
         print("lab: left out: pytest is not installed (make lab-test installs it)")
         return 1
-    inside([sys.executable, "-m", "pytest", "-m", "lab", "-p", "no:cacheprovider", "-v", "-s", *places, *more])
+    inside([sys.executable, "-m", "pytest", "-m", marks, "-p", "no:cacheprovider", "-v", "-s", *places, *more])
 
 
 if __name__ == "__main__":

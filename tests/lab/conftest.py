@@ -33,11 +33,11 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture
 def make_lab() -> Iterator[Callable[..., Lab]]:
-    """Makes a lab of the tutorial's pool; keyword arguments are those of the scenario, and `python` that of `Lab`."""
+    """Makes a lab of a scenario, or of the tutorial's pool with other options of it; `python` is that of `Lab`."""
     with ExitStack() as stack:
 
-        def make(python: Any = None, **changes: Any) -> Lab:
-            scenario = Scenario.load("tutorial", **{"restart_seconds": 3, **changes})
+        def make(scenario: Scenario | None = None, python: Any = None, **changes: Any) -> Lab:
+            scenario = scenario or Scenario.load("tutorial", **{"restart_seconds": 3, **changes})
             return stack.enter_context(Lab(FOLDER / str(next(_NUMBERS)), scenario, python))
 
         yield make

@@ -153,10 +153,11 @@ class Lab:
         facts: dict[str, Any] = xs_dom0_facts.work(Task(options={}, shell=over_ssh))["ansible_facts"]["xs_dom0"]
         return facts
 
-    def bond(self, playbook: str = "storage_bond", *arguments: str, **options: Any) -> Played:
+    def bond(self, playbook: str = "storage_bond", *arguments: str, command: Sequence[str] = (), **options: Any) -> Played:
         """Run one of the collection's playbooks on NAS, eth2 and eth4; `options` are the role's, without their prefix."""
         given = {"network": "NAS", "nics": ["eth2", "eth4"], **options}
-        return self.play(f"xapi.network.{playbook}", *arguments, **{f"storage_bond_{name}": value for name, value in given.items()})
+        variables = {f"storage_bond_{name}": value for name, value in given.items()}
+        return self.play(f"xapi.network.{playbook}", *arguments, command=command, **variables)
 
     def settle(self) -> None:
         """As it is after the 31 s that a link has to stay up before Open vSwitch uses it beside one that it uses already."""

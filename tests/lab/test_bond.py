@@ -36,7 +36,7 @@ def test_the_tutorials_end_state_while_packets_flow_and_back_to_the_very_state_b
     assert played.status == 0, played.output
     for account in pings.show("while the bond is made"):
         assert account.sent > 200
-        assert account.outage_ms < 3000, "each host is without its storage for about a second at the most"
+        assert account.outage_ms < 10_000, "a host is without its storage for about a second, and for no 31 s"
 
     for host in lab.hosts:
         assert lab.ssh(host, "ovs-vsctl list-br").split() == BRIDGES
