@@ -51,8 +51,8 @@ def inventory_hosts(hosts: Sequence[Mapping[str, Any]], hostvars: Mapping[str, M
         variables = hostvars[name]
         address = variables.get("xs_address") or variables.get("ansible_host") or name
         # One strong sign speaks alone: a host that says its uuid is not recognised by anything else.
-        for sign in [variables["xs_uuid"]] if variables.get("xs_uuid") else [address, name]:
-            known.setdefault(str(sign), []).append(str(name))
+        for sign in {str(sign) for sign in ([variables["xs_uuid"]] if variables.get("xs_uuid") else [address, name])}:
+            known.setdefault(sign, []).append(str(name))
     found = {}
     for host in hosts:
         for sign in (host["uuid"], host.get("address"), host.get("name") or host.get("name_label"), host.get("hostname")):

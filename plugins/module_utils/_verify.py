@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
-from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction, carried_config
+from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction, carried_config, vlans_over
 
 # The words of ovs-vswitchd for XAPI's modes; "lacp" is balance-tcp, or balance-slb with hashing_algorithm=src_mac (xen-api, networkd). The
 # Linux bonding driver has words of its own (802.3ad).
@@ -188,23 +188,31 @@ def compare_absent(pool: Pool, host: Host, network: Network | None, target: Pred
         elif not nic.attached:
             found.append(finding("not_attached", f"{device} is not attached."))
     primary = pool.nic(host, target.primary)
-    if primary is not None and target.ip_mode != "None" and (primary.ip_mode, primary.ip) != (target.ip_mode, target.ip):
-        found.append(
-            finding(
-                "ip", f"{primary.device} has {primary.ip or primary.ip_mode} instead of {target.ip or target.ip_mode}, which the bond had."
-            )
-        )
-    if primary is not None and target.disallow_unplug and not primary.disallow_unplug:
+    if primary is None:
+        return found
+    had = (target.ip_mode, target.ip, target.netmask, target.gateway, target.dns)
+    has = (primary.ip_mode, primary.ip, primary.netmask, primary.gateway, primary.dns)
+    if target.ip_mode == "Static" and has != had or primary.ip_mode != target.ip_mode:
+        found.append(finding("ip", f"{primary.device} has {_said(has)} instead of {_said(had)}, which the bond had."))
+    if target.ipv6_mode != "None" and (primary.ipv6_mode, primary.ipv6) != (target.ipv6_mode, target.ipv6):
+        six = " ".join((target.ipv6_mode, *target.ipv6))
+        found.append(finding("ipv6", f"{primary.device} has not the IPv6 configuration {six}, which the bond had."))
+    if target.disallow_unplug and not primary.disallow_unplug:
         found.append(finding("disallow_unplug", f"disallow_unplug is not set on {primary.device}."))
+    if target.management and not primary.management:
+        found.append(finding("management", f"{primary.device} is not the management interface, which the bond was."))
     for key, wanted in sorted(target.other_config.items()):
-        if primary is not None and primary.other_config.get(key) != wanted:
-            found.append(
-                finding(
-                    "other_config",
-                    f"other_config:{key} of {primary.device} is {primary.other_config.get(key, 'unset')} instead of {wanted}.",
-                )
-            )
+        value = primary.other_config.get(key, "unset")
+        if value != wanted:
+            found.append(finding("other_config", f"other_config:{key} of {primary.device} is {value} instead of {wanted}."))
+    back = {vlan.vlan for vlan in vlans_over(pool, primary)}
+    found += [finding("vlan", f"VLAN {tag} is not on {primary.device}.") for tag in target.vlans if tag not in back]
     return found
+
+
+def _said(configuration: tuple[str, ...]) -> str:
+    mode, *values = configuration
+    return " ".join(value for value in values if value) or mode
 
 
 def compare_dom0(pool: Pool, host: Host, network: Network | None, target: Prediction, dom0: Mapping[str, Any]) -> list[Finding]:

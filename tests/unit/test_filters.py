@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role's filters: hosts found in the inventory, plans and pools as lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.xapi.network.plugins.filter.dom0_answers import dom0_answers
+from ansible_collections.xapi.network.plugins.filter.hosts_table import hosts_table
+from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
+from ansible_collections.xapi.network.plugins.filter.plan_text import plan_text
+from ansible_collections.xapi.network.plugins.module_utils._plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._result import hosts_of
+from ansible_collections.xapi.network.tests.unit.pools import tutorial, wish
+
+HOSTS = [{"uuid": "u1", "name": "xs-1", "address": "172.16.0.10", "hostname": "xs-1.example.com"}]
+
+
+@pytest.mark.parametrize(
+    "hostvars, expected",
+    [
+        ({"a": {"xs_uuid": "u1"}}, {"u1": "a"}),
+        ({"a": {"ansible_host": "172.16.0.10"}}, {"u1": "a"}),
+        ({"172.16.0.10": {}}, {"u1": "172.16.0.10"}),
+        ({"xs-1": {"ansible_host": "10.0.0.1"}}, {"u1": "xs-1"}),
+        ({"xs-1.example.com": {}}, {"u1": "xs-1.example.com"}),
+        ({"b": {"xs_address": "172.16.0.10", "ansible_host": "10.0.0.1"}}, {"u1": "b"}),
+        # a host that says its uuid is not recognised by anything else
+        ({"xs-1": {"xs_uuid": "u9"}}, {}),
+        # two that could be meant are none
+        ({"a": {"ansible_host": "172.16.0.10"}, "b": {"ansible_host": "172.16.0.10"}}, {}),
+        ({}, {}),
+    ],
+)
+def test_a_host_of_the_pool_is_found_in_the_inventory(hostvars: dict[str, Any], expected: dict[str, str]) -> None:
+    assert inventory_hosts(HOSTS, hostvars) == expected
+
+
+def test_only_hosts_whose_dom0_has_answered_are_in_the_answers() -> None:
+    hostvars = {"a": {"ansible_facts": {"xs_dom0": {"uuid": "u1"}}}, "b": {}}
+    assert dom0_answers({"u1": "a", "u2": "b"}, hostvars) == {"u1": {"uuid": "u1"}}
+
+
+def test_a_plan_is_numbered_lines_and_then_notes() -> None:
+    made = tutorial()
+    made.host("xs-2")["enabled"] = False
+    lines = plan_text(plan(made.pool, wish()).to_dict())
+    assert lines[0] == "1. make the network NAS with MTU 1500"
+    assert lines[1].startswith(
+        "2. xs-1: bond eth2 and eth4 on NAS (active-backup); 172.16.0.35 moves from eth2 (traffic through eth2, eth4 stops"
+    )
+    assert lines[-1].startswith("Note: xs-2: the host is disabled")
+
+
+def test_a_plan_without_steps_says_so() -> None:
+    assert plan_text({"steps": [], "notices": []}) == ["Nothing to do: every host has what it should have."]
+
+
+def test_the_table_has_a_line_for_each_host_the_master_marked() -> None:
+    made = tutorial()
+    made.network("NAS", bridge="xapi0")
+    made.bond("xs-1", "NAS", ["eth2", "eth4"])
+    lines = hosts_table(hosts_of(made.pool, wish(), plan(made.pool, wish())), {"xs-1": 1.5})
+    assert [line.split() for line in lines] == [
+        ["host", "bond", "bridge", "NICs", "mode", "address", "MAC", "links", "seconds"],
+        ["xs-1", "(master)", "bond0", "xapi0", "eth2+eth4", "active-backup", "172.16.0.35", "00:26:55:d1:00:02", "2/2", "1.5"],
+        ["xs-2", *["-"] * 7],
+    ]
+    assert len({line.index("bond0") for line in lines[1:2]} | {lines[0].index("bond")}) == 1
