@@ -238,6 +238,9 @@ def test_after_the_nics_lead_to_the_bond_and_what_is_new_is_marked() -> None:
     assert ("network", "gone", "Pool-wide network 2", "xenbr2 · 172.16.0.35/28") in words(before, after, "gone")
     assert not any(box[2] == "Pool-wide network 2" for box in boxes)
     assert next(box[1] for box in boxes if box[2] == "eth0") == "same"
+    drawing = _drawing.draw(after, before, "new")
+    middle = {box.lines[0]: box.y + box.height / 2 for box in drawing.boxes}
+    assert middle["bond0"] == middle["NAS"] == (middle["eth2"] + middle["eth4"]) / 2
 
 
 def test_a_vlan_leads_from_the_bond_to_its_own_network() -> None:
