@@ -119,8 +119,11 @@ notes:
     C(xs_xapi), C(xs_backend), C(xs_tags),
     C(xs_pifs) (a list of C(device), C(MAC), C(physical), C(VLAN), C(IP), C(management), C(carrier), C(speed), C(network_name_label),
     C(bond_master_of), C(bond_slave_of)),
-    C(xs_pool) (the pool's name in the inventory), C(xs_pool_uuid), C(xs_pool_name_label), C(xs_pool_hostname) (where its XAPI is, as
-    given in the file), C(xs_pool_master) (the inventory's name of its master) and C(xs_pool_ha).
+    C(xs_pool) (the pool's name in the inventory), C(xs_pool_uuid), C(xs_pool_name_label), C(xs_pool_master) (the inventory's name of its
+    master) and C(xs_pool_ha).
+  - Where the pool's XAPI is goes with the hosts in C(xs_pool_hostname), and what the file says of how to reach it in C(xs_pool_username),
+    C(xs_pool_validate_certs), C(xs_pool_ca_path), C(xs_pool_fingerprint) and C(xs_pool_timeout). The role P(xapi.network.storage_bond#role)
+    uses them. The password, and what came from environment variables, does not.
 seealso:
   - module: xapi.network.xs_pool_info
 """
@@ -189,6 +192,7 @@ POOL_OPTIONS: dict[str, Any] = {
     "fingerprint": {"type": "str"},
     "timeout": {"type": "int"},
 }
+REACHED_BY = ("username", "validate_certs", "ca_path", "fingerprint", "timeout")
 CLASSES = ("pool", "host", "host_metrics", "network", "pif", "pif_metrics", "bond")
 AT_ONCE = 16  # pools read at the same time, so that some silent ones do not add up their time-outs
 
@@ -215,8 +219,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
-        pools = self._pools(path)
+        pools = self._pools(path, self._read_config_data(path))
         found = self._from_cache(path, pools) if cache else {}
         missing = [pool for pool in pools if pool["hostname"] not in found]
         with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -233,8 +236,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     # options
 
-    def _pools(self, path: str) -> list[dict[str, Any]]:
-        """The connection options of each pool, complete and checked. Raises AnsibleParserError."""
+    def _pools(self, path: str, file: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The connection options of each pool, complete and checked, and which of them the file gives. Raises AnsibleParserError."""
         shared = {name: self.get_option(name) for name in POOL_OPTIONS if name != "name"}
         pools: list[dict[str, Any]] = []
         for number, given in enumerate(self.get_option("pools") or [{}]):
@@ -252,6 +255,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 raise AnsibleParserError(f"{where}: {error.message}") from None
             if pool["hostname"] in [other["hostname"] for other in pools]:
                 raise AnsibleParserError(f"{where}: the pool at {pool['hostname']} is listed twice.")
+            pool["in_file"] = {name for name in POOL_OPTIONS if name in file or name in given}
             pools.append(pool)
         return pools
 
@@ -259,7 +263,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """The value of an option: templates evaluated, vaulted text decrypted, without the marks that Ansible puts on text."""
         try:
             value = self.templar.template(value)
-            return value if isinstance(value, (bool, int, float)) else str(value)
+            # By way of JSON, since before ansible-core 2.19 what a lookup gives stays marked through str().
+            return value if isinstance(value, (bool, int, float)) else json.loads(json.dumps(str(value)))
         except Exception as error:  # whatever a lookup or the vault may raise
             raise AnsibleParserError(f"{where}: the value of {name} cannot be had: {error}") from None
 
@@ -317,7 +322,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 hosts[inventory_name] = whose
                 for of in ("xs_hosts", "xs_masters" if host["master"] else "xs_members", group):
                     self.inventory.add_host(inventory_name, group=of)
-                self._set_variables(inventory_name, _variables(pool["hostname"], name, master, found, host))
+                self._set_variables(inventory_name, _variables(pool, name, master, found, host))
 
     def _host_name(self, host: Mapping[str, Any]) -> str:
         return str(next((host[key] for key in self.get_option("hostnames") if host[key]), host["uuid"]))
@@ -349,7 +354,10 @@ def _read(pool: Mapping[str, Any]) -> dict[str, Any] | NetworkError:
     return json.loads(json.dumps(found))  # type: ignore[no-any-return]
 
 
-def _variables(hostname: str, pool: str, master: str, found: Mapping[str, Any], host: Mapping[str, Any]) -> dict[str, Any]:
+def _variables(options: Mapping[str, Any], pool: str, master: str, found: Mapping[str, Any], host: Mapping[str, Any]) -> dict[str, Any]:
+    # How to reach the pool's XAPI goes with its hosts, so that it need not be said a second time; all but the password. What came from the
+    # environment does not: AWX updates an inventory in another container than its jobs, where the file of the authority lies elsewhere.
+    reached = {f"xs_pool_{name}": options[name] for name in REACHED_BY if name in options["in_file"] and options[name] is not None}
     return {
         "ansible_host": host["address"],
         "xs_uuid": host["uuid"],
@@ -368,7 +376,8 @@ def _variables(hostname: str, pool: str, master: str, found: Mapping[str, Any], 
         "xs_pool": pool,
         "xs_pool_uuid": found["uuid"],
         "xs_pool_name_label": found["name_label"],
-        "xs_pool_hostname": hostname,
+        "xs_pool_hostname": options["hostname"],
+        **reached,
         "xs_pool_master": master,
         "xs_pool_ha": found["ha"],
     }
