@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test"
 CLOSING = re.compile(r"^=* ?(?P<counts>\d+ (?:passed|failed|skipped|errors?|deselected|xfailed|xpassed|warnings?).*) in [\d.]+s")
 DOCS_LINT = ("--plugin-docs", "--validate-collection-refs=all", "--check-extra-docs-refs")
-CASES = ("tests/unit", "tests/conformance", "tests/integration", "tests/awx", "tests/release")
+CASES = ("tests/unit", "tests/conformance", "tests/integration", "tests/bench", "tests/awx", "tests/release")
 
 
 @dataclass(frozen=True)
