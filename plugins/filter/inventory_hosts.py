@@ -55,8 +55,8 @@ def inventory_hosts(hosts: Sequence[Mapping[str, Any]], hostvars: Mapping[str, M
             known.setdefault(sign, []).append(str(name))
     found = {}
     for host in hosts:
-        for sign in (host["uuid"], host.get("address"), host.get("name") or host.get("name_label"), host.get("hostname")):
-            candidates = known.get(str(sign), [])
+        for known_as in (host["uuid"], host.get("address"), host.get("name") or host.get("name_label"), host.get("hostname")):
+            candidates = known.get(str(known_as), [])
             if len(candidates) == 1:
                 found[str(host["uuid"])] = candidates[0]
                 break
