@@ -1,0 +1,239 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""xs_pool_lock against a pool: one run at a time, and no dead run keeps a living one out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.xapi.network.plugins.module_utils import _lock
+from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._lock import Holder, Lock
+from ansible_collections.xapi.network.plugins.module_utils._task import Task
+from ansible_collections.xapi.network.plugins.modules import xs_pool_lock
+
+from tests.integration.playing import connection, play
+from xapi_twin.faults import Point
+from xapi_twin.running import RunningTwin
+
+ANNA = Holder("anna", "control.example.com", 4711, "1000")
+DOORS: dict[str, dict[str, Any]] = {"in Ansible's process": {}, "as a module": {"delegate_to": "bastion"}}
+
+
+@pytest.fixture
+def twin() -> Iterator[RunningTwin]:
+    with RunningTwin("tutorial", ssh=False, restart_seconds=0) as running:
+        yield running
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as running:
+        yield running
+        running.kill()
+
+
+def lock(twin: RunningTwin, check: bool = False, **options: Any) -> dict[str, Any]:
+    """The module's work as a fork of this process's parent does it."""
+    defaults = {name: about.get("default") for name, about in xs_pool_lock.ARGUMENT_SPEC.items()}
+    given = {**defaults, **connection(twin), **options}
+    return xs_pool_lock.work(Task(options=given, check_mode=check, shell=lambda command: (0, "", "")))
+
+
+def mark(twin: RunningTwin) -> str:
+    return str(twin.call(lambda: dict(twin.twin.pool["other_config"])).get(_lock.KEY, ""))
+
+
+def put(twin: RunningTwin, holder: Holder, *, seconds: float = 600) -> str:
+    """A mark that somebody has, for so long still."""
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    return put_text(twin, Lock(holder, now - timedelta(minutes=1), now + timedelta(seconds=seconds)).to_text())
+
+
+def put_text(twin: RunningTwin, text: str) -> str:
+    twin.call(write, twin, text)
+    return text
+
+
+def write(twin: RunningTwin, text: str) -> None:
+    twin.database.set("pool", twin.twin.pool_ref, other_config={**twin.twin.pool["other_config"], _lock.KEY: text})
+
+
+def writes(twin: RunningTwin) -> list[str]:
+    return [entry.method for entry in twin.journal.writes()]
+
+
+@contextmanager
+def as_holder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each thread is a run of its own, by the thread's name."""
+    with monkeypatch.context() as patch:
+        patch.setattr(_lock, "this_run", lambda in_process: replace(ANNA, user=threading.current_thread().name))
+        yield
+
+
+# another's mark
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_another_run_is_refused_and_told_who_has_the_pool(twin: RunningTwin, tmp_path: Path, door: str) -> None:
+    theirs = put(twin, ANNA)
+    played = play(
+        tmp_path,
+        [{"xapi.network.xs_pool_lock": {}, **DOORS[door]}],
+        hosts="xs-2",
+        module_defaults={"group/xapi.network.xapi": connection(twin)},
+    )
+    assert played.status == 2, played.output
+    assert "Another run is changing this pool: anna on control.example.com (process 4711)" in played.last["msg"]
+    assert "xe pool-param-remove" in played.last["msg"] and _lock.KEY in played.last["msg"]
+    assert played.last["holder"] == "anna on control.example.com (process 4711)"
+    assert mark(twin) == theirs and not writes(twin)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_an_expired_mark_is_taken_over_and_given_back(twin: RunningTwin, tmp_path: Path, door: str) -> None:
+    put(twin, ANNA, seconds=-1)
+    played = play(
+        tmp_path,
+        [
+            {"xapi.network.xs_pool_lock": {}, **DOORS[door]},
+            {"xapi.network.xs_pool_lock": {}, **DOORS[door]},
+            {"xapi.network.xs_pool_lock": {"state": "released"}, **DOORS[door]},
+        ],
+        hosts="xs-2",
+        module_defaults={"group/xapi.network.xapi": connection(twin)},
+    )
+    assert played.status == 0, played.output
+    taken, renewed, released = (result.values for result in played.results)
+    assert taken["changed"] and socket.gethostname() in taken["holder"]
+    assert not renewed["changed"] and renewed["holder"] == taken["holder"]
+    assert released["changed"] and released["holder"] == "" and mark(twin) == ""
+
+
+def test_a_living_run_of_this_node_is_not_interfered_with(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
+    theirs = put(twin, Holder("anna", socket.gethostname(), process.pid, _lock.began(process.pid)))
+    with pytest.raises(NetworkError, match=f"anna on {socket.gethostname()} .process {process.pid}."):
+        lock(twin)
+    assert lock(twin, state="released") == {"changed": False, "holder": f"anna on {socket.gethostname()} (process {process.pid})"}
+    assert mark(twin) == theirs and not writes(twin)
+
+
+def test_the_mark_of_a_dead_run_of_this_node_is_taken_over_at_once(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
+    put(twin, Holder("anna", socket.gethostname(), process.pid, _lock.began(process.pid)))
+    process.kill()
+    process.wait()
+    assert lock(twin)["changed"]
+    mine = _lock.read(mark(twin))
+    assert mine is not None and mine.holder.process == os.getppid()
+
+
+def test_the_mark_of_a_dead_run_can_be_released(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
+    put(twin, Holder("anna", socket.gethostname(), process.pid, _lock.began(process.pid)))
+    process.kill()
+    process.wait()
+    assert lock(twin, state="released") == {"changed": True, "holder": ""}
+    assert mark(twin) == ""
+
+
+def test_a_text_that_is_no_mark_keeps_nobody_out(twin: RunningTwin) -> None:
+    put_text(twin, "do not touch")
+    assert lock(twin)["changed"]
+    assert _lock.read(mark(twin)) is not None
+
+
+# one's own
+
+
+def test_a_mark_is_taken_renewed_and_given_back(twin: RunningTwin) -> None:
+    first = lock(twin, lease=100)
+    assert first["changed"]
+    taken = _lock.read(mark(twin))
+    time.sleep(1.1)  # marks count whole seconds
+    second = lock(twin, lease=100)
+    renewed = _lock.read(mark(twin))
+    assert taken is not None and renewed is not None
+    assert not second["changed"] and second["holder"] == first["holder"]
+    assert renewed.since == taken.since and renewed.until > taken.until
+    assert lock(twin, state="released")["changed"] and mark(twin) == ""
+    assert lock(twin, state="released") == {"changed": False, "holder": ""}
+
+
+def test_it_lasts_as_long_as_was_asked_for_by_the_clock_of_the_master(twin: RunningTwin) -> None:
+    until = datetime.fromisoformat(lock(twin, lease=120)["until"])
+    assert 110 < (until - twin.call(twin.twin.now)).total_seconds() <= 120
+
+
+def test_other_keys_stay(twin: RunningTwin) -> None:
+    before = twin.call(lambda: dict(twin.twin.pool["other_config"]))
+    lock(twin)
+    lock(twin, state="released")
+    assert twin.call(lambda: dict(twin.twin.pool["other_config"])) == before
+
+
+def test_check_mode_writes_nothing(twin: RunningTwin) -> None:
+    assert lock(twin, check=True)["changed"] and mark(twin) == ""
+    lock(twin)
+    assert lock(twin, check=True, state="released")["changed"] and mark(twin)
+    assert len(writes(twin)) == 1
+
+
+# at the same moment
+
+
+def test_of_two_that_ask_at_the_same_moment_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    met = asyncio.Event()
+    waiting = []
+
+    async def on_point(point: Point) -> None:
+        if point.stage == "before" and point.name == "pool.add_to_other_config":
+            waiting.append(point)
+            if len(waiting) == 2:  # both have seen that the pool is free
+                met.set()
+            await asyncio.wait_for(met.wait(), 30)
+
+    def ask(twin: RunningTwin) -> tuple[str, str]:
+        me = threading.current_thread().name
+        try:
+            return me, str(lock(twin)["holder"])
+        except NetworkError as error:
+            return me, error.message
+
+    with (
+        RunningTwin("tutorial", ssh=False, restart_seconds=0, on_point=on_point) as twin,
+        as_holder(monkeypatch),
+        ThreadPoolExecutor(2, "run") as threads,
+    ):
+        answers = list(threads.map(ask, [twin, twin]))
+        held = _lock.read(mark(twin))
+        assert held is not None
+        (winner,) = [me for me, said in answers if said == str(replace(ANNA, user=me))]
+        (refusal,) = [said for me, said in answers if me != winner]
+        assert held.holder.user == winner
+        assert f"Another run is changing this pool: {winner} on control.example.com" in refusal
+
+
+def test_a_lost_reply_is_looked_up_and_not_repeated(twin: RunningTwin) -> None:
+    twin.add_fault(when={"method": "pool.add_to_other_config"}, do="drop", stage="after")
+    assert lock(twin)["changed"] and mark(twin)
+    assert writes(twin) == ["pool.add_to_other_config"]
+
+
+def test_a_mark_that_was_not_written_is_not_claimed(twin: RunningTwin) -> None:
+    twin.add_fault(when={"method": "pool.add_to_other_config"}, do="drop", stage="before")
+    with pytest.raises(ConnectionLost):
+        lock(twin)
+    assert mark(twin) == ""

@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run that is struck somewhere, and the run after it: do they end where a run that was not struck ends?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.survive.journeys import Journey, difference, pool, prepare, state
+from tests.survive.places import Passage, Place, Where, reached
+from tests.survive.stage import Stage, kill
+from xapi_twin.errors import ConnectionDropped
+from xapi_twin.faults import Crashed, Point
+from xapi_twin.running import RunningTwin
+
+RUN_SECONDS = 120
+BACK_SECONDS = 1.0  # that a crashed xapi needs until it starts again
+OUTPUT_LINES = 60
+
+
+@dataclass(frozen=True)
+class Verdict:
+    place: Place
+    converged: bool
+    remark: str = ""
+
+
+class Undisturbed(Exception):
+    """A run that nothing strikes does not do what it should, so that there is nothing to compare with."""
+
+
+def undisturbed(journey: Journey, stage: Stage) -> tuple[list[tuple[Where, Point]], dict[str, Any]]:
+    """The points that a run passes, and the pool at its end, which a second run must leave as it is. Raises Undisturbed."""
+    points: list[tuple[Where, Point]] = []
+    passage = Passage()
+    watching = False
+
+    def on_point(point: Point) -> None:
+        if watching:
+            points.append((passage.where(point), point))
+
+    with tempfile.TemporaryDirectory() as name, pool(journey, on_point) as twin:
+        folder = Path(name)
+        prepare(journey, twin)
+        watching = True
+        status = _play(journey, twin, stage, folder)
+        watching = False
+        if status is None or bool(status) is not bool(journey.faults):
+            raise Undisturbed(f"{journey.name}: the first run ended with status {status}\n{_output(folder)}")
+        end = state(twin)
+        twin.call(twin.twin.faults.clear)
+        if status := _play(journey, twin, stage, folder):
+            raise Undisturbed(f"{journey.name}: the second run ended with status {status}\n{_output(folder)}")
+        last = state(twin)
+        if last != end and not journey.faults:
+            raise Undisturbed(f"{journey.name}: a second run changes something: {difference(last, end)}")
+        return points, last
+
+
+def attempt(journey: Journey, place: Place, end: Mapping[str, Any], stage: Stage) -> Verdict:
+    """One run that is struck at the place, one run after it."""
+    passage = Passage()
+    victim: list[int] = []
+    struck = False
+
+    async def on_point(point: Point) -> None:
+        nonlocal struck
+        if victim and not struck and reached(passage.where(point), place.where):
+            struck = True
+            await _strike(place.blow, point, twin, victim[0])
+
+    with tempfile.TemporaryDirectory() as name, pool(journey, on_point) as twin:
+        folder = Path(name)
+        prepare(journey, twin)
+        victim.append(stage.play(journey.arguments(twin.inventory_path), folder))
+        status = stage.wait(RUN_SECONDS)
+        if status is None:
+            kill(victim[0])
+            stage.wait(RUN_SECONDS)
+            return Verdict(place, False, f"the first run was not over after {RUN_SECONDS} s\n{_output(folder)}")
+        if not struck:
+            return Verdict(place, False, f"the run ended (status {status}) before it came to this place\n{_output(folder)}")
+        victim.clear()
+        twin.call(twin.twin.faults.clear)
+        if place.blow == "down":
+            twin.run(twin.twin.host("xs-2").start_xapi)
+        first = _output(folder)
+        status = _play(journey, twin, stage, folder)
+        if status is None:
+            return Verdict(place, False, f"the second run was not over after {RUN_SECONDS} s\n{_output(folder)}")
+        if status:
+            return Verdict(place, False, f"the second run failed\n{_output(folder)}\nThe first run before it:\n{first}")
+        now = state(twin)
+        if now == end:
+            return Verdict(place, True)
+        return Verdict(place, False, f"{difference(now, end)}\n{_output(folder)}\nThe first run before it:\n{first}")
+
+
+async def _strike(blow: str, point: Point, twin: RunningTwin, victim: int) -> None:
+    """Raises what makes the twin drop the connection, or end the work at this point."""
+    if blow == "crash":
+        master = twin.twin.master_host
+        master.crash(BACK_SECONDS)
+        if point.kind != "ssh" and (point.host or master.ref) == master.ref:
+            raise Crashed(master.ref)
+    elif blow == "down":
+        await twin.twin.host("xs-2").stop_xapi()
+    else:
+        if blow == "kill":
+            kill(victim)
+        raise ConnectionDropped(point.name)
+
+
+def _play(journey: Journey, twin: RunningTwin, stage: Stage, folder: Path) -> int | None:
+    """The status of a run; None when it was not over in time, and was killed."""
+    process = stage.play(journey.arguments(twin.inventory_path), folder)
+    status = stage.wait(RUN_SECONDS)
+    if status is None:
+        kill(process)
+        stage.wait(RUN_SECONDS)
+    return status
+
+
+def _output(folder: Path) -> str:
+    """The end of what the run has shown."""
+    lines = (folder / "output").read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(f"    {line}" for line in lines[-OUTPUT_LINES:])

@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runs that are struck on their way, the pool that they change, and what is compared at their end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._task import Task
+from ansible_collections.xapi.network.plugins.modules import xs_bond
+
+from tests.integration.bonding import look
+from tests.integration.playing import connection
+from xapi_twin.faults import OnPoint
+from xapi_twin.running import RunningTwin
+from xapi_twin.scenario import Scenario
+
+POOL = Path(__file__).with_name("pool.yml")
+WISH = {"network": "NAS", "nics": ["eth2", "eth4"], "accept": ["storage_in_use", "vifs_in_use"], "wait_timeout": 30}
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A playbook with its variables, and what strikes it.
+
+    `bonded`: it begins with the bonds in place. `faults`: entries of the twin's fault plan, for the first run only. `blows`: the ways to
+    strike (places.BLOWS). `begins`, `ends`: it is struck only from the first point with this name on, up to the last with that one.
+    """
+
+    name: str
+    playbook: str = "storage_bond"
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    bonded: bool = False
+    restart_seconds: float = 0.4
+    faults: tuple[Mapping[str, Any], ...] = ()
+    blows: tuple[str, ...] = ("kill", "drop")
+    begins: str = ""
+    ends: str = ""
+
+    def arguments(self, inventory: Path) -> list[str]:
+        """Those of ansible-playbook."""
+        variables = {f"storage_bond_{name}": value for name, value in {**WISH, **self.variables}.items()}
+        return ["-i", str(inventory), f"xapi.network.{self.playbook}", "-e", json.dumps(variables)]
+
+
+NO_BOND_ON_XS_2 = {"when": {"moment": "bond.plug", "host": "xs-2"}, "do": "fail_to_plug"}
+
+JOURNEYS = (
+    Journey("restart", variables={"strategy": "restart"}),
+    Journey("direct", variables={"strategy": "direct"}),
+    Journey("remove", "storage_bond_remove", bonded=True),
+    # the member's xapi needs as long to start as the next run needs to come to it
+    Journey("starting", variables={"strategy": "restart"}, restart_seconds=3, begins="restart xapi", ends="xapi-wait-init-complete"),
+    Journey("rollback", variables={"strategy": "direct", "rollback": True}, faults=(NO_BOND_ON_XS_2,), begins="Async.Bond.create"),
+    Journey("crash", variables={"strategy": "direct", "wait_timeout": 8}, blows=("crash",)),
+    Journey("down", variables={"strategy": "direct", "wait_timeout": 8}, blows=("down",)),
+)
+
+
+def pool(journey: Journey, on_point: OnPoint | None = None) -> RunningTwin:
+    return RunningTwin(Scenario.load(POOL), restart_seconds=journey.restart_seconds, on_point=on_point)
+
+
+def prepare(journey: Journey, twin: RunningTwin) -> None:
+    """What is there when the journey begins."""
+    if journey.bonded:
+        defaults = {name: about.get("default") for name, about in xs_bond.ARGUMENT_SPEC.items()}
+        xs_bond.work(Task(options={**defaults, **connection(twin), **WISH, "state": "present", "strategy": "direct"}))
+    for fault in journey.faults:
+        twin.add_fault(**fault)
+
+
+def state(twin: RunningTwin) -> dict[str, Any]:
+    """The pool as bonding.look sees it, its attached storage, and the marks of runs that are left on it."""
+    return {**look(twin), **twin.call(_rest, twin)}
+
+
+def _rest(twin: RunningTwin) -> dict[str, Any]:
+    (pool,) = twin.database.all("pool").values()
+    return {
+        "storage": sorted(pbd["currently_attached"] for pbd in twin.database.all("PBD").values()),
+        "marks": sorted(key for key in pool["other_config"] if key.startswith("xapi.network")),
+    }
+
+
+def difference(now: Any, end: Any, path: str = "") -> str:
+    """The first thing in which two states differ."""
+    if isinstance(now, dict) and isinstance(end, dict):
+        for key in sorted({*now, *end}):
+            if now.get(key) != end.get(key):
+                return difference(now.get(key), end.get(key), f"{path}/{key}")
+    return f"{path}: {now} instead of {end}"

@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mark of a run: how it is written, whom it keeps out, and when its owner is dead."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from ansible_collections.xapi.network.plugins.module_utils import _lock
+from ansible_collections.xapi.network.plugins.module_utils._lock import Holder, Lock
+
+NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
+ANNA = Holder("anna", "control.example.com", 4711, "1000")
+BERTA = Holder("berta", "control.example.com", 4712, "1001")
+MARK = Lock(ANNA, since=NOON, until=NOON + timedelta(minutes=15))
+
+
+def alive(holder: Holder) -> bool | None:
+    return True
+
+
+def dead(holder: Holder) -> bool | None:
+    return False
+
+
+def unknown(holder: Holder) -> bool | None:
+    return None
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as running:
+        yield running
+        running.kill()
+
+
+def test_a_mark_is_read_as_it_was_written() -> None:
+    assert _lock.read(MARK.to_text()) == MARK
+
+
+@pytest.mark.parametrize("text", ["", "true", "[]", "{}", "somebody", '{"user": "anna", "node": "n", "process": "x"}'])
+def test_a_text_that_is_no_mark_is_none(text: str) -> None:
+    assert _lock.read(text) is None
+
+
+@pytest.mark.parametrize("field", ["user", "node", "process", "began", "since", "until"])
+def test_a_mark_without_one_of_its_fields_is_none(field: str) -> None:
+    assert _lock.read(MARK.to_text().replace(f'"{field}"', '"other"')) is None
+
+
+def test_a_mark_keeps_another_run_out_until_it_expires() -> None:
+    assert MARK.blocks(BERTA, NOON, alive)
+    assert MARK.blocks(BERTA, MARK.until - timedelta(seconds=1), alive)
+    assert not MARK.blocks(BERTA, MARK.until, alive)
+
+
+def test_a_mark_does_not_keep_its_owner_out() -> None:
+    assert not MARK.blocks(ANNA, NOON, alive)
+
+
+def test_a_mark_dies_with_its_owner() -> None:
+    assert not MARK.blocks(BERTA, NOON, dead)
+
+
+def test_an_owner_who_cannot_be_asked_counts_as_alive() -> None:
+    assert MARK.blocks(BERTA, NOON, unknown)
+
+
+@pytest.mark.parametrize(
+    "other", [replace(ANNA, user="berta"), replace(ANNA, node="elsewhere"), replace(ANNA, process=1), replace(ANNA, began="1")]
+)
+def test_a_run_is_told_from_another_by_user_node_process_and_its_beginning(other: Holder) -> None:
+    assert MARK.blocks(other, NOON, alive)
+
+
+def test_a_renewed_mark_keeps_when_it_was_taken() -> None:
+    renewed = _lock.take(ANNA, NOON + timedelta(minutes=5), 900, since=MARK.since)
+    assert (renewed.since, renewed.until) == (NOON, NOON + timedelta(minutes=20))
+
+
+def test_the_time_of_the_master_is_read() -> None:
+    assert _lock.server_time("20261122T12:00:00Z") == NOON
+    with pytest.raises(ValueError, match="does not match"):
+        _lock.server_time("noon")
+
+
+def test_a_holder_is_named_as_an_admin_would() -> None:
+    assert str(ANNA) == "anna on control.example.com (process 4711)"
+    assert str(replace(ANNA, process=0)) == "anna on control.example.com"
+
+
+# who lives
+
+
+def test_this_run_is_the_parent_of_the_fork_that_asks() -> None:
+    run = _lock.this_run(in_process=True)
+    assert (run.node, run.process) == (socket.gethostname(), os.getppid())
+    assert run.began and _lock.alive(run)
+
+
+def test_no_process_stands_for_a_run_whose_task_is_a_module() -> None:
+    run = _lock.this_run(in_process=False)
+    assert (run.process, run.began) == (0, "")
+    assert _lock.alive(run) is None
+
+
+def test_a_run_lives_as_long_as_its_process(process: subprocess.Popen[bytes]) -> None:
+    run = Holder("anna", socket.gethostname(), process.pid, _lock.began(process.pid))
+    assert _lock.alive(run) is True
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its parent has not asked for its end: a zombie
+    assert _lock.alive(run) is False
+    process.wait()
+    assert _lock.alive(run) is False
+
+
+def test_a_process_number_that_is_used_again_is_not_the_run(process: subprocess.Popen[bytes]) -> None:
+    assert _lock.alive(Holder("anna", socket.gethostname(), process.pid, "1")) is False
+
+
+def test_of_another_node_nothing_is_known(process: subprocess.Popen[bytes]) -> None:
+    assert _lock.alive(Holder("anna", "elsewhere.example.com", process.pid, _lock.began(process.pid))) is None
+
+
+def test_where_there_is_no_proc_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lock, "began", lambda process: "")
+    assert _lock.alive(Holder("anna", socket.gethostname(), 1, "1")) is None
