@@ -117,9 +117,6 @@ def test_a_host_has_its_address_and_what_xapi_knows_of_it(tutorial: RunningTwin,
         "xs_pool_username": "root",
         "xs_pool_ca_path": connection(tutorial)["ca_path"],
         "xs_pool_timeout": 10,
-        "xs_pool_username": "root",
-        "xs_pool_ca_path": connection(tutorial)["ca_path"],
-        "xs_pool_timeout": 10,
         "xs_pool_master": "xs-1",
         "xs_pool_ha": False,
     }
@@ -178,21 +175,6 @@ def test_what_a_pool_does_not_name_is_taken_from_beside_the_list(tutorial: Runni
     shared = pool(tutorial)
     hostname = shared.pop("hostname")
     assert inventory(tmp_path, source(tmp_path, {**shared, "pools": [{"hostname": hostname}]}))["xs_masters"]["hosts"] == ["xs-1"]
-
-
-def test_how_to_reach_a_pool_goes_with_its_hosts_as_the_file_says_it_and_never_the_password(tutorial: RunningTwin, tmp_path: Path) -> None:
-    shared = pool(tutorial)
-    for content, options in (({"pools": [shared]}, {}), (shared, {}), ({}, environment(tutorial))):
-        variables = of(inventory(tmp_path, source(tmp_path, content), **options), "xs-1")
-        given = {"xs_pool_username", "xs_pool_ca_path", "xs_pool_timeout"} if content else set()
-        assert {name for name in variables if name.startswith("xs_pool_")} - given == {
-            "xs_pool_uuid",
-            "xs_pool_name_label",
-            "xs_pool_hostname",
-            "xs_pool_master",
-            "xs_pool_ha",
-        }
-        assert given <= set(variables)
 
 
 def test_the_environment_is_enough(tutorial: RunningTwin, tmp_path: Path) -> None:
