@@ -143,9 +143,10 @@ def checks(all_cores: bool) -> list[Part]:
     outside = [folder for folder in ("demo", "docs", "tests") if (ROOT / folder).is_dir()]
     parts = [
         Part("ruff", [tool / "ruff", "check", "--output-format=concise", "."], here),
-        Part("mypy-twin", [tool / "mypy", "twin/xapi_twin"], here),
-        Part("mypy-collection", [tool / "mypy", "-p", "ansible_collections.xapi.network.plugins"], here),
-        Part("mypy-tests", [tool / "mypy", *outside], here),
+        # one cache for each, since they run side by side
+        Part("mypy-twin", [tool / "mypy", "--cache-dir=build/mypy/twin", "twin/xapi_twin"], here),
+        Part("mypy-collection", [tool / "mypy", "--cache-dir=build/mypy/plugins", "-p", "ansible_collections.xapi.network.plugins"], here),
+        Part("mypy-tests", [tool / "mypy", "--cache-dir=build/mypy/tests", *outside], here),
         Part("yamllint", [tool / "yamllint", "--strict", "."], here),
         Part("reuse", [tool / "reuse", "lint"], here),
         Part("changelog", [tool / "antsibull-changelog", "lint"], here),

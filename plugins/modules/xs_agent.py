@@ -74,17 +74,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Restart xapi on each member in turn
-  hosts: xs_members
-  serial: 1
-  gather_facts: false
-  module_defaults:
-    group/xapi.network.xapi:
-      hostname: xs-1.example.com
-      password: "{{ vault_xapi_password }}"
-  tasks:
-    - name: Restart xapi
-      xapi.network.xs_agent:
+# In a play over the hosts of a pool, with serial: 1
+- name: Restart xapi of the host of the play
+  xapi.network.xs_agent:
+    hostname: xs-1.example.com
+    password: "{{ vault_xapi_password }}"
 
 - name: Restart xapi of one member from a play that runs on localhost
   xapi.network.xs_agent:
