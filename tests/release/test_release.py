@@ -83,7 +83,8 @@ def test_demo_runs_from_the_installed_collection(installed: Path) -> None:
 def test_versions_agree() -> None:
     version = read("galaxy.yml")["version"]
     assert version in read("changelogs/changelog.yaml")["releases"]
-    assert re.search(rf"^## v{re.escape(version)}$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    headings = [line.replace("\\", "") for line in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()]
+    assert f"## v{version}" in headings
     assert read("playbooks/awx_setup.yml")[0]["vars"]["awx_setup_project_branch"] == version
 
 
