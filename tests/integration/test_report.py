@@ -18,6 +18,8 @@ from xapi_twin.scenario import Scenario
 
 SECRET = "hunter2"
 
+pytestmark = pytest.mark.timeout(300)  # a browser takes its time on a busy machine
+
 
 def pool(name: str) -> RunningTwin:
     return RunningTwin(Scenario.load(name), restart_seconds=0)
@@ -169,7 +171,6 @@ def test_a_folder_that_cannot_be_made_stops_the_run_before_anything_is_changed(t
     assert played.status != 0
 
 
-@pytest.mark.timeout(300)
 def test_a_pool_of_64_hosts_is_drawn_host_by_host(tmp_path: Path) -> None:
     inventory = tmp_path / "alone.yml"
     with RunningTwin(Scenario.load("sixty-four-hosts"), ssh=False) as twin:
