@@ -9,18 +9,22 @@ first process is, even if that was killed.
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
 
 from tests.lab import FOLDER, INSIDE, PID
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"ovs-vswitchd": "openvswitch-switch", "sshd": "openssh-server", "ethtool": "ethtool", "ping": "iputils-ping", "ip": "iproute2"}
+GRACE = 5  # seconds that the lab has to end by itself
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -74,22 +78,35 @@ def why_not() -> str:
 def _into_namespaces(command: list[str]) -> list[str]:
     prepare = f'mount -t tmpfs tmpfs /run && mkdir "{FOLDER}" && ip link set lo up && exec "$@"'
     spaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    return ["unshare", *spaces, "/bin/sh", "-c", prepare, "lab", *command]
+    # The process that becomes unshare dies with this one, and takes everything in the namespaces with it. Others enter by its number.
+    become = ["/bin/sh", "-c", f'{PID}=$$ exec setpriv --pdeathsig KILL "$@"', "lab"]
+    return [*become, "unshare", *spaces, "/bin/sh", "-c", prepare, "lab", *command]
 
 
-def inside(command: list[str]) -> NoReturn:
-    """Become a command in the lab's namespaces: whatever ends this process, even a kill, ends everything in them."""
-    os.chdir(ROOT)
+def inside(command: list[str]) -> int:
+    """Run a command in the lab's namespaces. Whatever ends this process, even a kill, ends everything in them."""
     environment = {
         **os.environ,
         "PATH": f"{os.environ.get('PATH', '')}{os.pathsep}{_PATH}",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "build" / "dev"), *filter(None, [os.environ.get("PYTHONPATH")])]),
         INSIDE: "1",
-        PID: str(os.getpid()),
     }
-    sys.stdout.flush()
-    words = _into_namespaces(command)
-    os.execvpe(words[0], words, environment)
+    lab = subprocess.Popen(_into_namespaces(command), cwd=ROOT, env=environment)
+
+    patience = [math.inf]
+
+    def end(_number: int, _frame: object) -> None:
+        # From a terminal the command inside has heard of it as well, and ends by itself; unshare passes nothing on.
+        patience.append(time.monotonic() + GRACE)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    while lab.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            lab.wait(0.2)
+        if time.monotonic() > min(patience):
+            lab.kill()
+    return lab.returncode if lab.returncode >= 0 else 128 - lab.returncode
 
 
 def main(arguments: list[str]) -> int:
@@ -102,14 +119,14 @@ def main(arguments: list[str]) -> int:
         print(f"lab: left out: {reason}")
         return 0 if what == "test" else 1
     if what == "run":
-        inside([sys.executable, "-m", "tests.lab.run", *more])
+        return inside([sys.executable, "-m", "tests.lab.run", *more])
     marks = "lab" if "--all" in more else "lab and not slow"
     more = [word for word in more if word != "--all"]
     places = [] if any(not word.startswith("-") for word in more) else ["tests/lab"]
     if importlib.util.find_spec("pytest") is None:
         print("lab: left out: pytest is not installed (make lab-test installs it)")
         return 1
-    inside([sys.executable, "-m", "pytest", "-m", marks, "-p", "no:cacheprovider", "-v", "-s", *places, *more])
+    return inside([sys.executable, "-m", "pytest", "-m", marks, "-p", "no:cacheprovider", "-v", "-s", *places, *more])
 
 
 if __name__ == "__main__":
