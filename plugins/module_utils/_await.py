@@ -11,13 +11,15 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._client import Session
 from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, survey, wished_hosts
+from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, half, survey, wished_hosts
 from ansible_collections.xapi.network.plugins.module_utils._pool import Pool, read
 from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._verify import Finding, compare
 from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
 
 PROGRESS_SECONDS = 5.0
+# Within this time XAPI makes a bond of half a bond, or it is not at it any more.
+MAKING_SECONDS = 10.0
 
 # What a restart of a member's xapi has to bring about. The rest (purpose, VLANs to be plugged, an address that the wish changes) is done by
 # the plan after it.
@@ -70,6 +72,24 @@ def await_inherited(
             findings=[finding.to_dict() for finding in left],
         )
     return pool
+
+
+def await_whole(session: Session, pool: Pool, wish: Wish, deadline: float, progress: Callable[[str], None]) -> Pool:
+    """The pool as soon as no wished host has half a bond, or as it is when such a bond has had its time.
+
+    XAPI may be making it right now, for a run that has died or on a member that starts.
+    """
+
+    def halves(now: Pool) -> list[Finding]:
+        network = find_network(now, wish)
+        bonds = [(host, now.bond_on(host, network)) for host in wished_hosts(now, wish)[0]] if network else []
+        return [
+            Finding("not_attached", host.name, f"{host.name}: the bond is not attached, and its NICs still have what moves to it.")
+            for host, bond in bonds
+            if bond is not None and half(now, bond)
+        ]
+
+    return _await(session, pool, halves, min(deadline, time.monotonic() + MAKING_SECONDS), progress, "waiting for half a bond")[0]
 
 
 def await_findings(

@@ -205,13 +205,25 @@ def _master_problems(pool: Pool, wish: Wish, network: Network | None, restarted:
 def _present(pool: Pool, wish: Wish, host: Host, network: Network | None) -> _HostPlan:
     matched = match(pool, host, wish.nics)
     bond = pool.bond_on(host, network) if network else None
-    if bond is not None and network is not None and pool.bonds[bond.ref].master in pool.pifs and _right_nics(bond, matched):
+    whole = bond is not None and bond.master in pool.pifs and not half(pool, bond)
+    if bond is not None and network is not None and whole and _right_nics(bond, matched):
         return _with_bond(pool, wish, host, network, bond, matched)
     return _without_bond(pool, wish, host, network, bond, matched)
 
 
 def _right_nics(bond: Bond, matched: Match) -> bool:
     return matched.complete and bond.members == {nic.ref for nic in matched.found}
+
+
+def half(pool: Pool, bond: Bond) -> bool:
+    """A bond whose making ended half-way: it is not attached, and a NIC of it still has what XAPI moves to the bond once that is up.
+
+    Plugging would leave it there: only Bond.create moves it, so that such a bond is made anew (xapi_bond.ml).
+    """
+    own = pool.pifs.get(bond.master)
+    nics = pool.bond_members(bond)
+    left = any(nic.vlan_slave_of or nic.tunnel_transport_of or nic.disallow_unplug for nic in nics)
+    return own is not None and not own.attached and left
 
 
 def _wished(pool: Pool, wish: Wish, host: Host, prediction: Prediction, network: Network | None) -> Prediction:
@@ -281,7 +293,8 @@ def _without_bond(pool: Pool, wish: Wish, host: Host, network: Network | None, b
     steps: list[Step] = []
     free = pool
     for other in _bonds_in_the_way(pool, matched, bond):
-        if wish.on_drift == "fail":
+        unfinished = other is bond and half(pool, other) and _right_nics(other, matched)
+        if wish.on_drift == "fail" and not unfinished:
             problems.append(_in_the_way(pool, wish, host, other, "drift_nics" if other is bond else "nic_bonded"))
         problems += removal_problems(pool, wish, host, other)
         steps += taking_apart(pool, host, other)

@@ -316,7 +316,9 @@ def after_destroy(pool: Pool, bond: Bond) -> Pool:
     free[primary.ref] = replace(
         free[primary.ref],
         ip_mode=own.ip_mode, ip=own.ip, netmask=own.netmask, gateway=own.gateway, dns=own.dns, management=own.management,
-        disallow_unplug=own.disallow_unplug, vlan_slave_of=own.vlan_slave_of, tunnel_transport_of=own.tunnel_transport_of,
+        disallow_unplug=own.disallow_unplug or primary.disallow_unplug,  # half a bond has left these where they were
+        vlan_slave_of=(*primary.vlan_slave_of, *own.vlan_slave_of),
+        tunnel_transport_of=(*primary.tunnel_transport_of, *own.tunnel_transport_of),
     )  # fmt: skip
     old, new = pool.networks.get(own.network), pool.networks.get(primary.network)
     networks = dict(pool.networks)

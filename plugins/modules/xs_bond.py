@@ -271,7 +271,7 @@ import time
 
 from ansible_collections.xapi.network.plugins.module_utils import _wish
 from ansible_collections.xapi.network.plugins.module_utils._apply import apply
-from ansible_collections.xapi.network.plugins.module_utils._await import await_inherited
+from ansible_collections.xapi.network.plugins.module_utils._await import await_inherited, await_whole
 from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._look import look
 from ansible_collections.xapi.network.plugins.module_utils._picture import pictured
@@ -303,6 +303,8 @@ def work(task: Task) -> dict[str, object]:
         before = look(session, wish)
         if wish.strategy == "restart" and expected and not task.check_mode:
             before = await_inherited(session, before, wish, expected, deadline, task.progress, task.note)
+        if not task.check_mode:
+            before = await_whole(session, before, wish, deadline, task.progress)
         the_plan = plan(before, wish)
         answer = {**result(before, wish, the_plan), **pictured(task.options["picture"], before, the_plan.hosts)}
         if task.diff_mode:

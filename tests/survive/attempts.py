@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.survive.journeys import Journey, difference, pool, prepare, state
+from tests.survive.journeys import Journey, differences, pool, prepare, state
 from tests.survive.places import Passage, Place, Where, reached
 from tests.survive.stage import Stage, kill
 from xapi_twin.errors import ConnectionDropped
@@ -57,7 +57,7 @@ def undisturbed(journey: Journey, stage: Stage) -> tuple[list[tuple[Where, Point
             raise Undisturbed(f"{journey.name}: the second run ended with status {status}\n{_output(folder)}")
         last = state(twin)
         if last != end and not journey.faults:
-            raise Undisturbed(f"{journey.name}: a second run changes something: {difference(last, end)}")
+            raise Undisturbed(f"{journey.name}: a second run changes something: {'; '.join(differences(last, end))}")
         return points, last
 
 
@@ -97,7 +97,8 @@ def attempt(journey: Journey, place: Place, end: Mapping[str, Any], stage: Stage
         now = state(twin)
         if now == end:
             return Verdict(place, True)
-        return Verdict(place, False, f"{difference(now, end)}\n{_output(folder)}\nThe first run before it:\n{first}")
+        different = "\n".join(differences(now, end))
+        return Verdict(place, False, f"{different}\n{_output(folder)}\nThe first run before it:\n{first}")
 
 
 async def _strike(blow: str, point: Point, twin: RunningTwin, victim: int) -> None:

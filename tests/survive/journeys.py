@@ -87,10 +87,8 @@ def _rest(twin: RunningTwin) -> dict[str, Any]:
     }
 
 
-def difference(now: Any, end: Any, path: str = "") -> str:
-    """The first thing in which two states differ."""
+def differences(now: Any, end: Any, path: str = "") -> list[str]:
+    """Everything in which two states differ."""
     if isinstance(now, dict) and isinstance(end, dict):
-        for key in sorted({*now, *end}):
-            if now.get(key) != end.get(key):
-                return difference(now.get(key), end.get(key), f"{path}/{key}")
-    return f"{path}: {now} instead of {end}"
+        return [line for key in sorted({*now, *end}) for line in differences(now.get(key), end.get(key), f"{path}/{key}")]
+    return [] if now == end else [f"{path}: {now} instead of {end}"]
