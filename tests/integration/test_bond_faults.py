@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -105,6 +106,27 @@ def test_an_error_does_not_mean_that_it_was_not_done(twin: RunningTwin, undistur
     assert "xs-1: PIF.set_disallow_unplug answered HANDLE_INVALID, but the pool shows that it was carried out." in said
     assert most_often(twin) == 1
     assert pifs(twin) == undisturbed
+
+
+@pytest.mark.parametrize("code, waited", [("TASK_CANCELLED", True), ("PIF_UNMANAGED", False)])
+def test_only_an_error_that_leaves_it_open_is_waited_out(twin: RunningTwin, code: str, waited: bool) -> None:
+    bond(twin)
+
+    def do_it_later(point: Any) -> None:
+        """The work is done a moment after the error was answered."""
+        if point.name == "PIF.set_disallow_unplug" and point.stage == "before":
+            database = twin.twin.database
+            own = [ref for ref, pif in database.all("PIF").items() if pif["device"] == "bond0"]
+            for ref in own:
+                asyncio.get_running_loop().call_later(0.2, partial(database.set, "PIF", ref, disallow_unplug=True))
+
+    twin.call(twin.twin.faults.on_point.append, do_it_later)
+    twin.add_fault(when={"method": "PIF.set_disallow_unplug"}, do="error", code=code, params=["OpaqueRef:x"])
+    if waited:
+        assert bond(twin, disallow_unplug=True)["findings"] == []
+    else:
+        with pytest.raises(NetworkError, match="could not set disallow_unplug"):
+            bond(twin, disallow_unplug=True)
 
 
 def test_a_bond_for_a_member_whose_xapi_is_stopped_is_made_once(
