@@ -39,7 +39,7 @@ def page_of_ansible(domain: str, target: str) -> str:
     if domain == "envvar" and target.startswith("ANSIBLE_"):
         return f"reference_appendices/config.html#envvar-{target}"
     if target.startswith("ansible_collections.ansible."):
-        _, namespace, name, plugin = target.split(".", 3)
+        _unused, namespace, name, plugin = target.split(".", 3)
         return f"collections/{namespace}/{name}/{plugin.split('__')[0]}.html"
     return ELSEWHERE.get(target, "")
 

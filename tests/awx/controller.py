@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
     token: str
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, *_unused: Any) -> None:
         pass
 
     def _answer(self, status: int, body: Any = None) -> None:

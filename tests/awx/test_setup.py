@@ -112,7 +112,7 @@ def test_credential_gives_environment_and_a_file_and_no_extra_variables(credenti
 
 
 def test_credential_without_certificate_names_no_file_and_still_verifies(credential_type: Record) -> None:
-    environment, _ = render_injectors(credential_type, {"username": "root", "password": "secret"})
+    environment, _unused = render_injectors(credential_type, {"username": "root", "password": "secret"})
     assert environment["XENSERVER_CA_PATH"] == ""
     assert environment["XENSERVER_HOST"] == ""
     assert environment["XENSERVER_VALIDATE_CERTS"] == "true"

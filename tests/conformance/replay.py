@@ -55,7 +55,7 @@ class Outcome:
 
     @property
     def matches(self) -> int:
-        return self.steps - len({number for number, _ in self.different})
+        return self.steps - len({number for number, _unused in self.different})
 
     def note(self, number: int, found: list[str]) -> None:
         if found:
@@ -154,7 +154,7 @@ class Replay:
 
     def _take_newest(self, name: str, method: str, place: int) -> None:
         """It came and went between two states: the newest object of its class that nothing recorded is yet."""
-        cls, _, message = method.removeprefix("Async.").partition(".")
+        cls, _unused, message = method.removeprefix("Async.").partition(".")
         found = self.twin.schema.classes[cls].messages.get(message) if cls in self.twin.schema.classes else None
         if found is None or place >= len(found.parameters):
             return
@@ -203,7 +203,7 @@ class Replay:
         return [method for method in methods if method.partition(".")[0] in set(self.state) - {"pool", "host", "VM"}]
 
     def _compare_value(self, what: str, recorded: Any, ours: Any) -> list[str]:
-        cls, _, message = what.removeprefix("Async.").partition(".")
+        cls, _unused, message = what.removeprefix("Async.").partition(".")
         if what == "event.from":
             return self._compare_batch(recorded, ours)
         if message == "get_record":
@@ -262,9 +262,7 @@ class Replay:
             ours = await request(url, step["request"], text.encode())
         recorded = step["reply"]
         where = f"{step['request']['method']} {step['request']['path']}"
-        found = differences(
-            self.names, [recorded["status"], recorded["reason"]], [ours["status"], ours["reason"]], where, ordered=True
-        )
+        found = differences(self.names, [recorded["status"], recorded["reason"]], [ours["status"], ours["reason"]], where, ordered=True)
         if recorded["body_bytes"] > len(recorded["body"].encode()):
             return found  # only the beginning was kept
         one, other = content(recorded["body"]), content(ours["body"])

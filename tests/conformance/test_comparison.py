@@ -28,7 +28,7 @@ def changed(name: str, change: Callable[[list[Step]], None]) -> list[str]:
     steps = copy.deepcopy(list(RECORDINGS[name].steps))
     change(steps)
     outcome = replay(replace(RECORDINGS[name], steps=tuple(steps)))
-    return [sentence for _, found in outcome.different for sentence in found]
+    return [sentence for _unused, found in outcome.different for sentence in found]
 
 
 def first(steps: list[Step], **wanted: Any) -> Step:

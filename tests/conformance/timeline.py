@@ -26,9 +26,7 @@ class Tracker:
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
 
-    async def compare(
-        self, step: Record, host: Host, trigger: Callable[[], Awaitable[Any]], names: Renaming
-    ) -> list[str]:
+    async def compare(self, step: Record, host: Host, trigger: Callable[[], Awaitable[Any]], names: Renaming) -> list[str]:
         """Trigger, look until long after, compare with what was recorded."""
         where = f"time line ({step['about']})"
         before = await self._look(host)
@@ -102,15 +100,15 @@ def _order(recorded: list[list[Any]], ours: list[tuple[float, str, Any]], names:
     for name in dict.fromkeys([change[1] for change in recorded] + [change[1] for change in ours]):
         values = [_comparable({name: change[2]})[name] for change in recorded if change[1] == name]
         theirs = [(time, _comparable({name: value})[name]) for time, kind, value in ours if kind == name]
-        if values != [value for _, value in theirs]:
+        if values != [value for _unused, value in theirs]:
             found.append(f"{where}: {name} became {values}, in the twin {[value for _, value in theirs]}")
             continue
-        times.update({(name, place): time for place, (time, _) in enumerate(theirs)})
+        times.update({(name, place): time for place, (time, _unused) in enumerate(theirs)})
     if found:
         return found
     counts: dict[str, int] = {}
     order: list[tuple[float, str, int]] = []
-    for time, name, _ in recorded:
+    for time, name, _unused in recorded:
         order.append((time, name, counts.get(name, 0)))
         counts[name] = counts.get(name, 0) + 1
     for time, name, place in order:

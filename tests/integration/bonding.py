@@ -84,7 +84,9 @@ def dom0(twin: RunningTwin, host: str, command: str, seconds: float = 60) -> str
     """A command typed by hand into dom0 of a host."""
     ssh = twin.endpoints["hosts"][host]["ssh"]
     options = ["-o", f"UserKnownHostsFile={ssh['known_hosts']}", "-o", "BatchMode=yes", "-i", ssh["key"], "-p", str(ssh["port"])]
-    done = subprocess.run(["ssh", *options, f"{ssh['user']}@{ssh['host']}", command], capture_output=True, text=True, timeout=seconds)
+    done = subprocess.run(
+        ["ssh", *options, f"{ssh['user']}@{ssh['host']}", command], capture_output=True, text=True, timeout=seconds, check=False
+    )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout.strip()
 

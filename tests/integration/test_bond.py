@@ -191,7 +191,7 @@ def xapi(twin: RunningTwin, *wanted: tuple[Any, ...]) -> None:
 def _ref(records: Any, name: Any) -> Any:
     if isinstance(name, list):
         return [_ref(records, one) for one in name]
-    kind, _, what = str(name).partition(":")
+    kind, _unused, what = str(name).partition(":")
     hosts = {record["name_label"]: ref for ref, record in records["host"].items()}
     if kind == "network":
         return next(ref for ref, record in records["network"].items() if record["name_label"] == what)

@@ -102,10 +102,10 @@ def test_two_clients_wait_at_once(https_twin: RunningTwin) -> None:
         results.append(session.xenapi.event_from(["network"], token, 20.0))
 
     ready = threading.Semaphore(0)
-    waiters = [threading.Thread(target=wait) for _ in range(5)]
+    waiters = [threading.Thread(target=wait) for _unused in range(5)]
     for waiter in waiters:
         waiter.start()
-    for _ in waiters:
+    for _unused in waiters:
         assert ready.acquire(timeout=20)
     session = XenAPI.Session(url(https_twin), ignore_ssl=True)
     session.xenapi.login_with_password("root", https_twin.endpoints["password"], "1.0", "writer")

@@ -140,7 +140,9 @@ class Lab:
         """Run a playbook of the collection (or a file) against the lab, with `variables` as extra variables."""
         start = list(command) or [str(Path(sys.executable).parent / "ansible-playbook")]
         words = [*start, "-i", str(self.inventory), playbook, "--extra-vars", json.dumps(variables), *arguments]
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.environment, cwd=ROOT, timeout=600)
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.environment, cwd=ROOT, timeout=600, check=False
+        )
         return Played(done.returncode, done.stdout + done.stderr)
 
     def ask_dom0(self, host: str) -> dict[str, Any]:
@@ -212,7 +214,7 @@ class Lab:
         words = ["ssh", "-F", str(self.ssh_config), *shared, host, command]
         # The connection that stays behind would hold a pipe open.
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as error:
-            done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=output, stderr=error, timeout=60)
+            done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=output, stderr=error, timeout=60, check=False)
             output.seek(0)
             error.seek(0)
             return subprocess.CompletedProcess(words, done.returncode, output.read(), error.read())

@@ -101,7 +101,12 @@ class Machine:
     def run(self, *command: str, check: bool = True, text: str | None = None) -> str:
         """Run a command in it and return what it printed. Raises RuntimeError with the command's words when it fails."""
         done = subprocess.run(
-            [*self.enter, *command], input=text, stdin=None if text else subprocess.DEVNULL, capture_output=True, text=True
+            [*self.enter, *command],
+            input=text,
+            stdin=None if text else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if check and done.returncode:
             raise RuntimeError(f"{self.name}: {' '.join(command)}: {done.stderr.strip() or done.stdout.strip()} (status {done.returncode})")
@@ -145,7 +150,7 @@ def cable(one: Machine, one_device: str, other: Machine, other_device: str, mac:
 
 def run_here(*command: str, check: bool = True) -> str:
     """Run a command in the namespace of the lab itself, the controller's."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
         )
         if sys.stdin.isatty():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            subprocess.run(["/bin/bash", "--norc", "--noprofile", "-i"], env=environment, cwd=ROOT)
+            subprocess.run(["/bin/bash", "--norc", "--noprofile", "-i"], env=environment, cwd=ROOT, check=False)
         else:
             print("lab: stays up until it is interrupted", flush=True)
             try:

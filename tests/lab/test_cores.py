@@ -36,7 +36,7 @@ def interpreter(version: str) -> Path | None:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for path in (shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python{version}"))):
         question = [str(path), "-c", "import sys; sys.stdout.write(sys.executable)"]
-        if path and (asked := subprocess.run(question, capture_output=True, text=True)).returncode == 0:
+        if path and (asked := subprocess.run(question, capture_output=True, text=True, check=False)).returncode == 0:
             return Path(asked.stdout)
     return None
 

@@ -53,7 +53,7 @@ class FakeSession:
     def __enter__(self) -> FakeSession:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_unused: object) -> None:
         pass
 
     def read(self, classes: tuple[str, ...]) -> Records:

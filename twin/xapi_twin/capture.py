@@ -135,7 +135,7 @@ class _Client:
         except (OSError, http.client.HTTPException) as error:
             raise CaptureError(f"{self.url} cannot be reached: {error}") from None
         try:
-            ((answer,), _) = xmlrpc.client.loads(text)
+            ((answer,), _unused) = xmlrpc.client.loads(text)
         except (xmlrpc.client.Error, ValueError, SyntaxError, OSError, LookupError) as error:
             raise CaptureError(f"{self.url} answered no XML-RPC (HTTP {reply.status}): {error}") from None
         except Exception as error:  # expat's own error is no subclass of any of them

@@ -88,11 +88,7 @@ class Database:
 
     def where(self, cls: str, /, **fields: Any) -> list[str]:
         """References of the objects whose fields have these values."""
-        return [
-            ref
-            for ref, record in self._records[cls].items()
-            if all(record.get(name) == value for name, value in fields.items())
-        ]
+        return [ref for ref, record in self._records[cls].items() if all(record.get(name) == value for name, value in fields.items())]
 
     def by_uuid(self, cls: str, uuid: str) -> str:
         """The reference of the object with this uuid. Raises XapiError UUID_INVALID."""
@@ -115,10 +111,7 @@ class Database:
         unknown = fields.keys() - known.keys()
         if unknown:
             raise KeyError(f"{cls} has no field {', '.join(sorted(unknown))} in version {self.schema.version}")
-        record = {
-            name: copy.deepcopy(fields[name]) if name in fields else copy.copy(field.default)
-            for name, field in known.items()
-        }
+        record = {name: copy.deepcopy(fields[name]) if name in fields else copy.copy(field.default) for name, field in known.items()}
         record["uuid"] = record.get("uuid") or str(uuid.uuid4())
         self._records[cls][ref] = record
         self._uuids[(cls, record["uuid"])] = ref
@@ -148,7 +141,7 @@ class Database:
         if "uuid" in changed:
             self._uuids.pop((cls, record["uuid"]), None)
             self._uuids[(cls, changed["uuid"][1])] = ref
-        record.update((name, new) for name, (_, new) in changed.items())
+        record.update((name, new) for name, (_unused, new) in changed.items())
         self._touch(cls, ref)
         relations = [relation for relation in _OUTWARD.get(cls, ()) if relation[0] in record]
         for name, other, many in relations:
@@ -156,8 +149,8 @@ class Database:
                 old, new = changed[name]
                 self._leave(other, old, many, ref)
                 self._join(other, new, many, ref)
-        if any(name in changed for name, _, _ in relations):
-            self._rejoin(cls, ref, {name for name, _, _ in relations if name not in changed})
+        if any(name in changed for name, _unused, _unused in relations):
+            self._rejoin(cls, ref, {name for name, _unused, _unused in relations if name not in changed})
 
     def remove(self, cls: str, ref: str) -> None:
         """Delete an object; event del. Sets of other objects lose it, single references of kept relations to it become NULL.
@@ -174,7 +167,7 @@ class Database:
                 if theirs is not None and theirs.get(name) == ref:
                     theirs[name] = NULL
                     self._touch(other, pointing)
-                    self._rejoin(other, pointing, {field for field, _, _ in _OUTWARD.get(other, ()) if field != name})
+                    self._rejoin(other, pointing, {field for field, _unused, _unused in _OUTWARD.get(other, ()) if field != name})
         del self._records[cls][ref]
         self._uuids.pop((cls, record["uuid"]), None)
         self._version += 1

@@ -78,7 +78,7 @@ class Files:
                     if re.fullmatch(part.replace(".*", "[^/]*"), name) and (not name.startswith(".") or part.startswith("\\.")):
                         following.append((posixpath.join(shown, name), posixpath.join(path, name)))
             found = following
-        return sorted(shown for shown, _ in found)
+        return sorted(shown for shown, _unused in found)
 
     # reading
 
@@ -103,7 +103,7 @@ class Files:
         return path in self.written or path in self._living() or path == "/dev/null" or self.is_command(path)
 
     def is_command(self, path: str) -> bool:
-        folder, _, name = path.rpartition("/")
+        folder, _unused, name = path.rpartition("/")
         if folder not in _BINARIES:
             return False
         from xapi_twin.commands import names_in

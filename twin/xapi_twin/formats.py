@@ -179,7 +179,7 @@ def bond_list(dom0: Dom0) -> str:
     rows = [["bond", "type", "recircID", word]]
     rows += [[bond.name, bond.mode, str(bond.recirculation), _members(bond)] for bond in dom0.bonds.values()]
     if version < (2, 3):
-        rows = [[name, mode, members] for name, mode, _, members in rows]
+        rows = [[name, mode, members] for name, mode, _unused, members in rows]
     return "".join("\t".join(row) + "\n" for row in rows)
 
 

@@ -49,7 +49,7 @@ def _alternative_names(methods: tuple[str, ...]) -> dict[str, str]:
 
 
 def canonical(schema: Schema, method: str) -> str:
-    """"event.from" for "event_from": xapi takes a line for the dot, and in some languages "from" is no name for a method."""
+    """ "event.from" for "event_from": xapi takes a line for the dot, and in some languages "from" is no name for a method."""
     prefix = "Async." if method.startswith("Async.") else ""
     name = method.removeprefix(prefix)
     return prefix + (name if "." in name else _alternative_names(schema.methods).get(name, name))
@@ -60,7 +60,7 @@ def message(schema: Schema, method: str) -> Message:
 
     Of classes that the twin does not model (VBD, VDI, …) xapi's list of methods tells which messages exist; they have no objects here.
     """
-    cls, _, name = method.partition(".")
+    cls, _unused, name = method.partition(".")
     known = schema.classes.get(cls)
     found = known.messages.get(name) if known is not None else None
     if found is not None:

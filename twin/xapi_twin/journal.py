@@ -43,7 +43,7 @@ class JournalEntry:
 
 def is_write(method: str) -> bool:
     """Whether a method can change the pool: sessions, events, tasks and reading do not."""
-    cls, _, message = method.removeprefix("Async.").partition(".")
+    cls, _unused, message = method.removeprefix("Async.").partition(".")
     if cls in ("session", "event", "system", "task"):
         return False
     return not message.startswith(("get_", "is_", "assert_"))
@@ -69,9 +69,7 @@ class Journal(Sequence[JournalEntry]):
         """Write down how a call ended."""
         entry = self._entries[number - 1]
         seconds = self._clock() - self._start - entry.time
-        self._entries[number - 1] = replace(
-            entry, seconds=seconds, error=None if error is None else tuple(error), bytes_out=bytes_out
-        )
+        self._entries[number - 1] = replace(entry, seconds=seconds, error=None if error is None else tuple(error), bytes_out=bytes_out)
 
     def sent(self, number: int, bytes_out: int) -> None:
         """Write down how long the reply's body was."""

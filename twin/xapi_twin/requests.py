@@ -38,13 +38,13 @@ class _Tokens:
         self._place = 0
         parser = expat.ParserCreate()
         parser.buffer_text = True
-        parser.StartElementHandler = lambda tag, _: self._tokens.append(("open", tag))
+        parser.StartElementHandler = lambda tag, _unused: self._tokens.append(("open", tag))
         parser.EndElementHandler = lambda tag: self._tokens.append(("close", tag))
         parser.CharacterDataHandler = lambda text: self._tokens.append(("data", text))
         try:
             parser.Parse(body, True)
         except expat.ExpatError as error:
-            raise Malformed(f'Xmlm.Error({_xmlm(body, error)})') from None
+            raise Malformed(f"Xmlm.Error({_xmlm(body, error)})") from None
 
     def open(self, tag: str) -> None:
         found = self._open()
@@ -140,9 +140,7 @@ class _Tokens:
             return base64.b64decode(self.data())
         if tag == "nil":
             return None
-        raise self.error(
-            f"open_tag({tag})", "open_tag(int/i8/i4/boolean/double/string/dateTime.iso8601/array/struct/nil)"
-        )
+        raise self.error(f"open_tag({tag})", "open_tag(int/i8/i4/boolean/double/string/dateTime.iso8601/array/struct/nil)")
 
     def _open(self) -> str:
         self._skip()
@@ -174,7 +172,7 @@ class _Element:
     def __enter__(self) -> None:
         self._tokens.open(self._tag)
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(self, kind: object, *_unused: object) -> None:
         if kind is None:
             self._tokens.close(self._tag)
 

@@ -41,7 +41,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def read(text: str, source: str = "scenario", **changes: Any) -> Scenario:
     """A scenario from its YAML text; `changes` replace what the text says. Raises ScenarioError, naming the line."""
     place = document(text, source)
-    if place.is_mapping and any(name == "capture" for name, _, _ in place.pairs("the scenario")):
+    if place.is_mapping and any(name == "capture" for name, _unused, _unused in place.pairs("the scenario")):
         from xapi_twin import capture_file
 
         return capture_file.scenario(place, **changes)
@@ -117,7 +117,7 @@ def _hosts(place: Place) -> tuple[HostOf, ...]:
         keys = item.mapping("a host", _HOST)
         if "name" not in keys:
             raise item.error("a host needs a 'name'")
-        for _ in range(keys["count"].whole("count", 1) if "count" in keys else 1):
+        for _unused in range(keys["count"].whole("count", 1) if "count" in keys else 1):
             host = _host(item, keys, len(hosts) + 1)
             if host.name in names:
                 raise keys["name"].error(f"host '{host.name}' is here twice, first in line {names[host.name]}")

@@ -158,7 +158,7 @@ def _trimmed(value: str, operator: str, pattern: str) -> str:
 
 
 def _substring(shell: Surroundings, value: str, argument: str) -> str:
-    start, _, length = argument.partition(":")
+    start, _unused, length = argument.partition(":")
     first = arithmetic(shell, start)
     first = max(len(value) + first, 0) if first < 0 else first
     last = len(value) if not length else first + arithmetic(shell, length)
@@ -171,12 +171,12 @@ async def _replaced(shell: Surroundings, value: str, operator: str, argument: Wo
     after = ""
     for number, (text, quoted) in enumerate(texts):
         if not quoted and "/" in text:
-            head, _, tail = text.partition("/")
+            head, _unused, tail = text.partition("/")
             before.append(_Piece(head))
-            after = tail + "".join(rest for rest, _ in texts[number + 1 :])
+            after = tail + "".join(rest for rest, _unused in texts[number + 1 :])
             break
         before.append(_Piece(text, quoted))
-    return re.sub(_pattern(before), lambda _: after, value, count=0 if operator == "//" else 1)
+    return re.sub(_pattern(before), lambda _unused: after, value, count=0 if operator == "//" else 1)
 
 
 def _split(pieces: list[_Piece], separators: str | None) -> list[list[_Piece]]:

@@ -57,7 +57,7 @@ class _Parser:
         return (lambda row: left(row) and right(row)) if word == "and" else (lambda row: left(row) or right(row))
 
     def _operand(self) -> Test:
-        kind, _ = self._ahead
+        kind, _unused = self._ahead
         if kind == "not":
             self._next()
             inside = self._expression()

@@ -94,7 +94,7 @@ class Place:
         return tuple(item.text(f"an entry of {what}") for item in self.items(what))
 
     def text_map(self, what: str) -> dict[str, str]:
-        return {name: value.text(f"{what} {name}") for name, _, value in self.pairs(what)}
+        return {name: value.text(f"{what} {name}") for name, _unused, value in self.pairs(what)}
 
     def whole(self, what: str, least: int | None = None) -> int:
         text = self.text(what)
@@ -131,7 +131,7 @@ class Place:
     def plain(self) -> object:
         """The value as YAML types it, for what is handed on unread (fault plans)."""
         if isinstance(self.node, yaml.MappingNode):
-            return {name: value.plain() for name, _, value in self.pairs("a mapping")}
+            return {name: value.plain() for name, _unused, value in self.pairs("a mapping")}
         if isinstance(self.node, yaml.SequenceNode):
             return [item.plain() for item in self.items("a list")]
         text = self.text("a value")

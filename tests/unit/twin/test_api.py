@@ -27,9 +27,7 @@ async def error_of(ground: Pool, method: str, *arguments: Any, at: str = "xs-1")
 
 
 async def login(ground: Pool) -> str:
-    session: str = await ground.twin.dispatcher.call(
-        ground.twin.master, "session.login_with_password", ["root", "twin", "1.0", "a test"]
-    )
+    session: str = await ground.twin.dispatcher.call(ground.twin.master, "session.login_with_password", ["root", "twin", "1.0", "a test"])
     return session
 
 
@@ -60,7 +58,7 @@ async def test_the_session_of_a_user_and_originator_beyond_500_ends_the_oldest()
     async with pool() as ground:
         other = sessions.open_session(ground.twin, "root", "somebody else")
         first = sessions.open_session(ground.twin, "root", "a test")
-        for _ in range(sessions.LIMIT):
+        for _unused in range(sessions.LIMIT):
             sessions.open_session(ground.twin, "root", "a test")
         assert ground.database.find("session", first) is None
         assert ground.database.find("session", other) is not None

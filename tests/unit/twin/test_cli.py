@@ -96,7 +96,7 @@ def test_a_group_is_named_as_ansible_allows() -> None:
 
 
 def test_state_prints_what_the_tutorial_asks(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
-    status, text, _ = typed(capsys, "state", "--endpoints", played.endpoints_path)
+    status, text, _unused = typed(capsys, "state", "--endpoints", played.endpoints_path)
     assert status == 0
     assert "xs-1 (master, 172.16.0.10, xapi running, enabled)" in text
     assert "  eth2  Pool-wide network associated with eth2  Static  172.16.0.35/255.255.255.240  00:26:55:d1:e8:cc  yes       -" in text
@@ -106,8 +106,8 @@ def test_state_prints_what_the_tutorial_asks(played: Played, capsys: pytest.Capt
 
 def test_state_shows_a_bond_in_xapi_and_in_dom0(capsys: pytest.CaptureFixture[str]) -> None:
     with RunningTwin("member-bond0-taken", restart_seconds=0) as twin:
-        _, text, _ = typed(capsys, "state", "--endpoints", twin.endpoints_path)
-        status, found, _ = typed(capsys, "state", "--json", "--endpoints", twin.endpoints_path)
+        _unused, text, _unused = typed(capsys, "state", "--endpoints", twin.endpoints_path)
+        status, found, _unused = typed(capsys, "state", "--json", "--endpoints", twin.endpoints_path)
     assert "  bond0  Backup   balance-slb  eth3, eth5  eth3\n" in text
     assert "  bond0         balance-slb  eth3, eth5  eth5\n" in text
     assert "in bond0" in text
@@ -120,14 +120,14 @@ def test_journal_fault_and_do_reach_the_running_twin(played: Played, capsys: pyt
     assert typed(capsys, "do", "power_off", "xs-2", *files)[0] == 0
     assert "xs-2 (member, 172.16.0.12, without power)" in typed(capsys, "state", *files)[1]
     assert typed(capsys, "do", "power_on", "xs-2", *files)[0] == 0
-    status, text, _ = typed(capsys, "fault", "{when: {method: Bond.create, nth: 2}, do: drop, stage: after}", *files)
+    status, text, _unused = typed(capsys, "fault", "{when: {method: Bond.create, nth: 2}, do: drop, stage: after}", *files)
     assert (status, json.loads(text)["name"]) == (0, "Bond.create")
     assert typed(capsys, "fault", "--clear", *files) == (0, "", "")
     subprocess.run(
         [*COMMAND, "capture", "--hostname", played.endpoints["hosts"]["xs-1"]["xapi"], "--ca-path", played.endpoints["ca"]],
         env={**os.environ, "XENSERVER_PASSWORD": "twin"}, capture_output=True, check=True,
     )  # fmt: skip
-    status, text, _ = typed(capsys, "journal", *files)
+    status, text, _unused = typed(capsys, "journal", *files)
     assert [line.split()[2] for line in text.splitlines()[1:]] == ["session.login_with_password", "event.from", "session.logout"]
     login = json.loads(typed(capsys, "journal", "--json", *files)[1].splitlines()[0])
     assert login["arguments"][:2] == ["root", "********"]
@@ -171,7 +171,7 @@ def test_scenarios_names_those_that_come_with_the_twin(capsys: pytest.CaptureFix
 def test_what_is_wrong_is_said_in_a_sentence(
     arguments: tuple[str, ...], status: int, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found, _, text = typed(capsys, *arguments)
+    found, _unused, text = typed(capsys, *arguments)
     assert found == status
     assert text.startswith("xapi-twin: ")
     assert complaint in text

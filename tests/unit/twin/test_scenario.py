@@ -79,7 +79,7 @@ def test_fields_that_a_version_does_not_know_are_not_in_its_records() -> None:
 
 
 def test_the_same_file_makes_the_same_pool_every_time() -> None:
-    first, second = (Scenario.from_text(SMALL).records["PIF"] for _ in range(2))
+    first, second = (Scenario.from_text(SMALL).records["PIF"] for _unused in range(2))
     assert first == second
 
 

@@ -55,7 +55,7 @@ def _for_loopback(context: ssl.SSLContext) -> ssl.SSLContext:
 
 async def test_the_journal_knows_how_long_requests_and_replies_were() -> None:
     async with await start(tls=False) as twin:
-        _, _, body = (await request(twin, "xs-1", LIST)).partition(b"\r\n\r\n")
+        _unused, _unused, body = (await request(twin, "xs-1", LIST)).partition(b"\r\n\r\n")
         assert (twin.journal[0].bytes_in, twin.journal[0].bytes_out) == (len(LIST), len(body))
 
 
@@ -87,9 +87,7 @@ async def test_closing_a_port_cuts_the_connections_that_wait() -> None:
     async with await start(tls=False) as twin:
         assert twin.server is not None
         session = twin.dispatcher.open_session("a test")
-        waiting = asyncio.ensure_future(
-            request(twin, "xs-1", xmlrpc.client.dumps((session, ["bond"], "", 30.0), "event.from").encode())
-        )
+        waiting = asyncio.ensure_future(request(twin, "xs-1", xmlrpc.client.dumps((session, ["bond"], "", 30.0), "event.from").encode()))
         await asyncio.sleep(0.1)
         assert not waiting.done()
         await twin.server.refuse(twin.master)

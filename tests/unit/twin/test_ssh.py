@@ -59,7 +59,7 @@ async def test_one_connection_carries_many_commands_quickly(twin: Twin) -> None:
     async with connect(twin) as dom0:
         await dom0.run("true")
         begun = time.monotonic()
-        for _ in range(20):
+        for _unused in range(20):
             await dom0.run("ovs-vsctl list-br; xe pif-list --minimal")
         assert (time.monotonic() - begun) / 20 < 0.05
 
@@ -105,7 +105,7 @@ async def test_a_command_that_hangs_ends_with_its_connection(twin: Twin) -> None
     async with connect(twin) as dom0:
         with pytest.raises(asyncio.TimeoutError):
             await dom0.run("hostname", timeout=0.1)
-    for _ in range(100):
+    for _unused in range(100):
         if len(asyncio.all_tasks()) <= tasks:
             return
         await asyncio.sleep(0.01)

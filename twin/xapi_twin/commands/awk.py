@@ -25,7 +25,7 @@ async def awk(call: Call) -> int:
         if flag.startswith("-F"):
             run.variables["FS"] = "\t" if value == "t" else unescaped(value)
         elif flag.startswith("-v"):
-            name, _, text = value.partition("=")
+            name, _unused, text = value.partition("=")
             run.variables[name] = unescaped(text)
     if not arguments:
         call.err("Usage: awk [POSIX or GNU style options] [--] 'program' file ...\n")
@@ -33,7 +33,7 @@ async def awk(call: Call) -> int:
     try:
         rules = Program(arguments[0]).rules()
         found, status = await texts(call, arguments[1:])
-        _play(run, rules, [line for _, text in found for line in lines_of(text)])
+        _play(run, rules, [line for _unused, text in found for line in lines_of(text)])
     except (BadProgram, re.error) as problem:
         return call.fail(f"cmd. line:1: {problem}", 2)
     return run.status or status

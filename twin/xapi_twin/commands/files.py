@@ -74,7 +74,7 @@ async def touch(call: Call) -> int:
 
 
 async def chmod(call: Call) -> int:
-    _, names = options(call.arguments)
+    _unused, names = options(call.arguments)
     for name in names[1:]:
         path = call.shell.path(name)
         if not call.shell.files.exists(path):
@@ -85,7 +85,7 @@ async def chmod(call: Call) -> int:
 
 async def cp(call: Call) -> int:
     """cp and mv, of files."""
-    _, names = options(call.arguments)
+    _unused, names = options(call.arguments)
     if len(names) < 2:
         return call.fail("missing file operand")
     files, target = call.shell.files, call.shell.path(names[-1])
@@ -136,7 +136,7 @@ async def basename(call: Call) -> int:
 
 
 async def stat(call: Call) -> int:
-    _, names = options(call.arguments, "cf")
+    _unused, names = options(call.arguments, "cf")
     for name in names:
         path = call.shell.path(name)
         if not call.shell.files.exists(path):

@@ -57,7 +57,7 @@ async def sed(call: Call) -> int:
             except FileProblem as problem:
                 return call.fail(str(problem))
         return status
-    call.out(_edited(orders, [line for _, text in found for line in lines_of(text)], "n" in flags))
+    call.out(_edited(orders, [line for _unused, text in found for line in lines_of(text)], "n" in flags))
     return status
 
 

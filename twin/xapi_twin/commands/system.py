@@ -79,7 +79,7 @@ async def uname(call: Call) -> int:
 
 
 async def identity(call: Call) -> int:
-    flags, _ = options(call.arguments)
+    flags, _unused = options(call.arguments)
     if call.name == "whoami" or "n" in flags:
         call.out("root\n")
     elif "u" in flags or "g" in flags:
@@ -135,7 +135,7 @@ async def nothing(call: Call) -> int:
 
 async def pgrep(call: Call) -> int:
     """`pgrep NAME`, `pidof NAME`: xapi alone comes and goes."""
-    _, names = options(call.arguments)
+    _unused, names = options(call.arguments)
     running = bool(names) and (names[-1] != "xapi" or call.host.xapi != "stopped") and names[-1] in ("xapi", "ovs-vswitchd", "xcp-networkd")
     call.out("4242\n" if running else "")
     return int(not running)

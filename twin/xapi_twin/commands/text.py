@@ -50,7 +50,7 @@ def options(arguments: list[str], with_value: str = "") -> tuple[dict[str, list[
             rest.extend(arguments[place:])
             break
         if argument.startswith("--"):
-            name, _, value = argument.partition("=")
+            name, _unused, value = argument.partition("=")
             found.setdefault(name, []).append(value)
             continue
         if not argument.startswith("-") or argument == "-":
@@ -72,7 +72,7 @@ async def cat(call: Call) -> int:
     flags, names = options(call.arguments)
     found, status = await texts(call, names)
     number = 0
-    for _, text in found:
+    for _unused, text in found:
         if "n" not in flags:
             call.out(text)
             continue
@@ -163,7 +163,7 @@ async def head(call: Call) -> int:
     flags, names = options(arguments, "nc")
     count = int(flags.get("n", ["10"])[-1])
     found, status = await texts(call, names)
-    for _, text in found:
+    for _unused, text in found:
         if "c" in flags:
             call.out(text[: int(flags["c"][-1])])
             continue
@@ -184,7 +184,7 @@ async def cut(call: Call) -> int:
         return call.fail("you must specify a list of bytes, characters, or fields")
     delimiter = flags.get("d", ["\t"])[0]
     found, status = await texts(call, names)
-    for _, text in found:
+    for _unused, text in found:
         for line in lines_of(text):
             if "f" not in flags:
                 call.out("".join(_chosen(list(line), spec)) + "\n")
@@ -207,7 +207,7 @@ def _chosen(parts: list[str], spec: str) -> list[str]:
 async def sort(call: Call) -> int:
     flags, names = options(call.arguments, "kto")
     found, status = await texts(call, names)
-    lines = [line for _, text in found for line in lines_of(text)]
+    lines = [line for _unused, text in found for line in lines_of(text)]
     separator = flags.get("t", [None])[0]
     field = int(re.match(r"\d+", flags["k"][0]).group()) if "k" in flags else 0  # type: ignore[union-attr]
 
@@ -229,7 +229,7 @@ async def uniq(call: Call) -> int:
     flags, names = options(call.arguments)
     found, status = await texts(call, names[:1])
     groups: list[list[str]] = []
-    for _, text in found:
+    for _unused, text in found:
         for line in lines_of(text):
             if groups and groups[-1][0] == line:
                 groups[-1].append(line)
@@ -331,7 +331,7 @@ async def seq(call: Call) -> int:
 
 async def tac(call: Call) -> int:
     found, status = await texts(call, call.arguments)
-    for _, text in found:
+    for _unused, text in found:
         lines = lines_of(text)
         turned = [line[::-1] for line in lines] if call.name == "rev" else lines[::-1]
         call.out("".join(line + "\n" for line in turned))

@@ -116,7 +116,7 @@ def _read(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
             name, equals, value = argument[2:].partition("=")
             parameters[name] = value if equals else "true"
         elif "=" in argument and words:
-            name, _, value = argument.partition("=")
+            name, _unused, value = argument.partition("=")
             parameters[name] = value
         else:
             words.append(argument)
@@ -215,7 +215,7 @@ def _print(request: Request, records: list[list[tuple[str, str]]]) -> None:
         request.call.out(",".join(values) + "\n")
         return
     for rows in records:
-        width = 4 + max((len(label) for label, _ in rows), default=0)
+        width = 4 + max((len(label) for label, _unused in rows), default=0)
         lines = [f"{label.rjust(width) if number else label.ljust(width)}: {value}" for number, (label, value) in enumerate(rows)]
         request.call.out("\n".join(lines) + "\n\n\n")
 
@@ -226,12 +226,12 @@ def _record(request: Request, table: Table) -> tuple[str, Record]:
 
 
 async def _param_list(request: Request, table: Table) -> None:
-    _, record = _record(request, table)
+    _unused, record = _record(request, table)
     _print(request, [_rows(request.database, record, list(table.fields))])
 
 
 async def _param_get(request: Request, table: Table) -> None:
-    _, record = _record(request, table)
+    _unused, record = _record(request, table)
     field = _field(table, request.need("param-name"))
     key = request.get("param-key")
     if key and field.mark.startswith("M"):
@@ -289,7 +289,7 @@ def _typed(request: Request, table: Table, field: Field, value: str) -> Any:
 
 
 async def _param_add(request: Request, table: Table) -> None:
-    ref, _ = _record(request, table)
+    ref, _unused = _record(request, table)
     field = _field(table, request.need("param-name"))
     if field.mark == "SRW":
         await request.ask(f"{table.cls}.add_{field.api}", ref, request.need("param-key"))

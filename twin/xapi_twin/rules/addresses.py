@@ -48,7 +48,7 @@ def check_ipv6(parameter: str, text: str) -> None:
 
 def check_ipv6_cidr(parameter: str, text: str) -> None:
     """Raises XapiError INVALID_CIDR_ADDRESS_SPECIFIED with the parameter's name."""
-    address, _, length = text.partition("/")
+    address, _unused, length = text.partition("/")
     try:
         ipaddress.IPv6Address(address)
         if not 0 <= int(length) <= 128:
