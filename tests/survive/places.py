@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -92,5 +93,6 @@ def _fits(blow: str, point: Point) -> bool:
 
 
 def _called(point: Point) -> str:
-    name = "ssh " + " ".join(point.name.split())[-60:] if point.kind == "ssh" else point.name
-    return f"{point.stage or 'at'} {name}"
+    """The point in a few words: of a command what follows the shell and the search path that Ansible and the modules put before it."""
+    command = re.sub(r"^/bin/sh -c '|PATH=\S+; |export PATH; ", "", " ".join(point.name.split()))
+    return f"{point.stage or 'at'} {'ssh ' + command[:90] if point.kind == 'ssh' else point.name}"
