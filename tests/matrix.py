@@ -15,6 +15,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from tests.lab import __main__ as lab
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 
@@ -149,12 +151,8 @@ def for_ansible_test() -> dict[str, str]:
     return {"HOME": str(home), "PATH": f"{names}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
 
 
-def no_lab() -> str:
-    """Why the lab cannot run here, or nothing."""
-    if sys.platform != "linux":
-        return "the lab needs Linux"
-    if os.geteuid() != 0:
-        return "the lab needs root (network namespaces)"
-    if not (ROOT / "tests" / "lab").is_dir():
-        return "there is no tests/lab"
-    return ""
+def bring_browser() -> None:
+    """The report is opened in a headless Chromium by tests, which skip without one. Where packages may be installed, it is."""
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))) and os.geteuid() == 0 and shutil.which("apt-get"):
+        print("installing chromium", flush=True)
+        lab.install(["chromium"])

@@ -18,12 +18,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import matrix
+from tests.lab.__main__ import why_not
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test"
@@ -35,7 +36,7 @@ CASES = ("tests/unit", "tests/conformance", "tests/integration", "tests/bench", 
 @dataclass(frozen=True)
 class Part:
     """One command of the run. `tests`: how to count what it did: "pytest" reads pytest's closing line, "sanity" the tests that ansible-test
-    names, "one" counts the whole command as one test."""
+    names, "one" counts the whole command as one test. `on_copy`: it wants the collection at its own path."""
 
     name: str
     command: Sequence[str | Path]
@@ -43,9 +44,9 @@ class Part:
     seconds: int = 300
     tests: str = "one"
     live: bool = False
-    directory: Path = ROOT
-    environment: dict[str, str] = field(default_factory=dict)
-    not_run: str = ""  # why this part cannot run here; it counts as one skipped test
+    on_copy: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    not_run: Callable[[], str] = str  # why this part cannot run here, or ""; it then counts as one skipped test
 
 
 @dataclass(frozen=True)
@@ -69,22 +70,26 @@ def environment(part: Part) -> dict[str, str]:
     clean["PYTHONPATH"] = clean["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "build" / "dev")
     clean["ANSIBLE_FORCE_COLOR"] = "0"
     clean["ANSIBLE_HOME"] = str(ROOT / "build" / "ansible")
-    return clean | part.environment
+    return clean | dict(part.environment)
 
 
 def run(part: Part) -> Outcome:
     """Runs one part, never longer than its time, and counts."""
-    if part.not_run:
-        return Outcome(part, 0, 0, 1, 0.0, part.not_run)
+    if reason := part.not_run():
+        return Outcome(part, 0, 0, 1, 0.0, reason)
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{part.name}.log"
     begin = time.monotonic()
     remark = ""
+    directory, around = ROOT, environment(part)
+    if part.on_copy:
+        directory = matrix.collection_copy(LOGS / "copy" / part.name)
+        around["ANSIBLE_COLLECTIONS_PATH"] = str(directory.parents[2])
     with log.open("w", encoding="utf-8") as to:
         process = subprocess.Popen(
             [str(word) for word in part.command],
-            cwd=part.directory,
-            env=environment(part),
+            cwd=directory,
+            env=around,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if part.live else to,
             stderr=subprocess.STDOUT,
@@ -150,8 +155,8 @@ def checks(all_cores: bool) -> list[Part]:
         Part("yamllint", [tool / "yamllint", "--strict", "."], here),
         Part("reuse", [tool / "reuse", "lint"], here),
         Part("changelog", [tool / "antsibull-changelog", "lint"], here),
-        on_copy("ansible-lint", [tool / "ansible-lint", "--profile", "production", "--strict", "--offline", "--nocolor"], here),
-        on_copy("antsibull-docs", [tool / "antsibull-docs", "lint-collection-docs", *DOCS_LINT, "."], here),
+        Part("ansible-lint", [tool / "ansible-lint", "--profile", "production", "--strict", "--offline", "--nocolor"], here, on_copy=True),
+        Part("antsibull-docs", [tool / "antsibull-docs", "lint-collection-docs", *DOCS_LINT, "."], here, on_copy=True),
         Part("docs-site", [sys.executable, "docs/build.py", "--output", "build/test/site"], here),
     ]
     cores = matrix.cores() if all_cores else [matrix.installed()]
@@ -161,24 +166,16 @@ def checks(all_cores: bool) -> list[Part]:
     return parts
 
 
-def on_copy(name: str, command: Sequence[str | Path], where: str) -> Part:
-    """A tool that wants the collection at its own path."""
-    copy = matrix.collection_copy(LOGS / "copy" / name)
-    return Part(name, command, where, directory=copy, environment={"ANSIBLE_COLLECTIONS_PATH": str(copy.parents[2])})
-
-
 def sanity(core: matrix.Core) -> Part:
     """ansible-test sanity without a single ignore."""
     name = f"sanity-{core.version}"
     if core.not_there:
-        return Part(name, [], core.where, not_run=core.not_there)
+        return Part(name, [], core.where, not_run=lambda: core.not_there)
     ignores = " ".join(sorted(path.name for path in (ROOT / "tests" / "sanity").glob("ignore*")))
     if ignores:
         return Part(name, ["/bin/sh", "-c", f"echo 'tests/sanity is to hold no ignores, and has {ignores}'; exit 1"], core.where)
-    copy = matrix.collection_copy(LOGS / "copy" / name)
-    settings = matrix.for_ansible_test() | {"ANSIBLE_COLLECTIONS_PATH": str(copy.parents[2])}
     command = [core.program("ansible-test"), "sanity", "--local", "--color", "no"]
-    return Part(name, command, core.where, seconds=900, tests="sanity", directory=copy, environment=settings)
+    return Part(name, command, core.where, seconds=900, tests="sanity", on_copy=True, environment=matrix.for_ansible_test())
 
 
 def cases(core: matrix.Core, *, everything: bool) -> Part:
@@ -194,7 +191,7 @@ def cases(core: matrix.Core, *, everything: bool) -> Part:
         tests="pytest",
         live=True,
         environment={"PATH": f"{Path(core.python).parent}{os.pathsep}{os.environ['PATH']}"} if core.python else {},
-        not_run=core.not_there,
+        not_run=lambda: core.not_there,
     )
 
 
@@ -202,7 +199,7 @@ def whole_programs(everything: bool) -> list[Part]:
     """The other commands of the Makefile, as their users run them."""
     here = matrix.here()
     command = [sys.executable, "-m", "tests.lab", "test", *(["--all"] if everything else [])]
-    lab = Part("lab", command, here, seconds=2400 if everything else 900, tests="pytest", live=True, not_run=matrix.no_lab())
+    lab = Part("lab", command, here, seconds=2400 if everything else 900, tests="pytest", live=True, not_run=why_not)
     parts = [lab]
     if everything:
         parts.append(Part("survive", [sys.executable, "-m", "tests.survive"], here, seconds=3600, live=True))
@@ -234,7 +231,7 @@ def closing_line(outcomes: Sequence[Outcome], seconds: float) -> str:
 
 def announce(outcome: Outcome) -> Outcome:
     """One line for a part that ended, and for one that failed the end of what it printed."""
-    word = "failed" if outcome.failed else "skipped" if outcome.part.not_run else "ok"
+    word = "failed" if outcome.failed else "ok" if outcome.passed else "skipped"
     print(f"{outcome.part.name:<20} {word:<8} {outcome.seconds:6.1f} s  {outcome.remark}".rstrip(), flush=True)
     if outcome.failed and not outcome.part.live:
         lines = outcome.log.read_text(encoding="utf-8").splitlines()[-40:]
@@ -260,6 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         long = ("sanity", "docs-site", "galaxy", "ansible-lint")
         parts = sorted(chosen(checks(options.all)), key=lambda part: not part.name.startswith(long))
         outcomes += pool.map(lambda part: announce(run(part)), parts)
+    if chosen([cases(matrix.installed(), everything=options.all)]):
+        matrix.bring_browser()
     cores = matrix.cores() if options.all else [matrix.installed()]
     for part in chosen([*(cases(core, everything=options.all) for core in cores), *whole_programs(options.all)]):
         print(f"\n{part.name} ({part.where})", flush=True)

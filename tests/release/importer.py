@@ -28,13 +28,13 @@ def main() -> int:
         subprocess.run([python, "-m", "pip", "install", "--quiet", "galaxy-importer", "ansible-core<2.20", "setuptools<81"], check=True)
         (PLACE / "ready").touch()
     copy = matrix.collection_copy(PLACE / "source")
-    build = [sys.executable, "-m", "ansible", "galaxy", "collection", "build", "--force", "--output-path", PLACE, copy]
+    build: list[str | Path] = [sys.executable, "-m", "ansible", "galaxy", "collection", "build", "--force", "--output-path", PLACE, copy]
     subprocess.run(build, check=True, capture_output=True)
     (tarball,) = PLACE.glob("xapi-network-*.tar.gz")
     settings = PLACE / "importer.cfg"
     settings.write_text("[galaxy-importer]\nRUN_ANSIBLE_TEST = False\nREQUIRE_V1_OR_GREATER = True\nCHECK_REQUIRED_TAGS = True\n")
     environment = os.environ | {"GALAXY_IMPORTER_CONFIG": str(settings), "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
-    command = [python, "-m", "galaxy_importer.main", tarball]
+    command: list[str | Path] = [python, "-m", "galaxy_importer.main", tarball]
     done = subprocess.run(command, cwd=PLACE, env=environment, capture_output=True, text=True, check=False)
     log = done.stdout + done.stderr
     print(log)
