@@ -22,5 +22,5 @@ async def request(url: str, wanted: dict[str, Any], body: bytes) -> dict[str, An
     answer = await reader.read()
     writer.close()
     head_bytes, _unused, content = answer.partition(b"\r\n\r\n")
-    _unused, status, reason = head_bytes.split(b"\r\n", 1)[0].decode().split(" ", 2)
+    _protocol, status, reason = head_bytes.split(b"\r\n", 1)[0].decode().split(" ", 2)
     return {"status": int(status), "reason": reason, "body": content.decode()}

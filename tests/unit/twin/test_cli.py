@@ -106,8 +106,8 @@ def test_state_prints_what_the_tutorial_asks(played: Played, capsys: pytest.Capt
 
 def test_state_shows_a_bond_in_xapi_and_in_dom0(capsys: pytest.CaptureFixture[str]) -> None:
     with RunningTwin("member-bond0-taken", restart_seconds=0) as twin:
-        _unused, text, _unused = typed(capsys, "state", "--endpoints", twin.endpoints_path)
-        status, found, _unused = typed(capsys, "state", "--json", "--endpoints", twin.endpoints_path)
+        _status, text, _errors = typed(capsys, "state", "--endpoints", twin.endpoints_path)
+        status, found, _errors = typed(capsys, "state", "--json", "--endpoints", twin.endpoints_path)
     assert "  bond0  Backup   balance-slb  eth3, eth5  eth3\n" in text
     assert "  bond0         balance-slb  eth3, eth5  eth5\n" in text
     assert "in bond0" in text
