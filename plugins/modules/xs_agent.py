@@ -19,7 +19,7 @@ description:
   - Running VMs are not touched. Tasks that run on the host (exports, backups, migrations) would die, so they are a problem that stops the
     module.
 author:
-  - The xapi.network authors
+  - The xapi.network authors (@xapi-network)
 extends_documentation_fragment:
   - xapi.network.xapi
   - xapi.network.attributes
@@ -165,7 +165,7 @@ problems:
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -202,6 +202,9 @@ NO_SUCH_COMMAND = 127
 WORKED_ALL_THE_SAME = frozenset({"CANNOT_CONTACT_HOST", "HOST_STILL_BOOTING", "TASK_CANCELLED"})
 
 
+Shell = Callable[[str], tuple[int, str, str]]
+
+
 @dataclass(frozen=True)
 class Restart:
     """How the restart was ordered: the command, and what was odd about its reply ("" when nothing was)."""
@@ -214,15 +217,16 @@ def work(task: Task) -> dict[str, Any]:
     """Restart xapi of one host and return when it has started again. Raises NetworkError."""
     options = task.options
     service = options["method"] == "service"
-    if service and task.shell is None:
+    shell = task.shell if service else None
+    if service and shell is None:
         raise NetworkError(
             "xs_agent with method=service sends its command over the connection of the task."
             " It cannot run as a module process (async, or its own file); method=agent can."
         )
     with task.session() as session:
         host, pool = _find(_pool_of(session.read(BEFORE)), options["host"] or task.host)
-        if service:
-            _make_sure_it_is(host, task, pool)
+        if shell is not None:
+            _make_sure_it_is(host, shell, pool)
         problems = _problems(pool, host, options["accept"], service)
         facts = _facts(host, host, problems)
         stops = [problem for problem in problems if problem.stops]
@@ -236,9 +240,9 @@ def work(task: Task) -> dict[str, Any]:
         started = time.monotonic()
         deadline = started + options["wait_timeout"]
         task.note("restart_begun", host.name)
-        restart = _by_service(task, host) if service else _by_agent(session, host)
+        restart = _by_agent(session, host) if shell is None else _by_service(task, shell, host)
         task.note("restart_ordered", host.name)
-        after = _started_again(task, session, before, restart, deadline, facts)
+        after = _started_again(task, shell, session, before, restart, deadline, facts)
     if before.enabled and not after.enabled:
         task.warn(f"{host.name} was enabled before the restart of its xapi and is disabled now.")
     return {
@@ -278,11 +282,10 @@ def _find(pool: _pool.Pool, wanted: str) -> tuple[_pool.Host, _pool.Pool]:
     )
 
 
-def _make_sure_it_is(host: _pool.Host, task: Task, pool: _pool.Pool) -> None:
+def _make_sure_it_is(host: _pool.Host, shell: Shell, pool: _pool.Pool) -> None:
     """The dom0 behind the task's connection is that of the host that is meant."""
-    assert task.shell is not None
     try:
-        status, output, error = task.shell(_dom0.INVENTORY)
+        status, output, error = shell(_dom0.INVENTORY)
     except ConnectionLost as lost:
         raise ConnectionLost(f"{lost.message} Nothing was changed: xapi of {host.name} was not restarted.") from None
     uuid = _dom0.host_uuid(status, output or error)
@@ -329,11 +332,10 @@ def _problems(pool: _pool.Pool, host: _pool.Host, accept: list[str], service: bo
     return found
 
 
-def _by_service(task: Task, host: _pool.Host) -> Restart:
-    assert task.shell is not None
+def _by_service(task: Task, shell: Shell, host: _pool.Host) -> Restart:
     task.progress(f"{host.name}: restarting xapi")
     try:
-        status, output, error = task.shell(RESTART)
+        status, output, error = shell(RESTART)
     except ConnectionLost as lost:
         return Restart("systemctl restart xapi or service xapi restart", f"The reply to the restart was lost ({lost.message})")
     command = next(
@@ -363,10 +365,9 @@ def _by_agent(session: Session, host: _pool.Host) -> Restart:
 
 
 def _started_again(
-    task: Task, session: Session, before: _pool.Host, restart: Restart, deadline: float, facts: dict[str, Any]
+    task: Task, shell: Shell | None, session: Session, before: _pool.Host, restart: Restart, deadline: float, facts: dict[str, Any]
 ) -> _pool.Host:
     """The host when it is proved that its xapi has started again."""
-    asks_dom0 = task.options["method"] == "service"
     now, seen = before, "xapi had not started again; its start time was still the old one"
     enabled, started = before.enabled, False
     for now in _as_it_changes(session, before, deadline):
@@ -378,15 +379,15 @@ def _started_again(
         if not started:
             started = True
             task.note("agent_started", before.name)
-        if asks_dom0:
-            complete = _complete(task, before, deadline)
+        if shell is not None:
+            complete = _complete(task, shell, before, deadline)
             if complete:
                 task.note("startup_complete", before.name)
                 return _pool_of(session.read(AFTER)).host(before.ref)
             if complete is False:
                 seen = "xapi had started, but its start-up was not complete"
                 break
-            asks_dom0 = False
+            shell = None  # dom0 cannot tell
         seen = "xapi had started, but the host was not enabled yet"
         if now.enabled or not before.enabled:
             return now
@@ -408,13 +409,12 @@ def _as_it_changes(session: Session, before: _pool.Host, deadline: float) -> Ite
             continue
 
 
-def _complete(task: Task, host: _pool.Host, deadline: float) -> bool | None:
+def _complete(task: Task, shell: Shell, host: _pool.Host, deadline: float) -> bool | None:
     """Waits in dom0 until xapi says that its start is complete; None where that cannot be asked."""
-    assert task.shell is not None
     task.progress(f"{host.name}: xapi has started, waiting until its start-up is complete")
     seconds = max(1, math.ceil(deadline - time.monotonic()))
     try:
-        status, _output, _error = task.shell(COMPLETE.format(seconds=seconds))
+        status, _output, _error = shell(COMPLETE.format(seconds=seconds))
     except ConnectionLost:
         return None
     return None if status == NO_SUCH_COMMAND else status == 0

@@ -16,7 +16,7 @@ description:
     every version, whatever ansible-core supports as a target.
   - This is the other side of what XAPI says (M(xapi.network.xs_pif_facts), M(xapi.network.xs_bond_info)), and independent of it.
 author:
-  - The xapi.network authors
+  - The xapi.network authors (@xapi-network)
 extends_documentation_fragment:
   - xapi.network.attributes
   - xapi.network.attributes.info
