@@ -348,6 +348,10 @@ def _set_disallow_unplug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write
     return [_unplug_allowed(_bond(pool, arguments)[1], not arguments["value"])]
 
 
+def _allow_nic_unplug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    return [_unplug_allowed(_pif(pool, arguments["nic"]), True)]
+
+
 def _reconfigure_ip(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     _bond_itself, pif = _bond(pool, arguments)
     return [_address(pif.ref, arguments["mode"], arguments["ip"], arguments["netmask"], arguments["gateway"], arguments["dns"])]
@@ -423,6 +427,7 @@ WRITES: Mapping[str, Callable[[Pool, Mapping[str, Any]], list[Write]]] = {
     "set_other_config": _set_other_config,
     "set_nic_other_config": _set_nic_other_config,
     "set_disallow_unplug": _set_disallow_unplug,
+    "allow_nic_unplug": _allow_nic_unplug,
     "reconfigure_ip": _reconfigure_ip,
     "clear_ip": _clear_ip,
     "reconfigure_ipv6": _reconfigure_ipv6,

@@ -216,14 +216,22 @@ def _right_nics(bond: Bond, matched: Match) -> bool:
 
 
 def half(pool: Pool, bond: Bond) -> bool:
-    """A bond whose making ended half-way: it is not attached, and a NIC of it still has what XAPI moves to the bond once that is up.
+    """A bond whose making ended half-way: a NIC of it still has what XAPI moves to the bond once that is up.
 
-    Plugging would leave it there: only Bond.create moves it, so that such a bond is made anew (xapi_bond.ml).
+    Only Bond.create moves it, so that such a bond is made anew. Where it is attached, disallow_unplug alone is put right in place.
     """
     own = pool.pifs.get(bond.master)
     nics = pool.bond_members(bond)
-    left = any(nic.vlan_slave_of or nic.tunnel_transport_of or nic.disallow_unplug for nic in nics)
-    return own is not None and not own.attached and left
+    left = any(nic.vlan_slave_of or nic.tunnel_transport_of for nic in nics)
+    return own is not None and (left or (not own.attached and any(nic.disallow_unplug for nic in nics)))
+
+
+def _with_address(pool: Pool, bond: Bond, kept: Prediction) -> Prediction:
+    """An xapi that died as it began to make the bond has left the address on its NIC; it is to be the bond's."""
+    nic = next((nic for nic in pool.bond_members(bond) if nic.configured), None)
+    if nic is None or kept.ip_mode != "None":
+        return kept
+    return replace(kept, ip_mode=nic.ip_mode, ip=nic.ip, netmask=nic.netmask, gateway=nic.gateway, dns=nic.dns)
 
 
 def _wished(pool: Pool, wish: Wish, host: Host, prediction: Prediction, network: Network | None) -> Prediction:
@@ -248,7 +256,10 @@ def _wished(pool: Pool, wish: Wish, host: Host, prediction: Prediction, network:
 
 def _with_bond(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, matched: Match) -> _HostPlan:
     """The host has a bond of the right NICs on the right network: nothing to do, or something to complete or to repair in place."""
-    target = _wished(pool, wish, host, predict_kept(pool, host, bond, network, wish.mode, wish.properties), network)
+    kept = _with_address(pool, bond, predict_kept(pool, host, bond, network, wish.mode, wish.properties))
+    # An xapi that died while it made the bond has left this on the NIC.
+    left = any(nic.disallow_unplug for nic in pool.bond_members(bond))
+    target = _wished(pool, wish, host, replace(kept, disallow_unplug=kept.disallow_unplug or left), network)
     findings = compare(pool, host, network, target)
     findings += _extra_properties(pool, host, network, target)
     if not findings:
@@ -372,7 +383,7 @@ def _absent(pool: Pool, wish: Wish, host: Host, network: Network | None) -> _Hos
     problems = absent_problems(pool, wish, host, network, bond, nics)
     if pif is None or primary is None:
         return _HostPlan("removed", tuple(taking_apart(pool, host, bond)), tuple(problems))
-    kept = predict_kept(pool, host, bond, network, bond.mode, {})
+    kept = _with_address(pool, bond, predict_kept(pool, host, bond, network, bond.mode, {}))
     back = {key: value for key, value in carried_config(pif).items() if not key.startswith(OF_THE_BOND)}
     target = replace(kept, primary=primary.device, nics=tuple(nic.device for nic in nics), other_config=back)
     staying = pool.master not in wished_hosts(pool, wish)[0] and pool.bond_on(pool.master, network) is not None

@@ -313,9 +313,11 @@ def after_destroy(pool: Pool, bond: Bond) -> Pool:
     free = {
         nic.ref: replace(nic, bond_slave_of="", attached=True, ip_mode="None", ip="", netmask="", gateway="", dns="") for nic in members
     }
+    addressed = primary if own.ip_mode == "None" else own
     free[primary.ref] = replace(
         free[primary.ref],
-        ip_mode=own.ip_mode, ip=own.ip, netmask=own.netmask, gateway=own.gateway, dns=own.dns, management=own.management,
+        ip_mode=addressed.ip_mode, ip=addressed.ip, netmask=addressed.netmask, gateway=addressed.gateway, dns=addressed.dns,
+        management=own.management,
         disallow_unplug=own.disallow_unplug or primary.disallow_unplug,  # half a bond has left these where they were
         vlan_slave_of=(*primary.vlan_slave_of, *own.vlan_slave_of),
         tunnel_transport_of=(*primary.tunnel_transport_of, *own.tunnel_transport_of),

@@ -202,6 +202,16 @@ def in_place(
                 {**where, "value": target.disallow_unplug},
             )
         )
+        steps += [
+            Step(
+                "allow_nic_unplug",
+                host.name,
+                f"set disallow_unplug of {nic.device} to false, which {pif.device} has now",
+                {"nic": nic.uuid},
+            )
+            for nic in pool.bond_members(bond)
+            if nic.disallow_unplug and target.disallow_unplug
+        ]
     there = {pool.vlans[ref].tag for ref in pif.vlan_slave_of if ref in pool.vlans}
     steps += _vlan_steps(pool, wish, host, where, [tag for tag in target.vlans if tag not in there])
     if "vlan_not_attached" in codes:
@@ -256,6 +266,12 @@ def taking_apart(pool: Pool, host: Host, bond: Bond, without: tuple[str, ...] = 
         arguments = {"mode": pif.ipv6_mode, "ipv6": ",".join(pif.ipv6), "gateway": pif.ipv6_gateway, "dns": pif.dns}
         sentence = f"give {primary.device} the IPv6 configuration of {pif.device}, {pif.ipv6_mode} {', '.join(pif.ipv6)}".rstrip()
         steps.append(Step("set_nic_ipv6", host.name, sentence, {"nic": primary.uuid, **arguments}))
+    if pif.ip_mode == "None" and primary.configured and pif.network in pool.networks:
+        # Bond.destroy writes the bond's configuration over the NIC's, and an xapi that died as it made the bond has not moved it yet.
+        where = {"host": host.uuid, "name": pool.networks[pif.network].name, "network": pool.networks[pif.network].uuid}
+        address = {"mode": primary.ip_mode, "ip": primary.ip, "netmask": primary.netmask, "gateway": primary.gateway, "dns": primary.dns}
+        sentence = f"give {pif.device} the address {primary.ip or primary.ip_mode}, which {primary.device} still has and would lose"
+        steps.append(Step("reconfigure_ip", host.name, sentence, {**where, **address}))
     going = f"; {pif.ip} goes back to {primary.device}" if pif.ip else ""
     sentence = f"take {pif.device} of {' and '.join(nic.device for nic in nics)} apart{going}"
     interrupts = f"traffic through {pif.device} stops for about a second"

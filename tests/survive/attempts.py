@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ def attempt(journey: Journey, place: Place, end: Mapping[str, Any], stage: Stage
         twin.call(twin.twin.faults.clear)
         if place.blow == "down":
             twin.run(twin.twin.host("xs-2").start_xapi)
+        if place.blow == "crash":
+            twin.run(asyncio.wait_for, _back(twin), RUN_SECONDS)
         first = _output(folder)
         status = _play(journey, twin, stage, folder)
         if status is None:
@@ -114,6 +117,13 @@ async def _strike(blow: str, point: Point, twin: RunningTwin, victim: int) -> No
         if blow == "kill":
             kill(victim)
         raise ConnectionDropped(point.name)
+
+
+async def _back(twin: RunningTwin) -> None:
+    """Waits until the master's xapi is there again, as an admin does who runs again."""
+    master = twin.twin.master_host
+    while not (master.xapi == "running" and master.init_complete.is_set()):
+        await asyncio.sleep(0.05)
 
 
 def _play(journey: Journey, twin: RunningTwin, stage: Stage, folder: Path) -> int | None:

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -141,6 +142,7 @@ def serve() -> None:
 
 
 def load() -> None:
+    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")  # here, for the forks
     for name in LOADED:
         importlib.import_module(name)
     from ansible.plugins.loader import init_plugin_loader
