@@ -56,8 +56,6 @@ attributes:
 seealso:
   - module: xapi.network.xs_bond_info
   - module: xapi.network.xs_agent
-  - plugin: xapi.network.storage_bond
-    plugin_type: role
 """
 
 EXAMPLES = r"""

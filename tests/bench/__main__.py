@@ -65,7 +65,7 @@ def ways(extent: Extent) -> Iterator[Row]:
             todo: dict[str, Callable[[RunningTwin], Cost]] = {
                 "shell, sleep 15": by_shell,
                 "plain playbook": by_plain_playbook,
-                "role, restart": lambda twin: role(twin),
+                "role, restart": role,
                 "role, direct": lambda twin: role(twin, strategy="direct"),
             }
             for name, way in todo.items():

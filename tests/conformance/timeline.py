@@ -101,7 +101,7 @@ def _order(recorded: list[list[Any]], ours: list[tuple[float, str, Any]], names:
         values = [_comparable({name: change[2]})[name] for change in recorded if change[1] == name]
         theirs = [(time, _comparable({name: value})[name]) for time, kind, value in ours if kind == name]
         if values != [value for _unused, value in theirs]:
-            found.append(f"{where}: {name} became {values}, in the twin {[value for _, value in theirs]}")
+            found.append(f"{where}: {name} became {values}, in the twin {[value for _unused, value in theirs]}")
             continue
         times.update({(name, place): time for place, (time, _unused) in enumerate(theirs)})
     if found:

@@ -363,6 +363,6 @@ def test_every_listing_is_the_tutorials(pool: RunningTwin) -> None:
 
 def test_typed_by_copy_and_paste_with_the_pages_quotation_marks() -> None:
     with RunningTwin("tutorial-6.2") as twin, Terminal(twin.endpoints["hosts"]["xs-1"]["ssh"]) as terminal:
-        terminal.enter("NAS_PIF2_UUID=$(xe pif-list host-uuid=$INSTALLATION_UUID device=eth2 params=uuid | awk ‘{ print $5 }’)")
-        printed = terminal.enter("echo -e “Storage PIF UUID’s:\\n PIF2: $NAS_PIF2_UUID\\n”")
+        terminal.enter("NAS_PIF2_UUID=$(xe pif-list host-uuid=$INSTALLATION_UUID device=eth2 params=uuid | awk \u2018{ print $5 }\u2019)")
+        printed = terminal.enter("echo -e \u201cStorage PIF UUID\u2019s:\\n PIF2: $NAS_PIF2_UUID\\n\u201d")
     assert without_blanks(printed) == ["Storage PIF UUID's:", "PIF2: 767aac49-ba37-3be7-5bad-87ae26d97e02"]

@@ -79,9 +79,9 @@ class Journal(Sequence[JournalEntry]):
         """The calls that can change the pool."""
         return [entry for entry in self._entries if entry.writes]
 
-    def count(self, method: Any) -> int:
+    def count(self, value: Any) -> int:
         """How many calls of a method came, Async or not ("Bond.create")."""
-        return self.methods()[method]
+        return self.methods()[value]
 
     def methods(self) -> Counter[str]:
         """How many calls of each method came, without the Async prefix."""

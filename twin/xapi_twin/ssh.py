@@ -305,7 +305,7 @@ class _Session:
 
 def _straightened(text: str) -> str:
     """Quotation marks as web pages print them, typed into a terminal by copy and paste."""
-    return text.translate(str.maketrans("‘’“”", "''\"\""))
+    return text.translate(str.maketrans("\u2018\u2019\u201c\u201d", "''\"\""))
 
 
 def _folder(path: str) -> str:

@@ -9,6 +9,7 @@ sixty and the version 24.10 is 24.1.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -112,7 +113,7 @@ class Place:
             value = float(text)
         except ValueError:
             raise self.error(f"{what} must be a number, not '{text}'") from None
-        if value != value or (least is not None and value < least):
+        if math.isnan(value) or (least is not None and value < least):
             raise self.error(f"{what} must be a number of at least {least}, not '{text}'")
         return value
 

@@ -88,7 +88,7 @@ async def test_the_bond_comes_after_the_ready_cookie_and_before_it_on_xenserver_
             await ground.bond("xs-1", ["eth2", "eth4"], await ground.network())
             found: list[bool] = []
 
-            async def at_ready(point: Any, found: list[bool] = found, ground: Pool = ground) -> None:
+            async def at_ready(point: Any, found: list[bool] = found, ground: Pool = ground) -> None:  # pylint: disable=dangerous-default-value
                 if point.name == "host.start.ready":
                     found.append("bond0" in ground.bonds("xs-2"))
 

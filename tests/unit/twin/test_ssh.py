@@ -73,7 +73,7 @@ async def test_on_a_terminal_lines_end_as_there_and_errors_come_in_between(twin:
 async def test_an_interactive_shell_prompts_and_keeps_its_variables(twin: Twin) -> None:
     async with connect(twin) as dom0, dom0.create_process(term_type="xterm") as process:
         assert await process.stdout.readuntil("]# ") == "[root@xs-1 ~]# "
-        process.stdin.write("x=‘a b’\n")
+        process.stdin.write("x=\u2018a b\u2019\n")
         await process.stdout.readuntil("]# ")
         process.stdin.write('if true\nthen echo "<$x>"; fi; cd /etc\n')
         assert "<a b>\r\n" in await process.stdout.readuntil("etc]# ")

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from xapi_twin.commands.patterns import compiled
 from xapi_twin.shell_builtins import unescaped
@@ -35,10 +36,10 @@ class Exit(Exception):
 @dataclass
 class Run:
     out: Callable[[str], None]
-    variables: dict[str, Value] = field(default_factory=lambda: {"FS": " ", "OFS": " ", "ORS": "\n", "NR": 0.0, "NF": 0.0})
-    arrays: dict[str, dict[str, Value]] = field(default_factory=dict)
+    variables: dict[str, Value] = dataclasses.field(default_factory=lambda: {"FS": " ", "OFS": " ", "ORS": "\n", "NR": 0.0, "NF": 0.0})
+    arrays: dict[str, dict[str, Value]] = dataclasses.field(default_factory=dict)
     line: str = ""
-    fields: list[str] = field(default_factory=list)
+    fields: list[str] = dataclasses.field(default_factory=list)
     status: int = 0
 
     def read(self, line: str) -> None:

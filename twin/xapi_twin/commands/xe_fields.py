@@ -117,6 +117,14 @@ def _live(database: Database, record: Record) -> str:
 _NAMES = (plain("name-label", mark="RW"), plain("name-description", mark="RW"))
 _OTHER_CONFIG = plain("other-config", mark="MRW")
 
+def _sr_host(database: Database, record: Record) -> str:
+    pbds = record["PBDs"]
+    if len(pbds) != 1:
+        return "<shared>" if record["shared"] else NOT_THERE
+    host = database.find("host", database.get("PBD", pbds[0])["host"])
+    return host["name_label"] if host else NOT_THERE
+
+
 TABLES: Mapping[str, Table] = {
     "pif": Table(
         "PIF",
@@ -219,7 +227,7 @@ TABLES: Mapping[str, Table] = {
         "SR",
         ("uuid", "name-label", "name-description", "host", "type", "content-type"),
         (
-            plain("uuid"), *_NAMES, Field("host", lambda database, record: _sr_host(database, record)),
+            plain("uuid"), *_NAMES, Field("host", _sr_host),
             plain("type"), plain("content-type"),
             plain("shared"), uuid_of("PBDs", "PBDs", "PBD", "SRO"), plain("physical-size"), _OTHER_CONFIG,
         ),
@@ -256,11 +264,3 @@ TABLES: Mapping[str, Table] = {
         ),
     ),
 }  # fmt: skip
-
-
-def _sr_host(database: Database, record: Record) -> str:
-    pbds = record["PBDs"]
-    if len(pbds) != 1:
-        return "<shared>" if record["shared"] else NOT_THERE
-    host = database.find("host", database.get("PBD", pbds[0])["host"])
-    return host["name_label"] if host else NOT_THERE
