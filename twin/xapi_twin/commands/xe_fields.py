@@ -117,6 +117,7 @@ def _live(database: Database, record: Record) -> str:
 _NAMES = (plain("name-label", mark="RW"), plain("name-description", mark="RW"))
 _OTHER_CONFIG = plain("other-config", mark="MRW")
 
+
 def _sr_host(database: Database, record: Record) -> str:
     pbds = record["PBDs"]
     if len(pbds) != 1:
