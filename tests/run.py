@@ -186,7 +186,7 @@ def cases(core: matrix.Core, *, everything: bool) -> Part:
     marks = "not lab" if everything else "not lab and not slow"
     return Part(
         f"tests-{core.version}",
-        [core.python, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", marks, "--color=no", *folders],
+        [core.python, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", marks, "--durations=15", "--durations-min=10", "--color=no", *folders],
         core.where,
         seconds=5400 if everything else 3000,  # a bound, not a measure: a busy machine takes three times as long
         tests="pytest",
