@@ -29,6 +29,7 @@ from tests.lab.__main__ import why_not
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test"
 CLOSING = re.compile(r"^=* ?(?P<counts>\d+ (?:passed|failed|skipped|errors?|deselected|xfailed|xpassed|warnings?).*) in [\d.]+s")
+REPORT = ("--color=no", "--durations=15", "--durations-min=10")
 DOCS_LINT = ("--plugin-docs", "--validate-collection-refs=all", "--check-extra-docs-refs")
 # the slow ones first, so that the workers end together
 CASES = ("tests/awx", "tests/release", "tests/integration", "tests/bench", "tests/conformance", "tests/unit")
@@ -186,7 +187,7 @@ def cases(core: matrix.Core, *, everything: bool) -> Part:
     marks = "not lab" if everything else "not lab and not slow"
     return Part(
         f"tests-{core.version}",
-        [core.python, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", marks, "--durations=15", "--durations-min=10", "--color=no", *folders],
+        [core.python, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", marks, *REPORT, *folders],
         core.where,
         seconds=5400 if everything else 3000,  # a bound, not a measure: a busy machine takes three times as long
         tests="pytest",
