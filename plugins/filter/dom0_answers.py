@@ -22,7 +22,12 @@ options:
     description: The variable C(hostvars).
     type: dict
     required: true
-positional: hostvars
+  registered:
+    description:
+      - The name of the variable in which M(xapi.network.xs_dom0_facts) was registered on each host. Without it the facts are taken, which
+        a fact cache may have from long ago.
+    type: str
+positional: hostvars, registered
 """
 
 EXAMPLES = r"""
@@ -43,11 +48,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def dom0_answers(names: Mapping[str, str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def dom0_answers(names: Mapping[str, str], hostvars: Mapping[str, Mapping[str, Any]], registered: str | None = None) -> dict[str, Any]:
     """The facts of dom0 by host uuid."""
     answers = {}
     for uuid, name in names.items():
-        facts = hostvars[name].get("ansible_facts", {}).get("xs_dom0")
+        variables = hostvars[name].get(registered, {}) if registered else hostvars[name]
+        facts = variables.get("ansible_facts", {}).get("xs_dom0")
         if facts:
             answers[uuid] = facts
     return answers

@@ -43,6 +43,7 @@ CLASSES: tuple[str, ...] = (
     "cluster",
     "cluster_host",
 )
+OF_PIFS = ("pif", "pif_metrics")
 ORIGINATOR = "xapi.network"
 API_VERSION = "1.0"
 
@@ -126,8 +127,25 @@ class Session:
         self._apply(reply)
         return dict(self._records)
 
-    def refresh(self) -> Records:
-        """After `read`: the whole state again, of which only what changed since is transferred."""
+    def read_of(self, hosts: Callable[[Records], Iterable[str]]) -> Records:
+        """As `read`, but with the PIFs of these hosts only: those of 64 hosts are most of a full read.
+
+        `hosts` is given the rest of the state and returns references. What changed meanwhile is fetched at the end.
+        """
+        self.read(tuple(name for name in CLASSES if name not in OF_PIFS))
+        self._classes = CLASSES
+        chosen = " or ".join(f'field "host"="{ref}"' for ref in sorted(set(hosts(dict(self._records)))))
+        pifs = self.call("PIF.get_all_records_where", chosen) if chosen else {}
+        metrics = tuple(sorted({f"pif_metrics/{pif['metrics']}" for pif in pifs.values()}))
+        known = {event["ref"]: event["snapshot"] for event in self._events("", 0.0, metrics)["events"]} if metrics else {}
+        self._records = {**self._records, "pif": pifs, "pif_metrics": known}
+        return self.refresh()
+
+    def refresh(self, classes: tuple[str, ...] | None = None) -> Records:
+        """After `read`: the whole state again, of which only what changed since is transferred. From now on of these classes only."""
+        if classes is not None:
+            self._classes = classes
+            self._records = {name: self._records.get(name, {}) for name in classes}
         self._apply(self._events(self._token, 0.0))
         return dict(self._records)
 

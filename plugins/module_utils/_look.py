@@ -5,18 +5,27 @@
 
 from __future__ import annotations
 
-from ansible_collections.xapi.network.plugins.module_utils._client import Session
+from ansible_collections.xapi.network.plugins.module_utils._client import Records, Session
 from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._plan import plan, wished_hosts
 from ansible_collections.xapi.network.plugins.module_utils._pool import Host, Network, Pif, Pool, PoolRecordsError, read
 from ansible_collections.xapi.network.plugins.module_utils._rules import match, networks_over
 from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
 
 
-def look(session: Session, wish: Wish) -> Pool:
-    """The pool as it is now. Raises NetworkError when XAPI's records are not those of a pool that is up."""
+def look(session: Session, wish: Wish, planned: bool = False) -> Pool:
+    """The pool as it is now. Once a plan was made of the whole pool, the PIFs of the wished hosts are enough, and those of the master, from
+    which members inherit.
+
+    Raises NetworkError when XAPI's records are not those of a pool that is up.
+    """
+
+    def concerned(records: Records) -> list[str]:
+        pool = read(records)
+        return [pool.master.ref, *(host.ref for host in wished_hosts(pool, wish)[0])]
+
     try:
-        pool = read(session.read())
+        pool = read(session.read_of(concerned) if planned and wish.hosts else session.read())
         machines = machines_concerned(pool, wish)
         return read(session.add_machines(sorted(machines))) if machines else pool
     except PoolRecordsError as error:

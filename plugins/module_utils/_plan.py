@@ -397,7 +397,7 @@ def _absent(pool: Pool, wish: Wish, host: Host, network: Network | None) -> _Hos
 def survey(pool: Pool, wish: Wish, network: Network | None, expected: Mapping[str, Prediction], dom0: Mapping[str, Any]) -> list[Finding]:
     """Everything in which the wished hosts differ from the wish, from earlier predictions, and in dom0.
 
-    `expected` has predictions by host uuid, `dom0` facts by host name or uuid.
+    `expected` has predictions by host uuid, `dom0` facts by host name or uuid, or as text what kept dom0 from answering.
     """
     findings: list[Finding] = []
     for host in wished_hosts(pool, wish)[0]:
@@ -405,6 +405,9 @@ def survey(pool: Pool, wish: Wish, network: Network | None, expected: Mapping[st
         findings += _differences(pool, wish, host, network, before)
         facts = dom0.get(host.name) or dom0.get(host.uuid)
         if not facts:
+            continue
+        if isinstance(facts, str):
+            findings.append(Finding("dom0_silent", host.name, f"{host.name}, dom0: {facts}"))
             continue
         if wish.absent:
             findings += compare_dom0_absent(host, before, facts) if before else []

@@ -236,7 +236,7 @@ def work(task: Task) -> dict[str, Any]:
         if task.check_mode:
             return {"changed": True, **facts}
         # Once more, since the connection to dom0 may have taken its time: the proof is a difference to what was just before.
-        before = _pool_of(session.read(AFTER)).host(host.ref)
+        before = _pool_of(session.refresh(AFTER)).host(host.ref)
         started = time.monotonic()
         deadline = started + options["wait_timeout"]
         task.note("restart_begun", host.name)
@@ -383,7 +383,7 @@ def _started_again(
             complete = _complete(task, shell, before, deadline)
             if complete:
                 task.note("startup_complete", before.name)
-                return _pool_of(session.read(AFTER)).host(before.ref)
+                return _pool_of(session.refresh()).host(before.ref)
             if complete is False:
                 seen = "xapi had started, but its start-up was not complete"
                 break

@@ -298,7 +298,7 @@ def work(task: Task) -> dict[str, object]:
     expected = _wish.expected(task.options)
     deadline = time.monotonic() + task.options["wait_timeout"]
     with task.session() as session:
-        before = look(session, wish)
+        before = look(session, wish, planned=bool(expected))
         if wish.strategy == "restart" and expected and not task.check_mode:
             before = await_inherited(session, before, wish, expected, deadline, task.progress, task.note)
         if not task.check_mode:

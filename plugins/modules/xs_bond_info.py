@@ -19,7 +19,9 @@ description:
   - With O(wait_timeout) the module waits until there is no finding left. It learns of changes as they happen and does not poll.
 options:
   dom0:
-    description: What dom0 says, by host name. The values are the facts C(xs_dom0) of M(xapi.network.xs_dom0_facts).
+    description:
+      - What dom0 says, by host name or uuid. The values are the facts C(xs_dom0) of M(xapi.network.xs_dom0_facts), or, for a dom0 that did
+        not answer, a text that says why. That is a finding too.
     type: dict
     default: {}
   wait_timeout:
@@ -129,7 +131,7 @@ def work(task: Task) -> dict[str, object]:
     expected = _wish.expected(task.options)
     begun = time.monotonic()
     with task.session() as session:
-        pool = look(session, wish)
+        pool = look(session, wish, planned=bool(expected))
         the_plan = plan(pool, wish)
         unclear = [problem for problem in the_plan.problems if problem.code in ("network_ambiguous", "host_unknown")]
         if unclear:

@@ -37,6 +37,19 @@ def session(twin: RunningTwin, **changes: Any) -> Session:
     return Session(Connection(**{**connection(twin), **changes}))
 
 
+def test_a_read_of_some_hosts_has_their_pifs_and_everything_else_and_follows_all() -> None:
+    with RunningTwin("eight-hosts", ssh=False, restart_seconds=0.3) as twin, session(twin) as one, session(twin) as other:
+        full = one.read()
+        chosen = sorted(full["host"])[2:4]
+        pifs = {ref: pif for ref, pif in full["pif"].items() if pif["host"] in chosen}
+        metrics = {ref: full["pif_metrics"][ref] for ref in (pif["metrics"] for pif in pifs.values())}
+        assert one.read_of(lambda records: chosen) == {**full, "pif": pifs, "pif_metrics": metrics}
+        assert one.read_of(lambda records: ()) == {**full, "pif": {}, "pif_metrics": {}}
+        (elsewhere,) = [ref for ref, pif in full["pif"].items() if pif["host"] not in chosen][:1]
+        other.call("PIF.add_to_other_config", elsewhere, "seen", "yes")
+        assert one.refresh()["pif"][elsewhere]["other_config"]["seen"] == "yes"
+
+
 # certificates
 
 

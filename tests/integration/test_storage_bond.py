@@ -110,6 +110,27 @@ def test_pools_of_all_kinds_are_bonded_proved_and_taken_apart_again(name: str, t
         assert look(twin) == untouched
 
 
+@pytest.mark.parametrize("play", ["storage_bond_verify", "masters.yml"])
+def test_a_dom0_that_does_not_answer_is_a_finding_beside_the_others_even_where_old_facts_are_cached(play: str, tmp_path: Path) -> None:
+    (tmp_path / "ansible.cfg").write_text(f"[defaults]\nfact_caching = jsonfile\nfact_caching_connection = {tmp_path}/facts\n")
+    (tmp_path / "masters.yml").write_text(
+        "[{hosts: xs_masters, gather_facts: false, roles: [{role: xapi.network.storage_bond, vars: {storage_bond_state: verified}}]}]"
+    )
+    name = str(tmp_path / play) if play.endswith(".yml") else play
+    with pool("tutorial") as twin:
+        bond(twin, tmp_path)
+        assert bond(twin, tmp_path, name).status == 0
+        assert (tmp_path / "facts").is_dir()
+        (one, *_others) = dom0(twin, "xs-1", "xe bond-list --minimal").split(",")
+        dom0(twin, "xs-1", f"xe bond-set-mode uuid={one} mode=balance-slb")
+        silent = twin.inventory_path.read_text().replace(str(twin.endpoints["hosts"]["xs-2"]["ssh"]["port"]), "1")
+        (tmp_path / "silent.yml").write_text(silent)
+        judged = bond(twin, tmp_path, name, inventory=tmp_path / "silent.yml")
+    assert judged.status != 0
+    assert "has mode balance-slb instead of active-backup" in str(sentence(judged))
+    assert "xs-2, dom0: The connection to dom0 at 127.0.0.1 failed" in str(sentence(judged))
+
+
 def test_a_member_whose_bond0_is_taken_gets_bond1(tmp_path: Path) -> None:
     with pool("member-bond0-taken") as twin:
         assert bond(twin, tmp_path, accept="storage_in_use").status == 0

@@ -59,6 +59,9 @@ class FakeSession:
     def read(self, classes: tuple[str, ...]) -> Records:
         return self.before
 
+    def refresh(self, classes: tuple[str, ...] | None = None) -> Records:
+        return self.before
+
     def follow(self, deadline: float) -> Iterator[Records]:
         for records in self.changes:
             self.before = records

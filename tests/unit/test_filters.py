@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.xapi.network.plugins.filter.dom0_answers import dom0_answers
 from ansible_collections.xapi.network.plugins.filter.hosts_table import hosts_table
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
+from ansible_collections.xapi.network.plugins.filter.one_per_pool import one_per_pool
 from ansible_collections.xapi.network.plugins.filter.plan_text import plan_text
 from ansible_collections.xapi.network.plugins.module_utils._plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._result import hosts_of
@@ -41,6 +42,32 @@ def test_a_host_of_the_pool_is_found_in_the_inventory(hostvars: dict[str, Any], 
 def test_only_hosts_whose_dom0_has_answered_are_in_the_answers() -> None:
     hostvars = {"a": {"ansible_facts": {"xs_dom0": {"uuid": "u1"}}}, "b": {}}
     assert dom0_answers({"u1": "a", "u2": "b"}, hostvars) == {"u1": {"uuid": "u1"}}
+
+
+def test_facts_of_which_nothing_is_registered_are_old_ones_of_a_fact_cache() -> None:
+    old, new = {"xs_dom0": {"uuid": "old"}}, {"xs_dom0": {"uuid": "new"}}
+    hostvars: dict[str, dict[str, Any]] = {
+        "a": {"ansible_facts": old, "asked": {"ansible_facts": new}},
+        "b": {"ansible_facts": old},
+        "c": {"asked": {"msg": "no"}},
+    }
+    assert dom0_answers({"u1": "a", "u2": "b", "u3": "c"}, hostvars, "asked") == {"u1": {"uuid": "new"}}
+
+
+@pytest.mark.parametrize(
+    ("groups", "picked"),
+    [
+        ({"xs_hosts": ["a1", "a2", "b1", "b2"], "xs_pool_a": ["a1", "a2"], "xs_pool_b": ["b1", "b2"]}, ["a1", "b1"]),
+        # the order is that of the inventory, and hosts that do not come into question are passed over
+        ({"xs_hosts": ["b2", "a2"], "xs_pool_a": ["a1", "a2"], "xs_pool_b": ["b1", "b2"]}, ["b2", "a2"]),
+        # nothing says which pool these are of, so none may be left out
+        ({"xs_hosts": ["a1", "a2"]}, ["a1", "a2"]),
+        ({"xs_hosts": ["a1", "a2", "b1"], "xs_pool_a": ["a1", "a2"], "xs_pool_all": ["a1", "a2", "b1"]}, ["a1", "a2", "b1"]),
+        ({"all": ["a1"]}, ["xs_hosts"]),
+    ],
+)
+def test_one_host_stands_for_its_pool(groups: dict[str, list[str]], picked: list[str]) -> None:
+    assert one_per_pool(groups) == picked
 
 
 def test_a_plan_is_numbered_lines_and_then_notes() -> None:
