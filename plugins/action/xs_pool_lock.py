@@ -4,9 +4,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils import _lock
 from ansible_collections.xapi.network.plugins.modules import xs_pool_lock
 from ansible_collections.xapi.network.plugins.plugin_utils._action import InProcessAction
 
 
 class ActionModule(InProcessAction):
     module = xs_pool_lock
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        self._task.args.setdefault("holder", asdict(_lock.this_run(in_process=True)))
+        return super().run(tmp, task_vars)

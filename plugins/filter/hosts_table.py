@@ -55,7 +55,7 @@ def _row(name: str, host: Mapping[str, Any], seconds: Any) -> tuple[str, ...]:
     master = f"{name} (master)" if host.get("master") else name
     if not host["bond"]:
         return (master, "-", "-", "-", "-", "-", "-", "-", str(seconds))
-    links = f"{host['links_up']}/{len(host['nics'])}"
+    links = f"{len(host['linked'])}/{len(host['nics'])}"
     return (
         master,
         host["device"],

@@ -136,6 +136,22 @@ def pool_problems(pool: Pool, wish: Wish, touched: Sequence[Host], restarted: Se
                     "Wait until it is done, or cancel it.",
                 )
             )
+    named = {task.host for task in pool.tasks}
+    for host in restarted:
+        # XAPI's own word for what it does here; a task of which no record is left, or one of another host's, may stand behind it.
+        busy = list(host.operations) if host.ref not in named else []
+        attached = [storage for storage in pool.storages_of(host) if storage.attached]
+        busy += [f"{operation} of {storage.sr_name}" for storage in attached for operation in storage.operations]
+        if busy:
+            found.append(
+                problem(
+                    wish,
+                    "pending_tasks",
+                    host.name,
+                    f"XAPI is at work on {host.name}: {', '.join(busy)}. It would be cut off by the restart of its xapi.",
+                    "Wait until it is done.",
+                )
+            )
     return found
 
 

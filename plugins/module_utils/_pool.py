@@ -23,6 +23,8 @@ NULL = "OpaqueRef:NULL"
 # device_config keys of shared storage that hold an address (and never a secret): NFS and SMB server, iSCSI target, CIFS location, multipath
 # list.
 STORAGE_ADDRESS_KEYS = ("server", "target", "serverpath", "location", "multihomelist", "ips")
+# Of these the whole value is a server, which may be given by name (drivers of NFS and iSCSI); SMB has it between slashes.
+STORAGE_SERVER_KEYS = ("server", "target")
 
 
 # What updates ask of a host afterwards; the last two came with XenServer 8.
@@ -56,6 +58,7 @@ class Host:
     backend: str
     agent_start_time: str
     guidances: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()  # what XAPI is doing with the host right now: evacuate, vm_start, …
 
     def answers_to(self, name: str) -> bool:
         """True when a user may mean this host by that name: its name, uuid, address or host name."""
@@ -194,8 +197,8 @@ class Vif:
 
 @dataclass(frozen=True)
 class Storage:
-    """A PBD: one host's way to one SR. `addresses` are those of servers in its device_config; nothing else of it is kept (it may hold
-    passwords).
+    """A PBD: one host's way to one SR. `addresses` and `names` are those of servers in its device_config; nothing else of it is kept (it
+    may hold passwords).
     """
 
     ref: str
@@ -206,6 +209,8 @@ class Storage:
     sr_type: str
     attached: bool
     addresses: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()  # what XAPI is doing with the SR right now
 
 
 @dataclass(frozen=True)
@@ -392,7 +397,13 @@ def _host(ref: str, record: Mapping[str, Any], records: Records, master: bool) -
         backend=software.get("network_backend", "openvswitch"),
         agent_start_time=record.get("other_config", {}).get("agent_start_time", ""),
         guidances=tuple(sorted({guidance for key in GUIDANCES for guidance in record.get(key, ())})),
+        operations=_operations(record),
     )
+
+
+def _operations(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of current_operations, a map from tasks."""
+    return tuple(sorted(set(record.get("current_operations", {}).values())))
 
 
 def version_of(software_version: Mapping[str, str]) -> tuple[int, ...]:
@@ -512,6 +523,8 @@ def _storages(records: Records) -> tuple[Storage, ...]:
                 sr_type=repository.get("type", ""),
                 attached=bool(record.get("currently_attached", False)),
                 addresses=tuple(address for key in STORAGE_ADDRESS_KEYS for address in addresses_in(config.get(key, ""))),
+                names=tuple(name for key in STORAGE_SERVER_KEYS for name in names_in(config.get(key, ""))),
+                operations=_operations(repository),
             )
         )
     return tuple(sorted(found, key=lambda storage: (storage.sr_name, storage.uuid)))
@@ -526,3 +539,9 @@ def addresses_in(text: str) -> tuple[str, ...]:
         except ValueError:
             continue
     return tuple(found)
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Host names in a device_config value that says servers: "nas1.example.com", "nas1,10.0.1.1:3260", "//nas1/iso"."""
+    servers = (part.strip().removeprefix("//").partition("/")[0].partition(":")[0] for part in text.split(","))
+    return tuple(server for server in servers if re.fullmatch(r"(?=.*[A-Za-z])[\w.-]+", server))

@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from ansible_collections.xapi.network.plugins.module_utils._checks import Problem, problem
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
+from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool, Storage
 from ansible_collections.xapi.network.plugins.module_utils._rules import Match, networks_over, vlans_over
 from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
 
@@ -112,6 +112,11 @@ def _storage_behind(pool: Pool, host: Host, pif: Pif) -> list[str]:
     )
 
 
+def _named(pool: Pool, host: Host) -> list[Storage]:
+    """Attached storage of which only the server's name is known, which nothing here resolves: the hosts may do so in another way."""
+    return [storage for storage in pool.storages_of(host) if storage.attached and storage.names]
+
+
 def _running_over(pool: Pool, host: Host, pif: Pif) -> list[str]:
     """Names of the VMs that are connected through this PIF of this host, by its own network or that of a VLAN on it."""
     vifs = [pool.vifs[ref] for network in networks_over(pool, pif) for ref in network.vifs if ref in pool.vifs]
@@ -150,6 +155,15 @@ def notices(pool: Pool, wish: Wish, host: Host, match: Match, network: Network |
             (
                 "halted_vms",
                 f"{len(waiting)} interfaces of halted VMs are on networks of these NICs; such a VM can start when all hosts are done.",
+            )
+        )
+    named = sorted({f"{storage.sr_name or storage.sr_uuid} ({', '.join(storage.names)})" for storage in _named(pool, host)})
+    if named:
+        said.append(
+            (
+                "storage_by_name",
+                f"storage is attached from a server that is named, not numbered: {', '.join(named)}."
+                " Whether it is reached through these NICs cannot be told from here; if so, it stands still for about a second.",
             )
         )
     if restart:

@@ -329,6 +329,7 @@ def present_state(pool: Pool, host: Host, network: Network | None) -> dict[str, 
             "mtu": 0,
             "bridge": "",
             "attached": False,
+            "linked": [],
             "links_up": 0,
         }
     return {
@@ -342,6 +343,7 @@ def present_state(pool: Pool, host: Host, network: Network | None) -> dict[str, 
         "mtu": pif.mtu,
         "bridge": network.bridge if network else "",
         "attached": pif.attached,
+        "linked": [nic.device for nic in pool.bond_members(bond) if nic.carrier],
         "links_up": bond.links_up,
     }
 

@@ -167,9 +167,10 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils import _dom0, _pool
+from ansible_collections.xapi.network.plugins.module_utils import _dom0, _lock, _pool
 from ansible_collections.xapi.network.plugins.module_utils._checks import Problem
 from ansible_collections.xapi.network.plugins.module_utils._client import Session
 from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, XapiFailure
@@ -187,6 +188,7 @@ CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
 BEFORE = ("pool", "host", "host_metrics", "task")
 AFTER = ("pool", "host")
+CLOCK_SECONDS = 60
 
 _PATH = "PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin:/opt/xensource/bin; export PATH; "
 # An init script of CentOS 5 leaves its standard output to the daemon that it starts, and the connection would hang on it.
@@ -227,7 +229,10 @@ def work(task: Task) -> dict[str, Any]:
         host, pool = _find(_pool_of(session.read(BEFORE)), options["host"] or task.host)
         if shell is not None:
             _make_sure_it_is(host, shell, pool)
-        problems = _problems(pool, host, options["accept"], service)
+        skewed = _clock(session, host)
+        for problem in skewed:
+            task.warn(problem.sentence)
+        problems = [*_problems(pool, host, options["accept"], service), *skewed]
         facts = _facts(host, host, problems)
         stops = [problem for problem in problems if problem.stops]
         if stops:
@@ -330,6 +335,20 @@ def _problems(pool: _pool.Pool, host: _pool.Host, accept: list[str], service: bo
             )
         )
     return found
+
+
+def _clock(session: Session, host: _pool.Host) -> list[Problem]:
+    """A host whose clock is wrong: what its log says cannot be found by the times of this run."""
+    try:
+        there = _lock.server_time(str(session.call("host.get_servertime", host.ref)))
+    except (XapiFailure, ValueError):
+        return []
+    ahead = (there - datetime.now(timezone.utc)).total_seconds()
+    if abs(ahead) < CLOCK_SECONDS:
+        return []
+    where = "ahead of" if ahead > 0 else "behind"
+    sentence = f"The clock of {host.name} is {abs(ahead):.0f} s {where} this machine's, and so are the times in its log."
+    return [Problem("clock_skew", host.name, sentence, "", fatal=False, accepted=True)]
 
 
 def _by_service(task: Task, shell: Shell, host: _pool.Host) -> Restart:

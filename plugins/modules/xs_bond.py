@@ -144,6 +144,10 @@ hosts:
     attached:
       description: Whether it is attached.
       type: bool
+    linked:
+      description: Those of its NICs that have a link, as XAPI last saw it.
+      type: list
+      elements: str
     links_up:
       description: How many of its links XAPI counts as up. It takes XAPI up to a minute to notice a new bond's links.
       type: int
@@ -172,6 +176,7 @@ hosts:
       mtu: 1500
       bridge: xapi0
       attached: true
+      linked: [eth2, eth4]
       links_up: 2
       action: created
 network:

@@ -27,6 +27,28 @@ options:
     description: Seconds after which the mark expires if it is not renewed.
     type: int
     default: 900
+  holder:
+    description:
+      - Who this run is. Ansible's own process fills it in, also where the task is delegated, so that two runs by way of the same host are
+        told apart. There is no need to give it.
+    type: dict
+    suboptions:
+      user:
+        description: The user who runs Ansible.
+        type: str
+        required: true
+      node:
+        description: The control node.
+        type: str
+        required: true
+      process:
+        description: The process of the run there.
+        type: int
+        default: 0
+      began:
+        description: When that process began, as the kernel counts.
+        type: str
+        default: ""
 extends_documentation_fragment:
   - xapi.network.xapi
   - xapi.network.attributes
@@ -86,13 +108,23 @@ ARGUMENT_SPEC: dict[str, Any] = {
     **CONNECTION_OPTIONS,
     "state": {"type": "str", "choices": ["held", "released"], "default": "held"},
     "lease": {"type": "int", "default": 900},
+    "holder": {
+        "type": "dict",
+        "options": {
+            "user": {"type": "str", "required": True},
+            "node": {"type": "str", "required": True},
+            "process": {"type": "int", "default": 0},
+            "began": {"type": "str", "default": ""},
+        },
+    },
 }
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
 
 def work(task: Task) -> dict[str, Any]:
     """Takes the mark, renews it or gives it back. Raises NetworkError when another run has it."""
-    me = _lock.this_run(in_process=task.shell is not None)
+    given = task.options["holder"]
+    me = _lock.Holder(**given) if given else _lock.this_run(in_process=task.shell is not None)
     with task.session() as session:
         ((ref, pool),) = session.read(("pool",))["pool"].items()
         there = _lock.read(pool["other_config"].get(_lock.KEY, "")) if _lock.KEY in pool["other_config"] else None

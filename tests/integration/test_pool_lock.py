@@ -124,6 +124,19 @@ def test_an_expired_mark_is_taken_over_and_given_back(twin: RunningTwin, tmp_pat
     assert released["changed"] and released["holder"] == "" and mark(twin) == ""
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_two_runs_of_one_user_are_told_apart_also_by_way_of_the_same_bastion(twin: RunningTwin, tmp_path: Path, door: str) -> None:
+    tasks = [{"xapi.network.xs_pool_lock": {}, **DOORS[door]}]
+    defaults = {"group/xapi.network.xapi": connection(twin)}
+    first = play(tmp_path, tasks, hosts="xs-2", module_defaults=defaults)
+    held = _lock.read(mark(twin))
+    assert first.status == 0 and held is not None and held.holder.process, first.output
+    # As if the first run lived on: only its process differs from that of the second.
+    theirs = put(twin, replace(held.holder, node="control.example.com"))
+    second = play(tmp_path, tasks, hosts="xs-2", module_defaults=defaults)
+    assert second.status == 2 and mark(twin) == theirs, second.output
+
+
 def test_a_living_run_of_this_node_is_not_interfered_with(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
     theirs = put(twin, Holder("anna", socket.gethostname(), process.pid, _lock.began(process.pid)))
     with pytest.raises(NetworkError, match=f"anna on {socket.gethostname()} .process {process.pid}."):

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -49,6 +51,7 @@ class FakeSession:
     restart_agent: Exception | None = None
     calls: list[str] = field(default_factory=list)
     trouble: str = ""
+    clock: float = 0  # seconds that the host is ahead
 
     def __enter__(self) -> FakeSession:
         return self
@@ -68,6 +71,8 @@ class FakeSession:
             yield records
 
     def call(self, method: str, *args: Any) -> str:
+        if method == "host.get_servertime":
+            return f"{datetime.now(timezone.utc) + timedelta(seconds=self.clock):%Y%m%dT%H:%M:%SZ}"
         self.calls.append(method)
         if self.restart_agent:
             raise self.restart_agent
@@ -254,3 +259,11 @@ def test_two_hosts_of_one_name_are_listed_with_their_uuids() -> None:
 def test_a_module_process_has_no_way_into_dom0() -> None:
     with pytest.raises(NetworkError, match="cannot run as a module process"):
         run(FakeSession(pool(), STARTED), None)
+
+
+@pytest.mark.parametrize(("clock", "said"), [(0, ""), (-30, ""), (95, "9[45] s ahead of"), (-7200, "720[01] s behind")])
+def test_a_clock_that_is_wrong_is_a_warning_since_the_hosts_log_is_read_by_time(clock: float, said: str) -> None:
+    session = FakeSession(pool(), STARTED, clock=clock)
+    found = [problem["sentence"] for problem in run(session, Dom0())["problems"]]
+    assert len(found) == bool(said)
+    assert all(re.search(f"The clock of xs-2 is {said} this machine's", sentence) for sentence in found)

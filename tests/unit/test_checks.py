@@ -139,6 +139,12 @@ def bridge_pool() -> APool:
     return tutorial(backend="bridge")
 
 
+def busy_storage(made: Any) -> None:
+    made.storage("xs-2", "nas-9", server="10.9.9.9")
+    (repository,) = made.records["sr"].values()
+    repository["current_operations"] = {"OpaqueRef:gone": "vdi_clone"}
+
+
 def managed_by_eth2(made: APool) -> None:
     made.nic("xs-2", "eth2")["management"] = True
 
@@ -165,6 +171,9 @@ RISKY = [
     Case("vifs_in_use", "xs-2", ("db-1", "eth4"), vm_on_eth4),
     Case("vifs_in_use", "xs-2", ("web-1", "eth4"), vm_on_vlan),
     Case("pending_tasks", "xs-2", ("VM.export", "would die"), lambda made: made.task("VM.export", "xs-2"), {"strategy": "restart"}),
+    Case("pending_tasks", "xs-2", ("at work on xs-2: evacuate", "cut off"),
+         lambda made: made.host("xs-2").update(current_operations={"OpaqueRef:gone": "evacuate"}), {"strategy": "restart"}),
+    Case("pending_tasks", "xs-2", ("at work on xs-2: vdi_clone of nas-9",), busy_storage, {"strategy": "restart"}),
 ]  # fmt: skip
 
 FATAL = [
@@ -403,3 +412,20 @@ def test_the_same_cause_twice_on_one_host_is_counted() -> None:
         made.link("xs-2", device)["carrier"] = False
     (line,) = grouped(plan(made.pool, wish()).problems)
     assert "(2 times)" in line
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"server": "nas1.example.com", "serverpath": "/export"}, "nas-1 (nas1.example.com)"),
+        ({"target": "san1,10.0.1.1"}, "nas-1 (san1)"),
+        ({"server": "//filer/iso"}, "nas-1 (filer)"),
+        ({"server": "172.31.0.9", "serverpath": "/export/nas1.example.com"}, ""),
+        ({"device": "/dev/sdb", "targetIQN": "iqn.2001-04.com.example:lun1"}, ""),
+    ],
+)
+def test_storage_of_a_named_server_is_a_notice_since_nobody_here_knows_where_it_is(config: dict[str, str], said: str) -> None:
+    made = tutorial()
+    made.storage("xs-2", "nas-1", True, **config)
+    found = [one.sentence for one in plan(made.pool, wish()).notices if one.code == "storage_by_name"]
+    assert [said in one and one.startswith("xs-2: ") for one in found] == ([True] if said else [])
