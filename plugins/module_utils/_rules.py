@@ -303,7 +303,8 @@ def after_destroy(pool: Pool, bond: Bond) -> Pool:
     """The pool as it will be when this bond is taken apart: what goes back, goes to its primary NIC (xapi_bond.ml; recorded).
 
     Left behind are the other_config and the IPv6 configuration of the bond: they go with its PIF. VLANs that move become new objects; here
-    they keep their references.
+    they keep their references. One whose tag the primary NIC carries already, which an xapi that died between making the new one and
+    destroying the old one has left there, ends in that (move_vlan in xapi_bond.ml).
     """
     own = pool.pifs.get(bond.master)
     members = pool.bond_members(bond)
@@ -314,12 +315,15 @@ def after_destroy(pool: Pool, bond: Bond) -> Pool:
         nic.ref: replace(nic, bond_slave_of="", attached=True, ip_mode="None", ip="", netmask="", gateway="", dns="") for nic in members
     }
     addressed = primary if own.ip_mode == "None" else own
+    there = {pool.vlans[ref].tag for ref in primary.vlan_slave_of if ref in pool.vlans}
+    merged = {ref: pool.vlans[ref].untagged for ref in own.vlan_slave_of if ref in pool.vlans and pool.vlans[ref].tag in there}
+    gone = {own.ref, *merged.values()}
     free[primary.ref] = replace(
         free[primary.ref],
         ip_mode=addressed.ip_mode, ip=addressed.ip, netmask=addressed.netmask, gateway=addressed.gateway, dns=addressed.dns,
         management=own.management,
         disallow_unplug=own.disallow_unplug or primary.disallow_unplug,  # half a bond has left these where they were
-        vlan_slave_of=(*primary.vlan_slave_of, *own.vlan_slave_of),
+        vlan_slave_of=(*primary.vlan_slave_of, *(ref for ref in own.vlan_slave_of if ref not in merged)),
         tunnel_transport_of=(*primary.tunnel_transport_of, *own.tunnel_transport_of),
     )  # fmt: skip
     old, new = pool.networks.get(own.network), pool.networks.get(primary.network)
@@ -333,9 +337,13 @@ def after_destroy(pool: Pool, bond: Bond) -> Pool:
         networks[new.ref] = replace(new, vifs=(*new.vifs, *mine))
     return with_changes(
         pool,
-        pifs={**{ref: pif for ref, pif in pool.pifs.items() if ref != own.ref}, **free},
+        pifs={**{ref: pif for ref, pif in pool.pifs.items() if ref not in gone}, **free},
         bonds={ref: other for ref, other in pool.bonds.items() if ref != bond.ref},
-        vlans={ref: replace(vlan, tagged=primary.ref) if vlan.tagged == own.ref else vlan for ref, vlan in pool.vlans.items()},
+        vlans={
+            ref: replace(vlan, tagged=primary.ref) if vlan.tagged == own.ref else vlan
+            for ref, vlan in pool.vlans.items()
+            if ref not in merged
+        },
         networks=networks,
     )
 

@@ -199,6 +199,12 @@ RESTART = (
 # The cookie that it waits for is taken away when xapi stops and written last of all when it starts (xen-api, ocaml/xapi/xapi.ml).
 COMPLETE = _PATH + "xapi-wait-init-complete {seconds}"
 NO_SUCH_COMMAND = 127
+# Whose dom0 this is, and when its xapi happens to be starting, its start comes first: a restart in the middle of it leaves half a bond.
+SETTLED = (
+    f"{_dom0.INVENTORY} || exit; {_PATH}command -v xapi-wait-init-complete >/dev/null 2>&1 || exit 0;"
+    " xapi-wait-init-complete {seconds} >/dev/null 2>&1 || echo '#still starting'"
+)
+SETTLE_SECONDS = 60
 
 # What host.restart_agent may answer because it worked: the member's agent is gone before its reply is.
 WORKED_ALL_THE_SAME = frozenset({"CANNOT_CONTACT_HOST", "HOST_STILL_BOOTING", "TASK_CANCELLED"})
@@ -228,7 +234,7 @@ def work(task: Task) -> dict[str, Any]:
     with task.session() as session:
         host, pool = _find(_pool_of(session.read(BEFORE)), options["host"] or task.host)
         if shell is not None:
-            _make_sure_it_is(host, shell, pool)
+            _make_sure_it_is(host, shell, pool, task)
         skewed = _clock(session, host)
         for problem in skewed:
             task.warn(problem.sentence)
@@ -287,10 +293,11 @@ def _find(pool: _pool.Pool, wanted: str) -> tuple[_pool.Host, _pool.Pool]:
     )
 
 
-def _make_sure_it_is(host: _pool.Host, shell: Shell, pool: _pool.Pool) -> None:
-    """The dom0 behind the task's connection is that of the host that is meant."""
+def _make_sure_it_is(host: _pool.Host, shell: Shell, pool: _pool.Pool, task: Task) -> None:
+    """The dom0 behind the task's connection is that of the host that is meant, and its xapi is not in the middle of a start."""
+    seconds = min(SETTLE_SECONDS, task.options["wait_timeout"])
     try:
-        status, output, error = shell(_dom0.INVENTORY)
+        status, output, error = shell(_dom0.INVENTORY if task.check_mode else SETTLED.format(seconds=seconds))
     except ConnectionLost as lost:
         raise ConnectionLost(f"{lost.message} Nothing was changed: xapi of {host.name} was not restarted.") from None
     uuid = _dom0.host_uuid(status, output or error)
@@ -300,6 +307,8 @@ def _make_sure_it_is(host: _pool.Host, shell: Shell, pool: _pool.Pool) -> None:
             f"The connection of the task leads to {other} (uuid {uuid}), and not to {host.name} (uuid {host.uuid}),"
             " whose xapi is to be restarted. Nothing was changed. Correct ansible_host in the inventory, or delegate_to."
         )
+    if "#still starting" in output:
+        task.warn(f"xapi of {host.name} was starting and did not complete its start within {seconds} s; it is restarted all the same.")
 
 
 def _problems(pool: _pool.Pool, host: _pool.Host, accept: list[str], service: bool) -> list[Problem]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.bonding import dom0
 from tests.integration.playing import Played, connection, play
 from xapi_twin.running import RunningTwin
 
@@ -155,3 +156,13 @@ def test_high_availability_and_running_tasks_stop_it_until_they_are_accepted(
     assert f"add {code} to accept" in played.last["msg"]
     accepted = restart(twin, tmp_path, accept=[code])
     assert accepted.status == 0, accepted.output
+
+
+def test_a_start_that_is_under_way_is_not_cut_off(make_twin: Callable[..., RunningTwin], tmp_path: Path) -> None:
+    twin = make_twin(restart_seconds=3)
+    long_ago = start_time(twin, "xs-2")
+    dom0(twin, "xs-2", "service xapi restart")
+    played = restart(twin, tmp_path)
+    assert played.status == 0, played.output
+    # The start before it had come to its end when the restart was ordered.
+    assert long_ago < played.last["agent_start_time"]["before"] < played.last["agent_start_time"]["after"]

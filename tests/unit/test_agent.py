@@ -88,7 +88,7 @@ class Dom0:
     commands: list[str] = field(default_factory=list)
 
     def __call__(self, command: str) -> tuple[int, str, str]:
-        kind = "restart" if "restart xapi" in command else "complete" if "init-complete" in command else "inventory"
+        kind = "inventory" if "xensource-inventory" in command else "restart" if "restart xapi" in command else "complete"
         self.commands.append(kind)
         usual = {
             "inventory": (0, f"INSTALLATION_UUID='{self.uuid}'\n", ""),
@@ -267,3 +267,12 @@ def test_a_clock_that_is_wrong_is_a_warning_since_the_hosts_log_is_read_by_time(
     found = [problem["sentence"] for problem in run(session, Dom0())["problems"]]
     assert len(found) == bool(said)
     assert all(re.search(f"The clock of xs-2 is {said} this machine's", sentence) for sentence in found)
+
+
+def test_a_start_under_way_comes_first_and_is_waited_for_only_so_long() -> None:
+    warned: list[str] = []
+    dom0 = Dom0(replies={"inventory": (0, f"INSTALLATION_UUID='{UUIDS['xs-2']}'\n#still starting\n", "")})
+    options = {"host": "xs-2", "method": "service", "accept": [], "wait_timeout": 5}
+    xs_agent.work(FakeTask(options=options, shell=dom0, pool=FakeSession(pool(), STARTED), host="xs-2", warn=warned.append))
+    assert "xapi of xs-2 was starting and did not complete its start within 5 s; it is restarted all the same." in warned
+    assert dom0.commands == ["inventory", "restart", "complete"]

@@ -42,6 +42,15 @@ def test_a_bond_with_vlans_left_on_its_nic_is_made_anew() -> None:
         assert done.index("destroy_bond") < done.index("create_bond")
 
 
+def test_a_vlan_that_is_on_the_bond_and_still_on_its_nic_becomes_one_again() -> None:
+    made = with_vlan_on_a_nic(attached=True)
+    made.vlan("xs-2", "bond0", 50, "Backup")
+    the_plan = plan(made.pool, wish(accept=["storage_in_use"]))
+    done = steps(the_plan)
+    assert done.index("destroy_bond") < done.index("create_bond")
+    assert [one.vlans for one in the_plan.predictions] == [(), (50,)]
+
+
 def test_an_address_left_on_the_nic_is_given_to_the_bond_before_that_is_taken_apart() -> None:
     made = with_vlan_on_a_nic(attached=True)
     made.nic("xs-2", "bond0").update(ip_configuration_mode="None", IP="", netmask="")
