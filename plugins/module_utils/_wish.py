@@ -210,6 +210,15 @@ def _within(text: str, network: ipaddress.IPv4Network) -> bool:
         return False
 
 
+# Of the modules that take a wish.
+CONSTRAINTS: Mapping[str, Any] = {
+    "supports_check_mode": True,
+    "mutually_exclusive": [("network", "network_uuid")],
+    "required_one_of": [("network", "network_uuid")],
+    "required_if": [("state", "present", ("nics",))],
+}
+
+
 def from_task(options: Mapping[str, Any]) -> Wish:
     """`read` for a module: what is wrong with the options ends the task. Raises NetworkError."""
     try:

@@ -289,12 +289,7 @@ ARGUMENT_SPEC = {
     "accept": {"type": "list", "elements": "str", "default": []},
     "wait_timeout": {"type": "int", "default": 600},
 }
-CONSTRAINTS = {
-    "supports_check_mode": True,
-    "mutually_exclusive": [("network", "network_uuid")],
-    "required_one_of": [("network", "network_uuid")],
-    "required_if": [("state", "present", ("nics",))],
-}
+CONSTRAINTS = _wish.CONSTRAINTS
 
 
 def work(task: Task) -> dict[str, object]:

@@ -117,12 +117,7 @@ ARGUMENT_SPEC = {
     "dom0": {"type": "dict", "default": {}},
     "wait_timeout": {"type": "int", "default": 0},
 }
-CONSTRAINTS = {
-    "supports_check_mode": True,
-    "mutually_exclusive": [("network", "network_uuid")],
-    "required_one_of": [("network", "network_uuid")],
-    "required_if": [("state", "present", ("nics",))],
-}
+CONSTRAINTS = _wish.CONSTRAINTS
 
 
 def work(task: Task) -> dict[str, object]:

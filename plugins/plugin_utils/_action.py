@@ -23,10 +23,15 @@ class Module(Protocol):
     """What the action needs of a module's file."""
 
     @property
-    def ARGUMENT_SPEC(self) -> Mapping[str, Any]: ...
+    def ARGUMENT_SPEC(self) -> Mapping[str, Any]:
+        """Its options."""
+
     @property
-    def CONSTRAINTS(self) -> Mapping[str, Any]: ...
-    def work(self, task: Task) -> Mapping[str, Any]: ...
+    def CONSTRAINTS(self) -> Mapping[str, Any]:
+        """What Ansible checks of them besides."""
+
+    def work(self, task: Task) -> Mapping[str, Any]:
+        """Does it."""
 
 
 # Options that say which host is meant: when the task does not give them, they come from the inventory.

@@ -61,7 +61,8 @@ class Desk:
         content = yaml.safe_load(self._put(example.text))
         if example.name.endswith("xs_pools.yml"):
             names = next(iter(self.dom0.values()))
-            content["compose"] = {key: f"{ {name: dom0[key] for name, dom0 in self.dom0.items()} }[xs_name_label]" for key in names}
+            by_name = {key: {name: dom0[key] for name, dom0 in self.dom0.items()} for key in names}
+            content["compose"] = {key: f"{values}[xs_name_label]" for key, values in by_name.items()}
         elif example.name == "hosts.yml":
             for name, values in content["xs_hosts"]["hosts"].items():
                 values.update(self.dom0[name])

@@ -196,11 +196,14 @@ class Backend(Protocol):
     async def bring_down(self, name: str, force: bool = True) -> None:
         """Delete the bridge with its ports and bonds, and the VLAN bridges on it; without `force` only when there is none."""
 
-    async def nic_gone(self, device: str) -> None: ...
+    async def nic_gone(self, device: str) -> None:
+        """The kernel has lost a NIC."""
 
-    async def nic_back(self, device: str) -> None: ...
+    async def nic_back(self, device: str) -> None:
+        """The kernel has the NIC again."""
 
-    async def set_carrier(self, device: str, up: bool) -> None: ...
+    async def set_carrier(self, device: str, up: bool) -> None:
+        """Plugs a cable in, or pulls it."""
 
     async def settle(self) -> None:
         """The host has been up for long: no bond waits for an updelay any more."""

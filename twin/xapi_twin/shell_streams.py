@@ -12,15 +12,18 @@ from typing import Protocol
 class Sink(Protocol):
     """Takes text as it is written."""
 
-    def write(self, text: str) -> None: ...
+    def write(self, text: str) -> None:
+        """Puts text out."""
 
 
 class Source(Protocol):
     """Gives text; "" means that there is no more."""
 
-    async def line(self) -> str: ...
+    async def line(self) -> str:
+        """The next line with its end; empty at the end."""
 
-    async def rest(self) -> str: ...
+    async def rest(self) -> str:
+        """Everything that is left."""
 
 
 @dataclass

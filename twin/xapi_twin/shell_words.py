@@ -22,13 +22,17 @@ class Surroundings(Protocol):
     positional: list[str]
     nounset: bool
 
-    def get(self, name: str) -> str | None: ...
+    def get(self, name: str) -> str | None:
+        """The value of a variable; None for none."""
 
-    def assign(self, name: str, value: str) -> None: ...
+    def assign(self, name: str, value: str) -> None:
+        """Sets a variable."""
 
-    def matching_files(self, pattern: str) -> list[str]: ...
+    def matching_files(self, pattern: str) -> list[str]:
+        """Names of files that match, sorted."""
 
-    async def output_of(self, script: Script) -> str: ...
+    async def output_of(self, script: Script) -> str:
+        """What the script puts out."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several pools in one run: side by side, one that fails stops alone, and a table of all of them at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.bench.plays import scenario
+from tests.integration.bonding import bond, look
+from tests.integration.playing import Played
+from xapi_twin.running import RunningTwin
+
+Pools = Mapping[str, RunningTwin]
+
+
+@pytest.fixture
+def pools() -> Iterator[Pools]:
+    """Three pools; the NICs of one are too few."""
+    with ExitStack() as stack:
+        abouts = [scenario(2, name="berlin"), scenario(2, name="paris", nics=4), scenario(3, name="rome")]
+        yield {
+            name: stack.enter_context(RunningTwin(about, restart_seconds=0))
+            for name, about in zip(("berlin", "paris", "rome"), abouts, strict=True)
+        }
+
+
+def play(pools: Pools, folder: Path, playbook: str, *arguments: str) -> Played:
+    first, *others = pools.values()
+    more = [part for twin in others for part in ("-i", str(twin.inventory_path))]
+    return bond(first, folder, playbook, *more, "--forks", "3", *arguments)
+
+
+def table(played: Played) -> list[list[str]]:
+    """The rows of the closing table, without those of one pool alone."""
+    (shown,) = [result.values["msg"] for result in played.results if result.task.startswith("Show what became of each pool")]
+    return [line.split(maxsplit=4) if "of" not in line else line.replace(" of ", "/", 1).split(maxsplit=4) for line in shown]
+
+
+def bonded(twin: RunningTwin) -> list[bool]:
+    return ["bond0" in host["pifs"] for host in look(twin)["hosts"].values()]
+
+
+def test_a_pool_that_is_refused_stops_alone_and_the_closing_table_has_all(pools: Pools, tmp_path: Path) -> None:
+    done = play(pools, tmp_path, "storage_bond")
+    assert done.status == 2, done.output
+    assert {name: bonded(twin) for name, twin in pools.items()} == {"berlin": [True, True], "paris": [False, False], "rome": [True] * 3}
+    header, *rows = table(done)
+    assert header == ["pool", "hosts", "changed", "seconds", "outcome"]
+    assert [(name, hosts, number, outcome) for name, hosts, number, _seconds, outcome in rows] == [
+        ("berlin", "2", "2/2", "done"),
+        ("paris", "2", "0", "refused, nothing was changed"),
+        ("rome", "3", "3/3", "done"),
+    ]
+    judged = play(pools, tmp_path, "storage_bond_verify")
+    assert [(row[0], row[4]) for row in table(judged)[1:]] == [
+        ("berlin", "as it should be"), ("paris", "differs: 8 findings"), ("rome", "as it should be")
+    ]  # fmt: skip
+    again = play(pools, tmp_path, "storage_bond", "--limit", "xs_pool_berlin,xs_pool_rome")
+    assert again.status == 0 and [row[4] for row in table(again)[1:]] == ["nothing to do"] * 2, again.output
+
+
+def test_pools_wait_for_their_restarts_at_the_same_time(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        names = ("berlin", "paris", "rome")
+        pools = {name: stack.enter_context(RunningTwin(scenario(2, name=name), restart_seconds=10)) for name in names}
+        done = play(pools, tmp_path, "storage_bond")
+    assert done.status == 0, done.output
+    moments = [(moment["what"], moment["at"]) for result in done.results if "Restart xapi" in result.task
+               for moment in result.values.get("timeline", [])]  # fmt: skip
+    begun, back = ([at for what, at in moments if what == wanted] for wanted in ("restart_begun", "agent_started"))
+    assert len(begun) == len(back) == 3
+    assert max(begun) < min(back), "one pool waited for another's restart"
