@@ -25,6 +25,8 @@ NULL = "OpaqueRef:NULL"
 STORAGE_ADDRESS_KEYS = ("server", "target", "serverpath", "location", "multihomelist", "ips")
 # Of these the whole value is a server, which may be given by name (drivers of NFS and iSCSI); SMB has it between slashes.
 STORAGE_SERVER_KEYS = ("server", "target")
+# What XAPI does with an SR now and then by itself, and does again when it was cut off.
+PASSING = ("scan", "update")
 
 
 # What updates ask of a host afterwards; the last two came with XenServer 8.
@@ -524,7 +526,7 @@ def _storages(records: Records) -> tuple[Storage, ...]:
                 attached=bool(record.get("currently_attached", False)),
                 addresses=tuple(address for key in STORAGE_ADDRESS_KEYS for address in addresses_in(config.get(key, ""))),
                 names=tuple(name for key in STORAGE_SERVER_KEYS for name in names_in(config.get(key, ""))),
-                operations=_operations(repository),
+                operations=tuple(operation for operation in _operations(repository) if operation not in PASSING),
             )
         )
     return tuple(sorted(found, key=lambda storage: (storage.sr_name, storage.uuid)))

@@ -142,7 +142,7 @@ def bridge_pool() -> APool:
 def busy_storage(made: Any) -> None:
     made.storage("xs-2", "nas-9", server="10.9.9.9")
     (repository,) = made.records["sr"].values()
-    repository["current_operations"] = {"OpaqueRef:gone": "vdi_clone"}
+    repository["current_operations"] = {"OpaqueRef:gone": "vdi_clone", "OpaqueRef:soon": "scan"}
 
 
 def managed_by_eth2(made: APool) -> None:
