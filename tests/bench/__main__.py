@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run costs, measured side by side on the twin, as ratios and counts.
 
-    python -m tests.bench [--full] [part...]      parts: ways, nothing, task, plan, memory, dom0, pools, twin
+    python -m tests.bench [--full] [part...]      parts: ways, nothing, task, reaction, plan, memory, dom0, pools, twin
 
 Without --full the larger pools and the longer restarts are left out, and the whole takes some ten minutes on two cores.
 """
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +27,13 @@ from typing import Any
 from ansible_collections.xapi.network.plugins.module_utils import _pool, _wish
 from ansible_collections.xapi.network.plugins.module_utils._client import Session
 from ansible_collections.xapi.network.plugins.module_utils._plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._task import Task
 from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
+from ansible_collections.xapi.network.plugins.modules import xs_bond, xs_bond_info
 
 from tests.bench.plays import NAS, Cost, by_plain_playbook, by_shell, playbook, role, scenario
 from tests.integration.playing import connection
+from xapi_twin.faults import Point
 from xapi_twin.running import RunningTwin
 
 
@@ -136,6 +140,30 @@ def task(extent: Extent) -> Iterator[Row]:
     yield Row("an ansible.builtin.debug task, which does nothing, against ping", f"{bare / ping:.2f}  ({bare * 1000:.0f} ms)")
 
 
+def reaction(extent: Extent) -> Iterator[Row]:
+    """From the bond of the last host until a task that waits for it returns."""
+    made: list[float] = []
+
+    def on_point(point: Point) -> None:
+        if point.name == "bond.create.done":
+            made.append(time.perf_counter())
+
+    with RunningTwin(scenario(extent.large, restart_seconds=0), ssh=False, on_point=on_point) as twin, ThreadPoolExecutor(1) as other:
+        asked = {**connection(twin), "network": "NAS", "nics": ["eth2", "eth4"], "wait_timeout": 60, "strategy": "direct"}
+
+        def work(module: Any) -> float:
+            defaults = {name: about.get("default") for name, about in module.ARGUMENT_SPEC.items()}
+            module.work(Task(options={**defaults, **asked}, check_mode=False))
+            return time.perf_counter()
+
+        returned = other.submit(work, xs_bond_info)
+        time.sleep(2)
+        work(xs_bond)
+        gap = returned.result() - made[-1]
+    what = f"from the bond of the last of {extent.large} hosts until a waiting task returns"
+    yield Row(what, f"{gap * 1000:.0f} ms", "<= 100 ms", gap <= 0.1)
+
+
 def plans(extent: Extent) -> Iterator[Row]:
     """The plan alone, once the pool has been read."""
     with RunningTwin(scenario(extent.large, nics=12), ssh=False) as twin:
@@ -217,6 +245,7 @@ PARTS: dict[str, Callable[[Extent], Iterator[Row]]] = {
     "twin": twins,
     "plan": plans,
     "task": task,
+    "reaction": reaction,
     "nothing": nothing,
     "memory": memory,
     "dom0": sides,
