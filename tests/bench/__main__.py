@@ -4,13 +4,13 @@
 
     python -m tests.bench [--full] [part...]      parts: ways, nothing, task, reaction, plan, memory, dom0, pools, twin
 
-Without --full the larger pools and the longer restarts are left out, and the whole takes some ten minutes on two cores.
+Without --full the larger pools and the longer restarts are left out, and the whole takes some ten minutes on two cores; with it some
+two hours.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import resource
 import subprocess
@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +32,27 @@ from ansible_collections.xapi.network.plugins.module_utils._task import Task
 from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
 from ansible_collections.xapi.network.plugins.modules import xs_bond, xs_bond_info
 
-from tests.bench.plays import NAS, Cost, by_plain_playbook, by_shell, playbook, role, scenario
+from tests.bench.plays import KINDS, NAS, Cost, by_plain_playbook, by_shell, play, playbook, role, scenario
 from tests.integration.playing import connection
 from xapi_twin.faults import Point
 from xapi_twin.running import RunningTwin
 
+Way = Callable[[RunningTwin], Cost]
+
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `met` None: there is no goal, the row is for comparison."""
+    """One line of the table: a run that was measured (`cost`, on a pool of `hosts`), or a figure, which may have a goal.
+
+    `met` None: there is no goal, the row is for comparison.
+    """
 
     what: str
-    value: str
+    value: str = ""
     goal: str = ""
     met: bool | None = None
+    hosts: int | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -63,25 +71,33 @@ FULL = Extent(hosts=(2, 8, 16, 64), restarts=(0, 2, 15), large=64, pools=50)
 
 def ways(extent: Extent) -> Iterator[Row]:
     """(a) the tutorial by shell, (b) a plain playbook, (c) the role with restart, (d) the role directly."""
-    for hosts in extent.hosts:
-        for restart in extent.restarts:
-            costs: dict[str, Cost] = {}
-            todo: dict[str, Callable[[RunningTwin], Cost]] = {
-                "shell, sleep 15": by_shell,
-                "plain playbook": by_plain_playbook,
-                "role, restart": role,
-                "role, direct": lambda twin: role(twin, strategy="direct"),
-            }
-            for name, way in todo.items():
-                with RunningTwin(scenario(hosts, restart_seconds=restart)) as twin:
-                    costs[name] = way(twin)
-            for name, cost in costs.items():
-                ratio = cost.seconds / costs["role, restart"].seconds
-                calls = f"{cost.count():5} calls, {cost.count('event.from'):4} reads, {cost.bytes / 1e6:6.1f} MB"
-                yield Row(f"{hosts:2} hosts, restart {restart:g} s, {name}", f"{cost.seconds:7.1f} s  {ratio:5.2f} of the role  {calls}")
-            over = (costs["role, restart"].seconds - costs["role, direct"].seconds) / (hosts - 1) - restart
-            yield Row(f"{hosts:2} hosts, restart {restart:g} s: restart against direct, beyond the restart", f"{over:.2f} s per member")
+
+    def cost(way: Way, hosts: int, restart: float) -> Cost:
+        with RunningTwin(scenario(hosts, restart_seconds=restart)) as twin:
+            return way(twin)
+
+    sizes = [(hosts, restart) for hosts in extent.hosts for restart in extent.restarts]
+    # Who types spends nearly all of the time asleep, so that all of the pools can be typed at once, beside what else is measured.
+    with ThreadPoolExecutor(len(sizes)) as others:
+        typed = {size: others.submit(cost, by_shell, *size) for size in sizes}
+        for size in sizes:
+            hosts, restart = size
+            ours, direct = cost(role, *size), cost(_directly, *size)
+            plain = cost(by_plain_playbook, *size)
+            for name, one in {
+                "shell, sleep 15": typed[size].result(),
+                "plain playbook": plain,
+                "role, restart": ours,
+                "role, direct": direct,
+            }.items():
+                yield Row(f"restart of {restart:g} s: {name}", f"{one.seconds / ours.seconds:.2f} of the role", hosts=hosts, cost=one)
+            over = (ours.seconds - direct.seconds) / (hosts - 1) - restart
+            yield Row(f"restart of {restart:g} s: restart against direct, beyond the restart", f"{over:.2f} s per member", hosts=hosts)
     yield from growth(extent)
+
+
+def _directly(twin: RunningTwin) -> Cost:
+    return role(twin, strategy="direct")
 
 
 def growth(extent: Extent) -> Iterator[Row]:
@@ -91,11 +107,19 @@ def growth(extent: Extent) -> Iterator[Row]:
     for hosts in (small, large):
         with RunningTwin(scenario(hosts, restart_seconds=0)) as twin:
             costs[hosts] = role(twin)
+        yield Row("role, restart of 0 s", hosts=hosts, cost=costs[hosts])
     members = large - small
-    calls = (costs[large].count() - costs[small].count()) / members
+    grown = {kind: (costs[large].calls[kind] - costs[small].calls[kind]) / members for kind in KINDS}
+    yield Row(
+        f"XAPI calls per host, {small} to {large} hosts",
+        ", ".join(f"{number:g} {kind}" for kind, number in grown.items() if number and kind != "wait"),
+        "constant",
+        # How often a wait is taken up again depends on the moment.
+        all(number == int(number) for kind, number in grown.items() if kind != "wait"),
+    )
+    yield Row(f"waits for events per host, {small} to {large} hosts", f"{grown['wait']:.1f}")
     seconds = (costs[large].seconds - costs[small].seconds) / members
-    yield Row(f"XAPI calls of the role per host, {small} to {large} hosts", f"{calls:.1f}", "a constant", calls == int(calls))
-    yield Row(f"seconds of the role per member at {large} hosts, restart 0 s", f"{seconds:.2f} s", "<= 1.0 s", seconds <= 1.0)
+    yield Row("seconds of the role per member, restart of 0 s", f"{seconds:.2f} s", "<= 1.0 s", seconds <= 1.0)
 
 
 def nothing(extent: Extent) -> Iterator[Row]:
@@ -104,32 +128,30 @@ def nothing(extent: Extent) -> Iterator[Row]:
     for hosts in (2, extent.large):
         with RunningTwin(scenario(hosts, restart_seconds=0)) as twin:
             role(twin, strategy="direct", dom0=False)
-            costs[hosts] = role(twin)
-    ratio = costs[extent.large].seconds / costs[2].seconds
-    reads = costs[extent.large].count("event.from")
+            costs[hosts] = _best(partial(role, twin))
+        yield Row("nothing to do", hosts=hosts, cost=costs[hosts])
+    large, small = costs[extent.large], costs[2]
+    ratio = large.seconds / small.seconds
+    reads = large.calls["full"] + large.calls["read"]
     yield Row(f"nothing to do, {extent.large} hosts against 2", f"{ratio:.2f}", "<= 1.5", ratio <= 1.5)
     yield Row(f"nothing to do, {extent.large} hosts: reads of the pool", str(reads), "<= 5", reads <= 5)
     with RunningTwin(scenario(extent.large, restart_seconds=0)) as twin:
         role(twin, strategy="direct", dom0=False)
-        every = role(twin, "-e", "storage_bond_targets=xs_hosts")
+        every = _best(partial(role, twin, "-e", "storage_bond_targets=xs_hosts"))
     # What Ansible takes to pass hosts through a role that has nothing for them.
-    yield Row(f"the same in a play over all {extent.large} hosts", f"{every.seconds / costs[2].seconds:.2f}")
+    value = f"{every.seconds / small.seconds:.2f}"
+    yield Row("nothing to do, in a play over all hosts, against 2", value, hosts=extent.large, cost=every)
 
 
 def task(extent: Extent) -> Iterator[Row]:
     """One xs_bond task with nothing to do, against ansible.builtin.ping on localhost."""
-    with RunningTwin(scenario(2, restart_seconds=0)) as twin, tempfile.TemporaryDirectory() as folder:
+    with RunningTwin(scenario(2, restart_seconds=0)) as twin:
         role(twin, strategy="direct", dom0=False)
         arguments = {**connection(twin), "network": "NAS", "nics": ["eth2", "eth4"]}
 
         def each(task: dict[str, Any], few: int = 2, many: int = 22) -> float:
             """Seconds of one more task of that kind: what starting Ansible and loading the module costs is in both."""
-            seconds = {}
-            for number in (few, many):
-                file = Path(folder) / f"{number}.yml"
-                about = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task] * number}
-                file.write_text(json.dumps([about]))
-                seconds[number] = min(playbook([], str(file), {}).seconds for _round in range(3))
+            seconds = {number: _best(partial(play, [], "localhost", [task] * number)).seconds for number in (few, many)}
             return (seconds[many] - seconds[few]) / (many - few)
 
         bare = each({"ansible.builtin.debug": {"msg": "nothing"}})
@@ -178,6 +200,11 @@ def plans(extent: Extent) -> Iterator[Row]:
     yield Row(f"the plan of {extent.large} hosts", f"{best * 1000:.0f} ms", "<= 50 ms", best <= 0.05)
 
 
+def _best(measure: Callable[[], Cost], rounds: int = 3) -> Cost:
+    """The quickest of a few rounds, for what takes a second or two: there, what else the machine does weighs most."""
+    return min((measure() for _round in range(rounds)), key=lambda cost: cost.seconds)
+
+
 def _timed(work: Callable[[], Any]) -> float:
     begun = time.perf_counter()
     work()
@@ -186,10 +213,8 @@ def _timed(work: Callable[[], Any]) -> float:
 
 def memory(extent: Extent) -> Iterator[Row]:
     """The controlling process against that of an empty play."""
-    with RunningTwin(scenario(extent.large, restart_seconds=0)) as twin, tempfile.NamedTemporaryFile("w", suffix=".yml") as empty:
-        empty.write(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.meta": "noop"}]}]))
-        empty.flush()
-        bare = playbook([twin.inventory_path], empty.name, {})
+    with RunningTwin(scenario(extent.large, restart_seconds=0)) as twin:
+        bare = play([twin.inventory_path], "all", [{"ansible.builtin.meta": "noop"}])
         full = role(twin, strategy="direct")
     ratio = full.memory / bare.memory
     value = f"{ratio:.2f}  ({full.memory:.0f} MiB)"
@@ -198,38 +223,49 @@ def memory(extent: Extent) -> Iterator[Row]:
 
 def sides(extent: Extent) -> Iterator[Row]:
     """The comparison with dom0 of every host, against as many bare raw tasks."""
-    with RunningTwin(scenario(extent.large, restart_seconds=0)) as twin, tempfile.NamedTemporaryFile("w", suffix=".yml") as bare:
+    hosts = extent.large
+    with RunningTwin(scenario(hosts, restart_seconds=0)) as twin:
         role(twin, strategy="direct", dom0=False)
-        task = {"ansible.builtin.raw": "ovs-vsctl list-br", "changed_when": False}
-        bare.write(json.dumps([{"hosts": "xs_hosts", "gather_facts": False, "tasks": [task]}]))
-        bare.flush()
-        raw = playbook([twin.inventory_path], bare.name, {}, "-f", "10")
-        facts_task = [{"hosts": "xs_hosts", "gather_facts": False, "tasks": [{"xapi.network.xs_dom0_facts": {}}]}]
-        bare.seek(0)
-        bare.truncate()
-        bare.write(json.dumps(facts_task))
-        bare.flush()
-        facts = playbook([twin.inventory_path], bare.name, {}, "-f", "10")
-        verify = playbook([twin.inventory_path], "xapi.network.storage_bond_verify", NAS, "-f", "10", twins=[twin])
-    yield Row(f"xs_dom0_facts on {extent.large} hosts, against {extent.large} raw tasks", f"{facts.seconds / raw.seconds:.2f}")
+        every = partial(play, [twin.inventory_path], "xs_hosts")
+        raw = _best(lambda: every([{"ansible.builtin.raw": "ovs-vsctl list-br"}], "-f", "10"))
+        facts = _best(lambda: every([{"xapi.network.xs_dom0_facts": {}}], "-f", "10"))
+        verify = _best(lambda: playbook([twin.inventory_path], "xapi.network.storage_bond_verify", NAS, "-f", "10", twins=[twin]))
+    yield Row("one raw task on every host, 10 forks", hosts=hosts, cost=raw)
+    yield Row("xs_dom0_facts on every host, against the raw tasks", f"{facts.seconds / raw.seconds:.2f}", hosts=hosts, cost=facts)
     ratio = verify.seconds / raw.seconds
-    yield Row(f"verify {extent.large} hosts in XAPI and dom0, against {extent.large} raw tasks", f"{ratio:.2f}", "<= 1.3", ratio <= 1.3)
+    what = "verify every host in XAPI and dom0, against the raw tasks"
+    yield Row(what, f"{ratio:.2f}", "<= 1.3", ratio <= 1.3, hosts, verify)
 
 
 def many(extent: Extent) -> Iterator[Row]:
-    """Pools of four hosts in one play, in parallel across pools, against one of them alone."""
+    """Pools of four hosts in one play, in parallel across pools, against one of them alone, and against as many tasks that do nothing."""
     with ExitStack() as stack:
         pools = [scenario(4, name=f"p{number}", restart_seconds=2) for number in range(extent.pools)]
         rest = [stack.enter_context(RunningTwin(pool)) for pool in pools]
+        # One inventory of all pools, as a user has: of one that is in pieces, Ansible looks through all of them for every task.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for number, twin in enumerate(rest):
+            (folder / f"{number}.yml").symlink_to(twin.inventory_path)
         first = rest[0]
         alone = role(first, "-e", "storage_bond_targets=xs_masters")
         playbook([first.inventory_path], "xapi.network.storage_bond_remove", NAS, twins=[first])
-        inventories = [twin.inventory_path for twin in rest]
         given = {**NAS, "storage_bond_targets": "xs_masters"}
-        together = playbook(inventories, "xapi.network.storage_bond", given, "-f", str(extent.pools), twins=rest)
-    ratio = together.seconds / alone.seconds
-    value = f"{ratio:.2f}  ({together.seconds:.0f} s, {alone.seconds:.0f} s)"
-    yield Row(f"{extent.pools} pools of 4 hosts in one play, against one pool", value, "<= 1.5 and what two cores cost")
+        together = playbook([folder], "xapi.network.storage_bond", given, "-f", str(extent.pools), twins=rest)
+        number = round(sum(together.output.count(f"\n{word}: [") for word in ("ok", "changed", "skipping", "included")) / extent.pools)
+        idle = [{"ansible.builtin.debug": {"msg": "nothing"}}] * number
+        bare = play([folder], "xs_masters", idle, "-f", str(extent.pools), strategy="host_pinned")
+    per_pool = (together.processor - alone.processor) / (extent.pools - 1)
+    yield Row("one pool", hosts=4, cost=alone)
+    what = f"{extent.pools} pools in one play, against one pool"
+    value = f"{together.seconds / alone.seconds:.2f}"
+    yield Row(what, value, "<= 1.5 and what two cores cost", hosts=4 * extent.pools, cost=together)
+    yield Row(
+        f"as many tasks ({number} for each pool) that do nothing",
+        f"{bare.seconds / together.seconds:.2f} of it",
+        hosts=4 * extent.pools,
+        cost=bare,
+    )
+    yield Row("processor time of Ansible for one more pool", f"{per_pool:.1f} s")
 
 
 def twins(extent: Extent) -> Iterator[Row]:
@@ -256,7 +292,7 @@ PARTS: dict[str, Callable[[Extent], Iterator[Row]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__.partition("\n")[0])
-    parser.add_argument("--full", action="store_true", help="all sizes of pools and all restart times; takes hours")
+    parser.add_argument("--full", action="store_true", help="all sizes of pools and all restart times; takes some two hours")
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     options = parser.parse_args()
     unknown = [part for part in options.parts if part not in PARTS]
@@ -265,22 +301,35 @@ def main() -> int:
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     rows: list[Row] = []
     begun = time.monotonic()
+    print(HEADER)
     for name in options.parts or PARTS:
         for row in PARTS[name](FULL if options.full else SHORT):
             rows.append(row)
-            print(f"{time.monotonic() - begun:6.0f} s  {_line(row)}", flush=True)
+            print(_line(row), flush=True)
     missed = [row for row in rows if row.met is False]
     met = sum(row.met is True for row in rows)
     print(f"\n{len(rows)} rows in {time.monotonic() - begun:.0f} s; goals met: {met}, missed: {len(missed)}")
     for row in missed:
-        print(f"missed: {_line(row)}")
+        print(f"missed: {row.what}: {row.value}, and {row.goal} is the goal")
     print(f"memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
     return 0
 
 
+# Seconds on the clock and of processor time; then how many calls of XAPI, by kind, and how much they carried.
+HEADER = " ".join(
+    [f"{'':64}", "hosts", "seconds", "    cpu", *(f"{kind:>6}" for kind in KINDS), "     MB", f"{'ratio or figure':28}", "goal"]
+)
+
+
 def _line(row: Row) -> str:
     verdict = {True: "met", False: "MISSED", None: ""}[row.met]
-    return f"{row.what:78} {row.value:60} {row.goal:12} {verdict}".rstrip()
+    hosts = "" if row.hosts is None else str(row.hosts)
+    cells = [" " * 7, " " * 7, *([" " * 6] * len(KINDS)), " " * 7]
+    if row.cost:
+        processor = f"{row.cost.processor:7.1f}" if row.cost.processor else " " * 7
+        counts = [f"{row.cost.calls.get(kind, 0):6}" for kind in KINDS]
+        cells = [f"{row.cost.seconds:7.1f}", processor, *counts, f"{row.cost.bytes / 1e6:7.1f}"]
+    return " ".join([f"{row.what:64}", f"{hosts:>5}", *cells, f"{row.value:28}", f"{row.goal:12}", verdict]).rstrip()
 
 
 if __name__ == "__main__":

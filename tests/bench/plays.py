@@ -19,6 +19,7 @@ import yaml
 
 from tests.integration.bonding import dom0
 from tests.integration.playing import BIN, COLLECTIONS
+from xapi_twin.journal import JournalEntry
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario import Scenario
 
@@ -30,21 +31,40 @@ SETTINGS = {
 NAS = {"storage_bond_network": "NAS", "storage_bond_nics": ["eth2", "eth4"]}
 
 
+# How calls of XAPI are told apart. A full read is an event.from of all PIFs, a wait one that goes on from a token.
+KINDS = ("login", "logout", "full", "read", "wait", "write", "other")
+
+
 @dataclass(frozen=True)
 class Cost:
     """What one way of doing it cost.
 
-    `memory`: the largest resident size of the controlling process in MiB, `bytes`: what XAPI sent and got.
+    `calls`: of XAPI by kind (KINDS), `bytes`: what XAPI sent and got, `processor`: seconds of processor time of the controlling process and
+    all that it started, `memory`: its largest resident size in MiB.
     """
 
     seconds: float
     calls: Mapping[str, int]
     bytes: int = 0
+    processor: float = 0.0
     memory: float = 0.0
     output: str = ""
 
-    def count(self, *methods: str) -> int:
-        return sum(number for method, number in self.calls.items() if method.startswith(methods)) if methods else sum(self.calls.values())
+
+def kind_of(entry: JournalEntry) -> str:
+    """Which of KINDS a call is."""
+    if entry.method == "event.from":
+        classes, token = entry.arguments[:2]
+        return "wait" if token else "full" if {"pif", "*"} & set(classes) else "read"
+    if entry.method.startswith("session."):
+        return "login" if "login" in entry.method else "logout"
+    return "write" if entry.writes else "read" if ".get_" in entry.method else "other"
+
+
+def calls_since(twin: RunningTwin, seen: int) -> tuple[Counter[str], int]:
+    """The calls by kind from the journal's entry number `seen` on, and their bytes."""
+    entries = list(twin.journal)[seen:]
+    return Counter(kind_of(entry) for entry in entries), sum(entry.bytes_in + entry.bytes_out for entry in entries)
 
 
 def scenario(hosts: int, nics: int = 6, name: str = "bench", **options: Any) -> Scenario:
@@ -98,10 +118,18 @@ def playbook(
     calls: Counter[str] = Counter()
     size = 0
     for twin, seen in zip(twins, before, strict=True):
-        for entry in list(twin.journal)[seen:]:
-            calls[entry.method] += 1
-            size += entry.bytes_in + entry.bytes_out
-    return Cost(seconds, calls, size, usage.ru_maxrss / 1024, said)
+        its_calls, its_size = calls_since(twin, seen)
+        calls += its_calls
+        size += its_size
+    return Cost(seconds, calls, size, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, said)
+
+
+def play(inventories: Sequence[Path], hosts: str, tasks: Sequence[Mapping[str, Any]], *arguments: str, strategy: str = "linear") -> Cost:
+    """A play of these tasks alone."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        file.write(json.dumps([{"hosts": hosts, "gather_facts": False, "strategy": f"ansible.builtin.{strategy}", "tasks": tasks}]))
+        file.flush()
+        return playbook(inventories, file.name, {}, *arguments)
 
 
 def role(twin: RunningTwin, *arguments: str, **variables: Any) -> Cost:
@@ -119,8 +147,7 @@ def by_shell(twin: RunningTwin, pause: float = 15.0) -> Cost:
         dom0(twin, member, "service xapi restart", seconds=600)
         time.sleep(pause)
         dom0(twin, member, "xe bond-list params=uuid,master,mode; ifconfig; ovs-vsctl list-br; ovs-appctl bond/list")
-    calls = Counter(entry.method for entry in list(twin.journal)[seen:])
-    return Cost(time.monotonic() - begun, calls)
+    return Cost(time.monotonic() - begun, *calls_since(twin, seen))
 
 
 def _by_xe(twin: RunningTwin, master: str) -> None:
