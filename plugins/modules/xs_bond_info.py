@@ -14,6 +14,7 @@ author:
 description:
   - Takes the same wish as M(xapi.network.xs_bond) and says in what the hosts differ from it. All differences of all hosts come at once, as
     findings.
+  - A NIC of a bond that has no link is a warning, since the bond is as it should be, and works on what is left.
   - With O(dom0) the answers of dom0 are compared too. With O(expected) so is everything that an earlier plan predicted, such as the address
     that had to move, and what must have stayed as it was, such as attached storage.
   - With O(wait_timeout) the module waits until there is no finding left. It learns of changes as they happen and does not poll.
@@ -110,6 +111,7 @@ from ansible_collections.xapi.network.plugins.module_utils._picture import pictu
 from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, plan, survey
 from ansible_collections.xapi.network.plugins.module_utils._result import hosts_of, network_of, pool_of, refusal
 from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._verify import links_missing
 
 ARGUMENT_SPEC = {
     **CONNECTION_OPTIONS,
@@ -136,6 +138,8 @@ def work(task: Task) -> dict[str, object]:
             pool, findings = await_findings(
                 session, pool, wish, expected, task.options["dom0"], begun + task.options["wait_timeout"], task.progress
             )
+        for sentence in links_missing(pool, the_plan.hosts, find_network(pool, wish)):
+            task.warn(sentence)
         return {
             "changed": False,
             "conforms": not findings,

@@ -355,3 +355,13 @@ def test_the_very_state_before_comes_back(scenario: str) -> None:
                         del pif["MAC"]
         assert after == before
         assert bond(twin, state="absent", accept=LIFE)["changed"] is False
+
+
+def test_cable_that_is_pulled_is_a_warning_and_no_difference(twin: RunningTwin) -> None:
+    bond(twin)
+    for device, says in {"eth4": "so that bond0 runs on eth2 alone", "eth2": "so that bond0 carries nothing"}.items():
+        twin.run(twin.twin.host("xs-2").set_carrier, device, False)
+        looking, said = task(twin, xs_bond_info)
+        assert xs_bond_info.work(looking)["conforms"]
+        (sentence,) = said
+        assert sentence.startswith("xs-2: ") and device in sentence and says in sentence

@@ -13,6 +13,7 @@ import pytest
 from tests.bench.plays import scenario
 from tests.integration.bonding import bond, look
 from tests.integration.playing import Played
+from tests.unit import examples
 from xapi_twin.running import RunningTwin
 
 Pools = Mapping[str, RunningTwin]
@@ -62,6 +63,20 @@ def test_a_pool_that_is_refused_stops_alone_and_the_closing_table_has_all(pools:
     ]  # fmt: skip
     again = play(pools, tmp_path, "storage_bond", "--limit", "xs_pool_berlin,xs_pool_rome")
     assert again.status == 0 and [row[4] for row in table(again)[1:]] == ["nothing to do"] * 2, again.output
+
+
+def test_canaries_of_the_guide_keep_the_others_from_a_change_that_fails(pools: Pools, tmp_path: Path) -> None:
+    (example,) = [one for one in examples.of_guide(examples.ROOT / "docs/docsite/rst/guide_many_pools.rst") if one.name == "canary.yml"]
+    file = tmp_path / example.name
+    # The first two are berlin, where all is well, and paris, which has no eth4.
+    file.write_text(example.text.replace("storage_bond_network: Storage", "storage_bond_network: NAS"))
+    done = play(pools, tmp_path, str(file))
+    assert done.status == 2, done.output
+    assert {name: bonded(twin) for name, twin in pools.items()} == {"berlin": [True, True], "paris": [False, False], "rome": [False] * 3}
+    assert not pools["rome"].journal, "the pool of the second batch was asked"
+    assert "[WARNING]" not in done.output, done.output
+    (reason,) = [str(result.values["msg"]) for result in done.results if result.host == "rome-1" and result.status == "failed"]
+    assert "paris-1" in reason
 
 
 def test_pools_wait_for_their_restarts_at_the_same_time(tmp_path: Path) -> None:
