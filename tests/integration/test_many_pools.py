@@ -79,6 +79,34 @@ def test_canaries_of_the_guide_keep_the_others_from_a_change_that_fails(pools: P
     assert "paris-1" in reason
 
 
+ANY_ERRORS_FATAL = """
+- name: Change all or nothing, as far as Ansible can
+  hosts: xs_masters
+  gather_facts: false
+  any_errors_fatal: true
+  roles: [xapi.network.storage_bond]
+"""
+
+
+def test_any_errors_fatal_stops_the_other_pool_with_a_sentence_and_the_next_run_finishes_it(tmp_path: Path) -> None:
+    file = tmp_path / "site.yml"
+    file.write_text(ANY_ERRORS_FATAL)
+    with ExitStack() as stack:
+        pools = {name: stack.enter_context(RunningTwin(scenario(3, name=name), restart_seconds=0)) for name in ("berlin", "paris")}
+        pools["paris"].add_fault(when={"moment": "bond.plug", "host": "paris-2"}, do="fail_to_plug")
+        done = play(pools, tmp_path, str(file), "-e", '{"storage_bond_wait_timeout": 3, "storage_bond_rollback": "host"}')
+        said = {result.host: str(result.values["msg"]) for result in done.results if result.status == "failed"}
+        assert 'paris-2 failed at "Make the change' in said["paris-1"] and "not attached" in said["paris-1"], done.output
+        assert "Finished: paris-1. Not touched: paris-3. Taken back on paris-2" in " ".join(said["paris-1"].split())
+        assert "was stopped where it was, since another host of this play has failed" in said["berlin-1"], said
+        assert "Taken back" not in said["berlin-1"], "nothing had failed there"
+        for twin in pools.values():
+            (pool,) = twin.call(twin.database.all, "pool").values()
+            assert "xapi.network.run" not in pool["other_config"], "a pool stayed marked"
+        again = play(pools, tmp_path, "storage_bond")
+        assert again.status == 0 and all(bonded(twin) == [True] * 3 for twin in pools.values()), again.output
+
+
 def test_pools_wait_for_their_restarts_at_the_same_time(tmp_path: Path) -> None:
     with ExitStack() as stack:
         names = ("berlin", "paris", "rome")
