@@ -4,8 +4,8 @@
 
     python -m tests.bench [--full] [part...]      parts: ways, nothing, task, reaction, plan, memory, dom0, pools, twin
 
-Without --full the larger pools and the longer restarts are left out, and the whole takes some ten minutes on two cores; with it some
-two hours.
+Without --full the larger pools and the longer restarts are left out, and the whole takes some ten minutes on two cores; with it one
+and a half hours.
 """
 
 from __future__ import annotations
@@ -299,7 +299,7 @@ PARTS: dict[str, Callable[[Extent], Iterator[Row]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__.partition("\n")[0])
-    parser.add_argument("--full", action="store_true", help="all sizes of pools and all restart times; takes some two hours")
+    parser.add_argument("--full", action="store_true", help="all sizes of pools and all restart times; takes one and a half hours")
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     options = parser.parse_args()
     unknown = [part for part in options.parts if part not in PARTS]

@@ -187,6 +187,20 @@ def test_any_batches_any_strategy_and_localhost_do_the_same(manner: dict[str, An
         assert all("bond0" in host["pifs"] for host in look(twin)["hosts"].values())
 
 
+@pytest.mark.parametrize("where", ["play", "role"])
+def test_a_tag_on_the_role_or_its_play_reaches_every_task(where: str, tmp_path: Path) -> None:
+    import json
+
+    tags = {"tags": ["storage"]}
+    role = {"role": "xapi.network.storage_bond", **(tags if where == "role" else {})}
+    play = {"hosts": "xs_hosts", "gather_facts": False, **(tags if where == "play" else {}), "roles": [role]}
+    playbook = tmp_path / "site.yml"
+    playbook.write_text(json.dumps([play]))
+    with pool("tutorial") as twin:
+        done = bond(twin, tmp_path, str(playbook), "--tags", "storage", accept="storage_in_use")
+        assert done.status == 0 and all("bond0" in host["pifs"] for host in look(twin)["hosts"].values()), done.output
+
+
 def connection_of(twin: RunningTwin) -> dict[str, Any]:
     (master,) = [host["xapi"] for host in twin.endpoints["hosts"].values() if host["master"]]
     return {"hostname": master, "username": twin.endpoints["user"], "password": twin.endpoints["password"], "ca_path": twin.endpoints["ca"]}

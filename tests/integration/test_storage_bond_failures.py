@@ -79,6 +79,20 @@ def test_a_member_that_never_comes_back_stops_the_pool_and_the_next_run_finishes
         assert all("bond0" in host["pifs"] for host in look(twin)["hosts"].values())
 
 
+def test_later_plays_of_a_site_leave_the_hosts_of_a_failed_pool_alone(tmp_path: Path) -> None:
+    hosts: dict[str, Any] = {"hosts": "xs_hosts", "gather_facts": False}
+    later = {**hosts, "tasks": [{"name": "Use the storage", "ansible.builtin.debug": {"msg": "used"}}]}
+    playbook = tmp_path / "site.yml"
+    playbook.write_text(json.dumps([{**hosts, "any_errors_fatal": True, "roles": ["xapi.network.storage_bond"]}, later]))
+    with pool() as twin:
+        twin.add_fault(when={"moment": "bond.plug", "host": "xs-2"}, do="fail_to_plug")
+        stopped = bond(twin, tmp_path, str(playbook), wait_timeout=3, **ACCEPT)
+        assert 'xs-2 failed at "Make the change' in sentence(stopped)
+        assert "Use the storage" not in stopped.output
+        again = bond(twin, tmp_path, str(playbook), **ACCEPT)
+        assert again.status == 0 and again.output.count('"msg": "used"') == 3, again.output
+
+
 def test_a_member_whose_sync_is_swallowed_fails_at_the_deadline_with_what_was_seen(tmp_path: Path) -> None:
     with pool() as twin:
         twin.add_fault(when={"moment": "host.sync.bonds", "host": "xs-2"}, do="swallow_bond_sync")
