@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -82,6 +83,18 @@ def answers(machine: Machine, address: str, size: int = 56, fragment: bool = Tru
     output = machine.run(*words, check=False)
     found = re.search(r"(\d+) received", output)
     return int(found.group(1)) if found else 0
+
+
+def answers_soon(machine: Machine, address: str, within: float = 5) -> int:
+    """As `answers`, again until all packets are answered.
+
+    Once in a while, a link that both ends have just taken into use drops what comes in its first second: what the daemon of Open vSwitch
+    has decided has yet to reach the flows of the datapath.
+    """
+    deadline = time.monotonic() + within
+    while (found := answers(machine, address)) < 5 and time.monotonic() < deadline:
+        pass
+    return found
 
 
 def between(lab: Lab, *ways: tuple[str, str]) -> PingsOfAll:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab.agreement import agree
 from tests.lab.lab import Lab
-from tests.lab.pings import STORAGE, answers, between
+from tests.lab.pings import STORAGE, answers, answers_soon, between
 
 NICS = ["eth2", "eth4"]
 WAYS = (("nas", "xs-1"), ("xs-2", "xs-1"), ("xs-1", "nas"))
@@ -86,7 +86,7 @@ def test_lacp_with_a_switch_that_speaks_it_and_with_one_that_does_not(lab: Lab) 
         bond = lab.bond_when(host, lambda bond: bond["lacp"] == "configured")
         assert (bond["mode"], bond["members"]) == ("balance-tcp", NICS)
     agree(lab)
-    assert [answers(host, STORAGE["nas"]) for host in lab.hosts.values()] == [5, 5]
+    assert [answers_soon(host, STORAGE["nas"]) for host in lab.hosts.values()] == [5, 5]
 
     for host in lab.hosts:
         lab.bundle(host, NICS, speaks_lacp=True)
@@ -96,7 +96,7 @@ def test_lacp_with_a_switch_that_speaks_it_and_with_one_that_does_not(lab: Lab) 
     for host in lab.hosts:
         lab.bond_when(host, lambda bond: bond["enabled"] == NICS)
     agree(lab)
-    assert [answers(host, STORAGE["nas"]) for host in lab.hosts.values()] == [5, 5]
+    assert [answers_soon(host, STORAGE["nas"]) for host in lab.hosts.values()] == [5, 5]
 
     with between(lab, *WAYS) as pings:
         time.sleep(1)
