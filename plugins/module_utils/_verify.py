@@ -9,7 +9,7 @@ Pure functions. The same comparison finds drift before a run (the plan repairs i
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -348,15 +348,17 @@ def present_state(pool: Pool, host: Host, network: Network | None) -> dict[str, 
     }
 
 
-def links_missing(pool: Pool, hosts: Iterable[Host], network: Network | None) -> list[str]:
-    """A sentence for each host whose bond has NICs without a link. It is as it should be, and has less or nothing left to fail over to."""
+def links_missing(states: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A sentence for each host whose bond has NICs without a link, from what `present_state` says by host name.
+
+    Such a bond is as it should be, and has less or nothing left to fail over to.
+    """
     sentences = []
-    for host in hosts:
-        state = present_state(pool, host, network)
+    for host, state in states.items():
         down = " and ".join(nic for nic in state["nics"] if nic not in state["linked"])
         rest = f"runs on {' and '.join(state['linked'])} alone" if state["linked"] else "carries nothing"
         if down:
-            sentences.append(f"{host.name}: no link on {down}, so that {state['device']} {rest}. Check cables and switch ports.")
+            sentences.append(f"{host}: no link on {down}, so that {state['device']} {rest}. Check cables and switch ports.")
     return sentences
 
 

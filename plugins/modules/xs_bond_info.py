@@ -138,13 +138,14 @@ def work(task: Task) -> dict[str, object]:
             pool, findings = await_findings(
                 session, pool, wish, expected, task.options["dom0"], begun + task.options["wait_timeout"], task.progress
             )
-        for sentence in links_missing(pool, the_plan.hosts, find_network(pool, wish)):
+        hosts = hosts_of(pool, wish, plan(pool, wish))
+        for sentence in links_missing(hosts):
             task.warn(sentence)
         return {
             "changed": False,
             "conforms": not findings,
             "findings": [finding.to_dict() for finding in findings],
-            "hosts": hosts_of(pool, wish, plan(pool, wish)),
+            "hosts": hosts,
             "network": network_of(pool, wish),
             "pool": pool_of(pool),
             "seconds": round(time.monotonic() - begun, 2),

@@ -19,21 +19,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils import _pool, _wish
 from ansible_collections.xapi.network.plugins.module_utils._client import Session
 from ansible_collections.xapi.network.plugins.module_utils._plan import plan
-from ansible_collections.xapi.network.plugins.module_utils._task import Task
 from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
-from ansible_collections.xapi.network.plugins.modules import xs_bond, xs_bond_info
 
-from tests.bench.plays import KINDS, NAS, Cost, by_plain_playbook, by_shell, play, playbook, role, scenario
+from tests.bench.plays import KINDS, NAS, Cost, by_plain_playbook, by_shell, play, playbook, role, scenario, work
 from tests.integration.playing import connection
 from xapi_twin.faults import Point
 from xapi_twin.running import RunningTwin
@@ -169,26 +169,28 @@ def task(extent: Extent) -> Iterator[Row]:
 
 def reaction(extent: Extent) -> Iterator[Row]:
     """From the bond of the last host until a task that waits for it returns."""
+    gap = median(_gap(extent.large) for _round in range(3))
+    what = f"from the bond of the last of {extent.large} hosts until a waiting task returns"
+    yield Row(what, f"{gap * 1000:.0f} ms", "<= 100 ms", gap <= 0.1)
+
+
+def _gap(hosts: int) -> float:
     made: list[float] = []
 
     def on_point(point: Point) -> None:
         if point.name == "bond.create.done":
-            made.append(time.perf_counter())
+            made.append(time.monotonic())
 
-    with RunningTwin(scenario(extent.large, restart_seconds=0), ssh=False, on_point=on_point) as twin, ThreadPoolExecutor(1) as other:
+    # Who waits is a process of its own, as a task of Ansible is, and shares no interpreter with the twin and with who makes the bonds.
+    with (
+        RunningTwin(scenario(hosts, restart_seconds=0), ssh=False, on_point=on_point) as twin,
+        ProcessPoolExecutor(1, get_context("spawn")) as other,
+    ):
         asked = {**connection(twin), "network": "NAS", "nics": ["eth2", "eth4"], "wait_timeout": 60, "strategy": "direct"}
-
-        def work(module: Any) -> float:
-            defaults = {name: about.get("default") for name, about in module.ARGUMENT_SPEC.items()}
-            module.work(Task(options={**defaults, **asked}, check_mode=False))
-            return time.perf_counter()
-
-        returned = other.submit(work, xs_bond_info)
-        time.sleep(2)
-        work(xs_bond)
-        gap = returned.result() - made[-1]
-    what = f"from the bond of the last of {extent.large} hosts until a waiting task returns"
-    yield Row(what, f"{gap * 1000:.0f} ms", "<= 100 ms", gap <= 0.1)
+        returned = other.submit(work, "xs_bond_info", asked)
+        time.sleep(4)
+        work("xs_bond", asked)
+        return returned.result() - made[-1]
 
 
 def plans(extent: Extent) -> Iterator[Row]:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.xapi.network.plugins.module_utils._task import Task
+from ansible_collections.xapi.network.plugins.modules import xs_bond, xs_bond_info
 
 from tests.integration.bonding import dom0
 from tests.integration.playing import BIN, COLLECTIONS
@@ -146,6 +148,14 @@ def role(twin: RunningTwin, *arguments: str, **variables: Any) -> Cost:
     """The role on one twin."""
     given = {**NAS, **{f"storage_bond_{name}": value for name, value in variables.items()}}
     return playbook([twin.inventory_path], "xapi.network.storage_bond", given, *arguments, twins=[twin])
+
+
+def work(name: str, asked: Mapping[str, Any]) -> float:
+    """Does the work of a module in this process. Returns the moment of its end, on the clock that all processes share (CLOCK_MONOTONIC)."""
+    module = {"xs_bond": xs_bond, "xs_bond_info": xs_bond_info}[name]
+    defaults = {option: about.get("default") for option, about in module.ARGUMENT_SPEC.items()}
+    module.work(Task(options={**defaults, **asked}, check_mode=False))
+    return time.monotonic()
 
 
 def by_shell(twin: RunningTwin, pause: float = 15.0) -> Cost:
