@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -25,6 +26,7 @@ from xapi_twin.journal import JournalEntry
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario import Scenario
 
+MEASURED = Path(__file__).with_name("measured.py")
 SETTINGS = {
     "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
     "ANSIBLE_NOCOLOR": "1",
@@ -101,7 +103,6 @@ def playbook(
     variables: Mapping[str, Any],
     *arguments: str,
     twins: Sequence[RunningTwin] = (),
-    check: bool = True,
 ) -> Cost:
     """One ansible-playbook, measured from outside."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "XENSERVER_"))}
@@ -110,30 +111,20 @@ def playbook(
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as output:
         command = [str(BIN / "ansible-playbook"), *sources, name, "-e", json.dumps(variables), *arguments]
         environment = {**kept, **SETTINGS, "ANSIBLE_LOCAL_TEMP": folder, "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{folder}/cp"}
-        begun = time.monotonic()
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        own = _own_processor_time(process.pid)
-        _pid, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - begun
+        file = Path(folder) / "measured.json"
+        status = subprocess.call([sys.executable, MEASURED, file, *command], env=environment, stdout=output, stderr=subprocess.STDOUT)
         output.seek(0)
         said = output.read()
-    if process.returncode:
-        raise RuntimeError(f"{name} failed:\n{said[-3000:]}")
+        if status:
+            raise RuntimeError(f"{name} failed:\n{said[-3000:]}")
+        measured = json.loads(file.read_text(encoding="utf-8"))
     calls: Counter[str] = Counter()
     size = 0
     for twin, seen in zip(twins, before, strict=True):
         its_calls, its_size = calls_since(twin, seen)
         calls += its_calls
         size += its_size
-    return Cost(seconds, calls, size, usage.ru_utime + usage.ru_stime, own, usage.ru_maxrss / 1024, said)
-
-
-def _own_processor_time(pid: int) -> float:
-    """Seconds of a process without those that it started, which wait4 adds up. proc(5) has them until one that ended is waited for."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return Cost(calls=calls, bytes=size, output=said, **measured)
 
 
 def play(inventories: Sequence[Path], hosts: str, tasks: Sequence[Mapping[str, Any]], *arguments: str, strategy: str = "linear") -> Cost:
