@@ -175,11 +175,11 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
-from ansible_collections.xapi.network.plugins.module_utils import _pool
-from ansible_collections.xapi.network.plugins.module_utils._client import Session
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._rows import host_row, pif_row
-from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
+from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._pool.facts import host_row, pif_row
+from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 # The connection options once more, without their environment variables: those belong to the options beside `pools`.
 POOL_OPTIONS: dict[str, Any] = {
@@ -342,7 +342,7 @@ def _read(pool: Mapping[str, Any]) -> dict[str, Any] | NetworkError:
     try:
         with Session(Connection.from_options(pool)) as session:
             records = session.read(CLASSES)
-        state = _pool.read(records)
+        state = model.read(records)
     except NetworkError as error:
         return error
     hosts = []

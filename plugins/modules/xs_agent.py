@@ -170,11 +170,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils import _dom0, _lock, _pool
-from ansible_collections.xapi.network.plugins.module_utils._checks import Problem
-from ansible_collections.xapi.network.plugins.module_utils._client import Session
-from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, XapiFailure
-from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem
+from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
+from ansible_collections.xapi.network.plugins.module_utils._lock import lease
+from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, XapiFailure
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **CONNECTION_OPTIONS,
@@ -201,7 +203,7 @@ COMPLETE = _PATH + "xapi-wait-init-complete {seconds}"
 NO_SUCH_COMMAND = 127
 # Whose dom0 this is, and when its xapi happens to be starting, its start comes first: a restart in the middle of it leaves half a bond.
 SETTLED = (
-    f"{_dom0.INVENTORY} || exit; {_PATH}command -v xapi-wait-init-complete >/dev/null 2>&1 || exit 0;"
+    f"{answers.INVENTORY} || exit; {_PATH}command -v xapi-wait-init-complete >/dev/null 2>&1 || exit 0;"
     " xapi-wait-init-complete {seconds} >/dev/null 2>&1 || echo '#still starting'"
 )
 SETTLE_SECONDS = 60
@@ -264,7 +266,7 @@ def work(task: Task) -> dict[str, Any]:
     }
 
 
-def _facts(before: _pool.Host, after: _pool.Host, problems: list[Problem]) -> dict[str, Any]:
+def _facts(before: model.Host, after: model.Host, problems: list[Problem]) -> dict[str, Any]:
     return {
         "host": {"name": before.name, "uuid": before.uuid, "master": before.master},
         "agent_start_time": {"before": before.agent_start_time, "after": after.agent_start_time},
@@ -273,14 +275,14 @@ def _facts(before: _pool.Host, after: _pool.Host, problems: list[Problem]) -> di
     }
 
 
-def _pool_of(records: Any) -> _pool.Pool:
+def _pool_of(records: Any) -> model.Pool:
     try:
-        return _pool.read(records)
-    except _pool.PoolRecordsError as error:
+        return model.read(records)
+    except model.PoolRecordsError as error:
         raise NetworkError(f"{error}") from None
 
 
-def _find(pool: _pool.Pool, wanted: str) -> tuple[_pool.Host, _pool.Pool]:
+def _find(pool: model.Pool, wanted: str) -> tuple[model.Host, model.Pool]:
     found = [host for host in pool.hosts if host.answers_to(wanted)]
     if len(found) == 1:
         return found[0], pool
@@ -293,14 +295,14 @@ def _find(pool: _pool.Pool, wanted: str) -> tuple[_pool.Host, _pool.Pool]:
     )
 
 
-def _make_sure_it_is(host: _pool.Host, shell: Shell, pool: _pool.Pool, task: Task) -> None:
+def _make_sure_it_is(host: model.Host, shell: Shell, pool: model.Pool, task: Task) -> None:
     """The dom0 behind the task's connection is that of the host that is meant, and its xapi is not in the middle of a start."""
     seconds = min(SETTLE_SECONDS, task.options["wait_timeout"])
     try:
-        status, output, error = shell(_dom0.INVENTORY if task.check_mode else SETTLED.format(seconds=seconds))
+        status, output, error = shell(answers.INVENTORY if task.check_mode else SETTLED.format(seconds=seconds))
     except ConnectionLost as lost:
         raise ConnectionLost(f"{lost.message} Nothing was changed: xapi of {host.name} was not restarted.") from None
-    uuid = _dom0.host_uuid(status, output or error)
+    uuid = answers.host_uuid(status, output or error)
     if uuid != host.uuid:
         other = next((other.name for other in pool.hosts if other.uuid == uuid), "a host that is not in this pool")
         raise NetworkError(
@@ -311,7 +313,7 @@ def _make_sure_it_is(host: _pool.Host, shell: Shell, pool: _pool.Pool, task: Tas
         task.warn(f"xapi of {host.name} was starting and did not complete its start within {seconds} s; it is restarted all the same.")
 
 
-def _problems(pool: _pool.Pool, host: _pool.Host, accept: list[str], service: bool) -> list[Problem]:
+def _problems(pool: model.Pool, host: model.Host, accept: list[str], service: bool) -> list[Problem]:
     def risk(code: str, sentence: str, remedy: str) -> Problem:
         return Problem(code, host.name, sentence, f"{remedy} To go on all the same, add {code} to accept.", False, code in accept)
 
@@ -346,10 +348,10 @@ def _problems(pool: _pool.Pool, host: _pool.Host, accept: list[str], service: bo
     return found
 
 
-def _clock(session: Session, host: _pool.Host) -> list[Problem]:
+def _clock(session: Session, host: model.Host) -> list[Problem]:
     """A host whose clock is wrong: what its log says cannot be found by the times of this run."""
     try:
-        there = _lock.server_time(str(session.call("host.get_servertime", host.ref)))
+        there = lease.server_time(str(session.call("host.get_servertime", host.ref)))
     except (XapiFailure, ValueError):
         return []
     ahead = (there - datetime.now(timezone.utc)).total_seconds()
@@ -360,7 +362,7 @@ def _clock(session: Session, host: _pool.Host) -> list[Problem]:
     return [Problem("clock_skew", host.name, sentence, "", fatal=False, accepted=True)]
 
 
-def _by_service(task: Task, shell: Shell, host: _pool.Host) -> Restart:
+def _by_service(task: Task, shell: Shell, host: model.Host) -> Restart:
     task.progress(f"{host.name}: restarting xapi")
     try:
         status, output, error = shell(RESTART)
@@ -378,7 +380,7 @@ def _by_service(task: Task, shell: Shell, host: _pool.Host) -> Restart:
     return Restart(command)
 
 
-def _by_agent(session: Session, host: _pool.Host) -> Restart:
+def _by_agent(session: Session, host: model.Host) -> Restart:
     command = "host.restart_agent"
     try:
         session.call(command, host.ref)
@@ -393,8 +395,8 @@ def _by_agent(session: Session, host: _pool.Host) -> Restart:
 
 
 def _started_again(
-    task: Task, shell: Shell | None, session: Session, before: _pool.Host, restart: Restart, deadline: float, facts: dict[str, Any]
-) -> _pool.Host:
+    task: Task, shell: Shell | None, session: Session, before: model.Host, restart: Restart, deadline: float, facts: dict[str, Any]
+) -> model.Host:
     """The host when it is proved that its xapi has started again."""
     now, seen = before, "xapi had not started again; its start time was still the old one"
     enabled, started = before.enabled, False
@@ -428,16 +430,16 @@ def _started_again(
     )
 
 
-def _as_it_changes(session: Session, before: _pool.Host, deadline: float) -> Iterator[_pool.Host]:
+def _as_it_changes(session: Session, before: model.Host, deadline: float) -> Iterator[model.Host]:
     """The host each time something has changed, until the deadline. A pool whose database is not ready yet is passed over."""
     for records in session.follow(deadline):
         try:
-            yield _pool.read(records).host(before.ref)
-        except (_pool.PoolRecordsError, KeyError):
+            yield model.read(records).host(before.ref)
+        except (model.PoolRecordsError, KeyError):
             continue
 
 
-def _complete(task: Task, shell: Shell, host: _pool.Host, deadline: float) -> bool | None:
+def _complete(task: Task, shell: Shell, host: model.Host, deadline: float) -> bool | None:
     """Waits in dom0 until xapi says that its start is complete; None where that cannot be asked."""
     task.progress(f"{host.name}: xapi has started, waiting until its start-up is complete")
     seconds = max(1, math.ceil(deadline - time.monotonic()))

@@ -44,7 +44,7 @@ options:
     default: 600
 extends_documentation_fragment:
   - xapi.network.xapi
-  - xapi.network.wish
+  - xapi.network.bond_spec
   - xapi.network.attributes
 attributes:
   check_mode:
@@ -223,7 +223,7 @@ done:
   type: list
   elements: dict
 picture:
-  description: The network of each wished host, the master first. After a change it is the new one.
+  description: The network of each wanted host, the master first. After a change it is the new one.
   returned: when O(picture) is true and a plan could be made
   type: list
   elements: dict
@@ -272,41 +272,41 @@ timeline:
 
 import time
 
-from ansible_collections.xapi.network.plugins.module_utils import _wish
-from ansible_collections.xapi.network.plugins.module_utils._apply import apply
-from ansible_collections.xapi.network.plugins.module_utils._await import await_inherited, await_whole
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._look import look
-from ansible_collections.xapi.network.plugins.module_utils._picture import pictured
-from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, plan, proof
-from ansible_collections.xapi.network.plugins.module_utils._result import difference, refusal, result, unproven
-from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, proof
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import SPEC_CONSTRAINTS, SPEC_OPTIONS, from_task, read_expected
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import difference, refusal, result, unproven
+from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
+from ansible_collections.xapi.network.plugins.module_utils._run.apply import apply
+from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import look
+from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_inherited, await_whole
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 ARGUMENT_SPEC = {
     **CONNECTION_OPTIONS,
-    **_wish.OPTIONS,
+    **SPEC_OPTIONS,
     "on_drift": {"type": "str", "choices": ["fail", "repair"], "default": "fail"},
     "accept": {"type": "list", "elements": "str", "default": []},
     "wait_timeout": {"type": "int", "default": 600},
 }
-CONSTRAINTS = _wish.CONSTRAINTS
+CONSTRAINTS = SPEC_CONSTRAINTS
 
 
 def work(task: Task) -> dict[str, object]:
     """Looks, plans, refuses or carries out, looks again and compares."""
-    wish = _wish.from_task(task.options)
-    expected = _wish.expected(task.options)
+    spec = from_task(task.options)
+    expected = read_expected(task.options)
     deadline = time.monotonic() + task.options["wait_timeout"]
     with task.session() as session:
-        before = look(session, wish, planned=bool(expected))
-        if wish.strategy == "restart" and expected and not task.check_mode:
-            before = await_inherited(session, before, wish, expected, deadline, task.progress, task.note)
+        before = look(session, spec, planned=bool(expected))
+        if spec.strategy == "restart" and expected and not task.check_mode:
+            before = await_inherited(session, before, spec, expected, deadline, task.progress, task.note)
         if not task.check_mode:
-            before = await_whole(session, before, wish, deadline, task.progress)
-        the_plan = plan(before, wish)
-        answer = {**result(before, wish, the_plan), **pictured(task.options["picture"], before, the_plan.hosts)}
+            before = await_whole(session, before, spec, deadline, task.progress)
+        the_plan = plan(before, spec)
+        answer = {**result(before, spec, the_plan), **pictured(task.options["picture"], before, the_plan.hosts)}
         if task.diff_mode:
-            answer["diff"] = difference(before, wish, the_plan)
+            answer["diff"] = difference(before, spec, the_plan)
         if the_plan.stopping:
             raise NetworkError(refusal(the_plan), **{**answer, "changed": False})
         if task.check_mode or not (the_plan.steps or expected):
@@ -314,10 +314,10 @@ def work(task: Task) -> dict[str, object]:
         applied = apply(session, before, the_plan.steps, task.options["wait_timeout"], task.progress, task.note)
         for warning in applied.warnings:
             task.warn(warning)
-        findings = proof(applied.pool, wish, the_plan, find_network(applied.pool, wish), expected)
+        findings = proof(applied.pool, spec, the_plan, find_network(applied.pool, spec), expected)
         answer = {
             **answer,
-            **result(applied.pool, wish, the_plan, findings),
+            **result(applied.pool, spec, the_plan, findings),
             **pictured(task.options["picture"], applied.pool, the_plan.hosts),
             "done": [step.to_dict() for step in applied.done],
         }

@@ -12,7 +12,7 @@ version_added: 1.0.0
 author:
   - The xapi.network authors (@xapi-network)
 description:
-  - Takes the same wish as M(xapi.network.xs_bond) and says in what the hosts differ from it. All differences of all hosts come at once, as
+  - Takes the same spec as M(xapi.network.xs_bond) and says in what the hosts differ from it. All differences of all hosts come at once, as
     findings.
   - A NIC of a bond that has no link is a warning, since the bond is as it should be, and works on what is left.
   - With O(dom0) the answers of dom0 are compared too. With O(expected) so is everything that an earlier plan predicted, such as the address
@@ -31,7 +31,7 @@ options:
     default: 0
 extends_documentation_fragment:
   - xapi.network.xapi
-  - xapi.network.wish
+  - xapi.network.bond_spec
   - xapi.network.attributes
   - xapi.network.attributes.info
 seealso:
@@ -91,7 +91,7 @@ pool:
   returned: success
   type: dict
 picture:
-  description: The network of each wished host, as RV(xapi.network.xs_bond#module:picture) has it.
+  description: The network of each wanted host, as RV(xapi.network.xs_bond#module:picture) has it.
   returned: when O(picture) is true
   type: list
   elements: dict
@@ -103,42 +103,42 @@ seconds:
 
 import time
 
-from ansible_collections.xapi.network.plugins.module_utils import _wish
-from ansible_collections.xapi.network.plugins.module_utils._await import await_findings
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._look import look
-from ansible_collections.xapi.network.plugins.module_utils._picture import pictured
-from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, plan, survey
-from ansible_collections.xapi.network.plugins.module_utils._result import hosts_of, network_of, pool_of, refusal
-from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
-from ansible_collections.xapi.network.plugins.module_utils._verify import links_missing
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, survey
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import SPEC_CONSTRAINTS, SPEC_OPTIONS, from_task, read_expected
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import links_missing
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import hosts_of, network_of, pool_of, refusal
+from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
+from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import look
+from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_findings
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 ARGUMENT_SPEC = {
     **CONNECTION_OPTIONS,
-    **_wish.OPTIONS,
+    **SPEC_OPTIONS,
     "dom0": {"type": "dict", "default": {}},
     "wait_timeout": {"type": "int", "default": 0},
 }
-CONSTRAINTS = _wish.CONSTRAINTS
+CONSTRAINTS = SPEC_CONSTRAINTS
 
 
 def work(task: Task) -> dict[str, object]:
     """Looks and compares, again and again while it may wait."""
-    wish = _wish.from_task(task.options)
-    expected = _wish.expected(task.options)
+    spec = from_task(task.options)
+    expected = read_expected(task.options)
     begun = time.monotonic()
     with task.session() as session:
-        pool = look(session, wish, planned=bool(expected))
-        the_plan = plan(pool, wish)
+        pool = look(session, spec, planned=bool(expected))
+        the_plan = plan(pool, spec)
         unclear = [problem for problem in the_plan.problems if problem.code in ("network_ambiguous", "host_unknown")]
         if unclear:
             raise NetworkError(refusal(the_plan))
-        findings = survey(pool, wish, find_network(pool, wish), expected, task.options["dom0"])
+        findings = survey(pool, spec, find_network(pool, spec), expected, task.options["dom0"])
         if findings and task.options["wait_timeout"]:
             pool, findings = await_findings(
-                session, pool, wish, expected, task.options["dom0"], begun + task.options["wait_timeout"], task.progress
+                session, pool, spec, expected, task.options["dom0"], begun + task.options["wait_timeout"], task.progress
             )
-        hosts = hosts_of(pool, wish, plan(pool, wish))
+        hosts = hosts_of(pool, spec, plan(pool, spec))
         for sentence in links_missing(hosts):
             task.warn(sentence)
         return {
@@ -146,7 +146,7 @@ def work(task: Task) -> dict[str, object]:
             "conforms": not findings,
             "findings": [finding.to_dict() for finding in findings],
             "hosts": hosts,
-            "network": network_of(pool, wish),
+            "network": network_of(pool, spec),
             "pool": pool_of(pool),
             "seconds": round(time.monotonic() - begun, 2),
             **pictured(task.options["picture"], pool, the_plan.hosts),

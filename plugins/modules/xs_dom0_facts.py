@@ -147,9 +147,9 @@ ansible_facts:
 
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils import _dom0
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._task import Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
+from ansible_collections.xapi.network.plugins.module_utils._run.task import Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 ARGUMENT_SPEC: dict[str, Any] = {}
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
@@ -161,10 +161,10 @@ def work(task: Task) -> dict[str, Any]:
         raise NetworkError(
             "xs_dom0_facts asks dom0 over the connection of the task. It cannot run as a module process (async, or its own file)."
         )
-    status, output, error = task.shell(_dom0.PROBE)
+    status, output, error = task.shell(answers.PROBE)
     if status and "#xapi.network" not in output:
         raise NetworkError(f"dom0 did not carry out the command that asks for its network (status {status}): {(error or output).strip()}")
-    return {"changed": False, "ansible_facts": {"xs_dom0": _dom0.parse(output).facts()}}
+    return {"changed": False, "ansible_facts": {"xs_dom0": answers.parse(output).facts()}}
 
 
 def main() -> None:

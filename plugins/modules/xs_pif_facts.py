@@ -293,11 +293,11 @@ ansible_facts:
 import sys
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils import _pool
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._pool import Host, Pool
-from ansible_collections.xapi.network.plugins.module_utils._rows import bond_row, host_row, network_row, pif_row
-from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._pool.facts import bond_row, host_row, network_row, pif_row
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Pool
+from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 try:
     import jmespath
@@ -318,7 +318,7 @@ CLASSES = ("pool", "host", "host_metrics", "network", "pif", "pif_metrics", "bon
 def work(task: Task) -> dict[str, Any]:
     expression = compiled(task.options["query"])
     with task.session() as session:
-        pool = _pool.read(session.read(CLASSES))
+        pool = model.read(session.read(CLASSES))
     facts = facts_of(pool, host_meant(pool, task.options["host"], task.options["address"]))
     if expression is None:
         return {"changed": False, "ansible_facts": {"xs_network": facts}}
@@ -365,7 +365,7 @@ def host_meant(pool: Pool, *names: str | None) -> Host:
 def facts_of(pool: Pool, host: Host) -> dict[str, Any]:
     pifs = pool.pifs_of(host)
     on = {pif.network: pif.uuid for pif in pifs}
-    networks = sorted(pool.networks.values(), key=lambda network: (_pool.natural(network.name), network.uuid))
+    networks = sorted(pool.networks.values(), key=lambda network: (model.natural(network.name), network.uuid))
     bonds = [pool.bond_of(pif) for pif in pifs]
     return {
         "host": host_row(host),

@@ -149,9 +149,9 @@ tasks:
 
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils import _pool
-from ansible_collections.xapi.network.plugins.module_utils._rows import host_row
-from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._pool.facts import host_row
+from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
 
 ARGUMENT_SPEC: dict[str, Any] = {**CONNECTION_OPTIONS}
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
@@ -161,7 +161,7 @@ CLASSES = ("pool", "host", "host_metrics", "task")
 
 def work(task: Task) -> dict[str, Any]:
     with task.session() as session:
-        pool = _pool.read(session.read(CLASSES))
+        pool = model.read(session.read(CLASSES))
     hosts = [host_row(host) for host in pool.hosts]
     names = {host.ref: host.name for host in pool.hosts}
     versions: dict[tuple[str, str, str], list[str]] = {}

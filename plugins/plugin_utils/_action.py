@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
-from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task
+from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
 
 
 class Module(Protocol):

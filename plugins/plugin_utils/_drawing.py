@@ -67,16 +67,16 @@ def draw(interfaces: Sequence[Interface], others: Sequence[Interface], mark: str
 
 
 def concerned(before: Sequence[Interface], after: Sequence[Interface], nics: Iterable[str]) -> set[tuple[str, str, int]]:
-    """Which interfaces (as `key` has them) a reader wants to see first: those of the wish, and those that are not the same before and
+    """Which interfaces (as `key` has them) a reader wants to see first: those of the spec, and those that are not the same before and
     after.
     """
-    wished = set(nics)
+    wanted = set(nics)
     was, now = {key(one): one for one in before}, {key(one): one for one in after}
     found = {one for one in {*was, *now} if was.get(one) != now.get(one)}
     for side in (before, after):
-        bonds = {one["bond"] for one in side if one["kind"] == "nic" and one["device"] in wished and one["bond"]}
+        bonds = {one["bond"] for one in side if one["kind"] == "nic" and one["device"] in wanted and one["bond"]}
         members = {nic for one in side if one["kind"] == "bond" and one["device"] in bonds for nic in one["nics"]}
-        found |= {key(one) for one in side if {one["device"], one["over"]} & (wished | bonds | members)}
+        found |= {key(one) for one in side if {one["device"], one["over"]} & (wanted | bonds | members)}
     return found
 
 

@@ -59,7 +59,7 @@ def report(run: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any
         "headline": _headline(outcome, hosts, run),
         "failure": "" if outcome in ("differs", "verified") else str(run.get("failure") or ""),
         "taken_back": str(run.get("taken_back") or ""),
-        "wish": {key: run.get(key) for key in ("state", "network", "nics", "mode", "strategy")},
+        "spec": {key: run.get(key) for key in ("state", "network", "nics", "mode", "strategy")},
         "pool": {"name": pool.get("name", ""), "uuid": pool.get("uuid", ""), "hosts": len(pool.get("hosts") or [])},
         "network": dict(after.get("network") or plan.get("network") or {}),
         "begun": _time(begun),

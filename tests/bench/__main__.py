@@ -28,10 +28,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils import _pool, _wish
-from ansible_collections.xapi.network.plugins.module_utils._client import Session
-from ansible_collections.xapi.network.plugins.module_utils._plan import plan
-from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import read as read_spec
+from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 from tests.bench.plays import KINDS, NAS, Cost, by_plain_playbook, by_shell, play, playbook, role, scenario, work
 from tests.integration.playing import connection
@@ -200,9 +201,9 @@ def plans(extent: Extent) -> Iterator[Row]:
             begun = time.perf_counter()
             records = session.read()
             reading = time.perf_counter() - begun
-        pool = _pool.read(records)
-        wish = _wish.read({"network": "NAS", "nics": ["eth2", "eth4"]})
-        best = min(_timed(lambda: plan(pool, wish)) for _round in range(5))
+        pool = model.read(records)
+        spec = read_spec({"network": "NAS", "nics": ["eth2", "eth4"]})
+        best = min(_timed(lambda: plan(pool, spec)) for _round in range(5))
     yield Row(f"one read of {extent.large} hosts with 12 NICs", f"{reading * 1000:.0f} ms")
     yield Row(f"the plan of {extent.large} hosts", f"{best * 1000:.0f} ms", "<= 50 ms", best <= 0.05)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.xapi.network.plugins.module_utils._task import Task
+from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.modules import xs_bond, xs_bond_info
 
 from tests.integration.bonding import dom0

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._task import Task
+from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.plugins.modules import xs_bond, xs_bond_info
 
 from tests.integration.playing import connection
@@ -318,7 +318,7 @@ def test_a_bond_that_gets_another_mac_keeps_its_purpose_and_its_address(twin: Ru
     assert (made["MAC"], made["IP"], made["other_config"]) == ("02:00:00:00:00:01", "172.16.0.36", {"management_purpose": "NFS"})
 
 
-def test_vlans_addresses_and_purpose_that_the_wish_adds(twin: RunningTwin) -> None:
+def test_vlans_addresses_and_purpose_that_the_spec_adds(twin: RunningTwin) -> None:
     asked: dict[str, Any] = {
         "vlans": [{"tag": 50, "network": "V50"}], "purpose": "NFS", "disallow_unplug": True, "mtu": 9000,
         "addresses": {"xs-2": {"ip": "10.0.0.2", "netmask": "255.255.255.0", "gateway": "10.0.0.1"}},

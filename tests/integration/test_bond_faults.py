@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils import _apply
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._run import apply
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 from tests.integration.test_bond import bond, info, pifs, running, task, written, xapi
 from xapi_twin.running import RunningTwin
@@ -34,7 +34,7 @@ WRITES = [
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a lost call has not done after half a second, it has not done."""
-    monkeypatch.setattr(_apply, "SETTLE_SECONDS", 0.5)
+    monkeypatch.setattr(apply, "SETTLE_SECONDS", 0.5)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_bond_for_a_member_whose_xapi_is_stopped_is_made_once(
     twin: RunningTwin, undisturbed: dict[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The call waits, is answered with an error when the member is back, and the bond is made all the same, after the answer (recorded)."""
-    monkeypatch.setattr(_apply, "SETTLE_SECONDS", 5.0)
+    monkeypatch.setattr(apply, "SETTLE_SECONDS", 5.0)
     creations: list[str] = []
 
     async def stop_and_start(point: Any) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._client import Session
-from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
-from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
+from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 from ansible_collections.xapi.network.tests.unit.rogue import Failure, Rogue
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._task import Task
+from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.plugins.modules import xs_network
 
 from tests.integration.playing import connection
@@ -57,7 +57,7 @@ def test_a_network_is_created_as_it_is_described(twin: RunningTwin) -> None:
 
 
 def test_a_second_run_changes_nothing_and_calls_nothing_that_writes(twin: RunningTwin) -> None:
-    wish: dict[str, Any] = {
+    spec: dict[str, Any] = {
         "name": "NAS",
         "description": "Storage",
         "mtu": 9000,
@@ -65,8 +65,8 @@ def test_a_second_run_changes_nothing_and_calls_nothing_that_writes(twin: Runnin
         "tags": ["x"],
         "purpose": ["nbd"],
     }
-    first, before = work(twin, **wish), written(twin)
-    second = work(twin, **wish)
+    first, before = work(twin, **spec), written(twin)
+    second = work(twin, **spec)
     assert (first["changed"], second["changed"]) == (True, False)
     assert second["network"] == first["network"]
     assert written(twin) == before

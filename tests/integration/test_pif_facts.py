@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.xapi.network.plugins.module_utils._client import Session
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._task import Task
-from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
+from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
+from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 from ansible_collections.xapi.network.plugins.modules import xs_pif_facts, xs_pool_info
 
 from tests.integration.playing import connection

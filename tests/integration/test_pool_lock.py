@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils import _lock
-from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._lock import Holder, Lock
-from ansible_collections.xapi.network.plugins.module_utils._task import Task
+from ansible_collections.xapi.network.plugins.module_utils._lock import lease
+from ansible_collections.xapi.network.plugins.module_utils._lock.lease import Holder, Lock
+from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
 from ansible_collections.xapi.network.plugins.modules import xs_pool_lock
 
 from tests.integration.playing import connection, play
@@ -55,7 +55,7 @@ def lock(twin: RunningTwin, check: bool = False, **options: Any) -> dict[str, An
 
 
 def mark(twin: RunningTwin) -> str:
-    return str(twin.call(lambda: dict(twin.twin.pool["other_config"])).get(_lock.KEY, ""))
+    return str(twin.call(lambda: dict(twin.twin.pool["other_config"])).get(lease.KEY, ""))
 
 
 def put(twin: RunningTwin, holder: Holder, *, seconds: float = 600) -> str:
@@ -70,7 +70,7 @@ def put_text(twin: RunningTwin, text: str) -> str:
 
 
 def write(twin: RunningTwin, text: str) -> None:
-    twin.database.set("pool", twin.twin.pool_ref, other_config={**twin.twin.pool["other_config"], _lock.KEY: text})
+    twin.database.set("pool", twin.twin.pool_ref, other_config={**twin.twin.pool["other_config"], lease.KEY: text})
 
 
 def writes(twin: RunningTwin) -> list[str]:
@@ -81,7 +81,7 @@ def writes(twin: RunningTwin) -> list[str]:
 def as_holder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each thread is a run of its own, by the thread's name."""
     with monkeypatch.context() as patch:
-        patch.setattr(_lock, "this_run", lambda in_process: replace(ANNA, user=threading.current_thread().name))
+        patch.setattr(lease, "this_run", lambda in_process: replace(ANNA, user=threading.current_thread().name))
         yield
 
 
@@ -99,7 +99,7 @@ def test_another_run_is_refused_and_told_who_has_the_pool(twin: RunningTwin, tmp
     )
     assert played.status == 2, played.output
     assert "Another run is changing this pool: anna on control.example.com (process 4711)" in played.last["msg"]
-    assert "xe pool-param-remove" in played.last["msg"] and _lock.KEY in played.last["msg"]
+    assert "xe pool-param-remove" in played.last["msg"] and lease.KEY in played.last["msg"]
     assert played.last["holder"] == "anna on control.example.com (process 4711)"
     assert mark(twin) == theirs and not writes(twin)
 
@@ -129,7 +129,7 @@ def test_two_runs_of_one_user_are_told_apart_also_by_way_of_the_same_bastion(twi
     tasks = [{"xapi.network.xs_pool_lock": {}, **DOORS[door]}]
     defaults = {"group/xapi.network.xapi": connection(twin)}
     first = play(tmp_path, tasks, hosts="xs-2", module_defaults=defaults)
-    held = _lock.read(mark(twin))
+    held = lease.read(mark(twin))
     assert first.status == 0 and held is not None and held.holder.process, first.output
     # As if the first run lived on: only its process differs from that of the second.
     theirs = put(twin, replace(held.holder, node="control.example.com"))
@@ -138,7 +138,7 @@ def test_two_runs_of_one_user_are_told_apart_also_by_way_of_the_same_bastion(twi
 
 
 def test_a_living_run_of_this_node_is_not_interfered_with(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
-    theirs = put(twin, Holder("anna", socket.gethostname(), process.pid, _lock.began(process.pid)))
+    theirs = put(twin, Holder("anna", socket.gethostname(), process.pid, lease.began(process.pid)))
     with pytest.raises(NetworkError, match=f"anna on {socket.gethostname()} .process {process.pid}."):
         lock(twin)
     assert lock(twin, state="released") == {"changed": False, "holder": f"anna on {socket.gethostname()} (process {process.pid})"}
@@ -146,16 +146,16 @@ def test_a_living_run_of_this_node_is_not_interfered_with(twin: RunningTwin, pro
 
 
 def test_the_mark_of_a_dead_run_of_this_node_is_taken_over_at_once(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
-    put(twin, Holder("anna", socket.gethostname(), process.pid, _lock.began(process.pid)))
+    put(twin, Holder("anna", socket.gethostname(), process.pid, lease.began(process.pid)))
     process.kill()
     process.wait()
     assert lock(twin)["changed"]
-    mine = _lock.read(mark(twin))
+    mine = lease.read(mark(twin))
     assert mine is not None and mine.holder.process == os.getppid()
 
 
 def test_the_mark_of_a_dead_run_can_be_released(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
-    put(twin, Holder("anna", socket.gethostname(), process.pid, _lock.began(process.pid)))
+    put(twin, Holder("anna", socket.gethostname(), process.pid, lease.began(process.pid)))
     process.kill()
     process.wait()
     assert lock(twin, state="released") == {"changed": True, "holder": ""}
@@ -165,7 +165,7 @@ def test_the_mark_of_a_dead_run_can_be_released(twin: RunningTwin, process: subp
 def test_a_text_that_is_no_mark_keeps_nobody_out(twin: RunningTwin) -> None:
     put_text(twin, "do not touch")
     assert lock(twin)["changed"]
-    assert _lock.read(mark(twin)) is not None
+    assert lease.read(mark(twin)) is not None
 
 
 # one's own
@@ -174,10 +174,10 @@ def test_a_text_that_is_no_mark_keeps_nobody_out(twin: RunningTwin) -> None:
 def test_a_mark_is_taken_renewed_and_given_back(twin: RunningTwin) -> None:
     first = lock(twin, lease=100)
     assert first["changed"]
-    taken = _lock.read(mark(twin))
+    taken = lease.read(mark(twin))
     time.sleep(1.1)  # marks count whole seconds
     second = lock(twin, lease=100)
-    renewed = _lock.read(mark(twin))
+    renewed = lease.read(mark(twin))
     assert taken is not None and renewed is not None
     assert not second["changed"] and second["holder"] == first["holder"]
     assert renewed.since == taken.since and renewed.until > taken.until
@@ -231,7 +231,7 @@ def test_of_two_that_ask_at_the_same_moment_one_gets_it(monkeypatch: pytest.Monk
         ThreadPoolExecutor(2, "run") as threads,
     ):
         answers = list(threads.map(ask, [twin, twin]))
-        held = _lock.read(mark(twin))
+        held = lease.read(mark(twin))
         assert held is not None
         (winner,) = [me for me, said in answers if said == str(replace(ANNA, user=me))]
         (refusal,) = [said for me, said in answers if me != winner]

@@ -48,7 +48,7 @@ def test_the_mtu_of_a_bond_that_is_there_is_changed_by_plugging_it_anew(tmp_path
 
 
 def test_vlans_purpose_and_an_address_of_ones_own_on_every_host(tmp_path: Path) -> None:
-    wish: dict[str, Any] = {
+    spec: dict[str, Any] = {
         "vlans": [{"tag": 60, "network": "Replication"}],
         "purpose": "Storage",
         "disallow_unplug": True,
@@ -56,7 +56,7 @@ def test_vlans_purpose_and_an_address_of_ones_own_on_every_host(tmp_path: Path) 
         **ACCEPT,
     }
     with pool() as twin:
-        done = bond(twin, tmp_path, **wish)
+        done = bond(twin, tmp_path, **spec)
         assert done.status == 0, done.output
         hosts = look(twin)["hosts"]
         for host in hosts.values():
@@ -64,7 +64,7 @@ def test_vlans_purpose_and_an_address_of_ones_own_on_every_host(tmp_path: Path) 
             assert host["pifs"]["bond0"]["other_config"]["management_purpose"] == "Storage"
             assert host["pifs"]["bond0"]["disallow_unplug"]
         assert hosts["xs-2"]["pifs"]["bond0"]["ip"] == ("Static", "172.16.0.46", "255.255.255.240")
-        again = bond(twin, tmp_path, **wish)
+        again = bond(twin, tmp_path, **spec)
         assert again.status == 0 and changed(again) == 0, again.output
 
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils import _pool, _wish
-from ansible_collections.xapi.network.plugins.module_utils._pool import Pool
-from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import read as read_spec
+from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
 
 Record = dict[str, Any]
 NULL = "OpaqueRef:NULL"
@@ -37,7 +38,7 @@ class APool:
 
     @property
     def pool(self) -> Pool:
-        return _pool.read(self.records)
+        return model.read(self.records)
 
     # what is there
 
@@ -200,9 +201,9 @@ def tutorial(**options: Any) -> APool:
     return made
 
 
-def wish(**options: Any) -> Wish:
-    """The tutorial's wish: eth2 and eth4 on NAS, active-backup, on every host."""
+def spec(**options: Any) -> BondSpec:
+    """The tutorial's spec: eth2 and eth4 on NAS, active-backup, on every host."""
     defaults: dict[str, Any] = {"nics": ["eth2", "eth4"]} if options.get("state") != "absent" else {}
     if "network_uuid" not in options:
         defaults["network"] = "NAS"
-    return _wish.read({**defaults, **options})
+    return read_spec({**defaults, **options})

@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils import _pool
-from ansible_collections.xapi.network.plugins.module_utils._pool import Pool
+from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
 
 ARCHIVE = Path(__file__).parents[1] / "conformance" / "traces.tar.xz"
 
@@ -77,7 +77,7 @@ def _changes(name: str) -> Iterator[Change]:
             if "Bond.destroy" in done and len(done) > 1:
                 pending = []  # one bond went and another came: nothing tells which of the two did what
             for at, do, host, arguments in pending:
-                yield Change(name, at, do, host, arguments, _pool.read(prepared), _pool.read(records))
+                yield Change(name, at, do, host, arguments, model.read(prepared), model.read(records))
             prepared, pending = records, []
 
 

@@ -14,8 +14,8 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task as PlaybookTask
 from ansible.template import Templar
-from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task
+from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
 from ansible_collections.xapi.network.plugins.plugin_utils._action import InProcessAction
 
 LOGIN = {"hostname": "xs-1", "password": "tiger-Lily"}

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, XapiFailure
-from ansible_collections.xapi.network.plugins.module_utils._task import Task
+from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, XapiFailure
 from ansible_collections.xapi.network.plugins.modules import xs_agent
 
 Records = dict[str, dict[str, dict[str, Any]]]

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._checks import grouped, names
-from ansible_collections.xapi.network.plugins.module_utils._plan import Plan, plan
-from ansible_collections.xapi.network.plugins.module_utils._result import refusal
-from ansible_collections.xapi.network.plugins.module_utils._wish import RISKS, WishError
-from ansible_collections.xapi.network.tests.unit.pools import APool, tutorial, wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import grouped, names
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS, WishError
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import refusal
+from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Case:
     host: str
     words: tuple[str, ...]
     spoil: Callable[[APool], Any] = lambda made: None
-    wish: dict[str, Any] = field(default_factory=dict)
+    spec: dict[str, Any] = field(default_factory=dict)
     pool: Callable[[], APool] = tutorial
 
     def __str__(self) -> str:
@@ -178,11 +178,11 @@ RISKY = [
 
 FATAL = [
     Case("network_ambiguous", "", ("2 networks are called NAS", "network-7-NAS, network-8-NAS", "network_uuid"), two_networks),
-    Case("network_missing", "", ("no network with uuid feed",), wish={"network_uuid": "feed"}),
+    Case("network_missing", "", ("no network with uuid feed",), spec={"network_uuid": "feed"}),
     Case("network_unmanaged", "", ("not managed",), nas_with(managed=False)),
     Case("network_sriov", "", ("SR-IOV",), sriov),
     Case("network_taken", "xs-2", ("eth3", "NAS already"), taken),
-    Case("host_unknown", "xs-9", ("xs-9", "The pool has xs-1, xs-2"), wish={"hosts": ["xs-1", "xs-9"]}),
+    Case("host_unknown", "xs-9", ("xs-9", "The pool has xs-1, xs-2"), spec={"hosts": ["xs-1", "xs-9"]}),
     Case("host_down", "xs-2", ("alive",), dead),
     Case("mixed_versions", "", ("26.17.0", "25.33.1", "Finish the upgrade"), other_build),
     Case("nic_missing", "xs-2", ("stands for eth4", "eth0, eth1, eth2, eth3, eth5", "a bond of eth2 alone", "xe pif-scan"), no_eth4),
@@ -196,15 +196,15 @@ FATAL = [
     Case("two_ips", "xs-2", ("eth4 has DHCP",), field_of("xs-2", "eth4", ip_configuration_mode="DHCP")),
     Case("ha_management", "xs-2", ("eth2 is the management", "XAPI refuses"), ha_and_management),
     Case("fcoe_in_use", "xs-2", ("san", "Detach"), fcoe_storage),
-    Case("too_many_nics", "xs-1", ("5 NICs are more than the 4",), wish={"nics": ["eth1", "eth2", "eth3", "eth4", "eth5"]}),
-    Case("too_many_nics", "xs-1", ("3 NICs are more than the 2",), wish={"nics": ["eth2", "eth3", "eth4"]}, pool=bridge_pool),
-    Case("mode", "xs-1", ("no LACP",), wish={"mode": "lacp"}, pool=bridge_pool),
+    Case("too_many_nics", "xs-1", ("5 NICs are more than the 4",), spec={"nics": ["eth1", "eth2", "eth3", "eth4", "eth5"]}),
+    Case("too_many_nics", "xs-1", ("3 NICs are more than the 2",), spec={"nics": ["eth2", "eth3", "eth4"]}, pool=bridge_pool),
+    Case("mode", "xs-1", ("no LACP",), spec={"mode": "lacp"}, pool=bridge_pool),
     Case("vlan_twice", "xs-2", ("VLAN 50 is on eth2 and eth4", "drop the other"), same_vlan_twice),
     Case("vlan_network_taken", "xs-2", ("VLAN 50 of eth5 is on V50",), vlan_elsewhere, {"vlans": [{"tag": 50, "network": "V50"}]}),
     Case("address_taken", "xs-1", ("172.16.0.36", "eth2 of xs-2"),
-         wish={"addresses": {"xs-1": {"ip": "172.16.0.36", "netmask": "255.255.255.0"}}}),
-    Case("host_unknown", "xs-9", ("addresses names xs-9",), wish={"addresses": {"xs-9": {"ip": "172.16.0.9", "netmask": "255.255.255.0"}}}),
-    Case("master_differs", "xs-1", ("xs-2 would inherit", "Name the master"), wish={"hosts": ["xs-2"], "strategy": "restart"}),
+         spec={"addresses": {"xs-1": {"ip": "172.16.0.36", "netmask": "255.255.255.0"}}}),
+    Case("host_unknown", "xs-9", ("addresses names xs-9",), spec={"addresses": {"xs-9": {"ip": "172.16.0.9", "netmask": "255.255.255.0"}}}),
+    Case("master_differs", "xs-1", ("xs-2 would inherit", "Name the master"), spec={"hosts": ["xs-2"], "strategy": "restart"}),
 ]  # fmt: skip
 
 
@@ -214,7 +214,7 @@ def codes(made: Plan) -> set[str]:
 
 @pytest.mark.parametrize("case", RISKY + FATAL, ids=str)
 def test_what_speaks_against_a_plan_is_said(case: Case) -> None:
-    made = plan(case.made().pool, wish(**case.wish))
+    made = plan(case.made().pool, spec(**case.spec))
     matching = [one for one in made.problems if one.code == case.code and one.host == case.host]
     assert matching, f"{case.code} at {case.host!r} is not among {made.problems}"
     text = " ".join(f"{one.sentence} {one.remedy}" for one in matching)
@@ -225,15 +225,15 @@ def test_what_speaks_against_a_plan_is_said(case: Case) -> None:
 
 @pytest.mark.parametrize("case", RISKY + FATAL, ids=str)
 def test_a_pool_without_it_has_no_such_problem(case: Case) -> None:
-    assert case.code not in codes(plan(tutorial().pool, wish()))
-    assert not plan(tutorial().pool, wish(strategy="restart")).problems
+    assert case.code not in codes(plan(tutorial().pool, spec()))
+    assert not plan(tutorial().pool, spec(strategy="restart")).problems
 
 
 @pytest.mark.parametrize("case", RISKY, ids=str)
 def test_a_risk_is_accepted_by_its_code_and_stays_in_the_plan(case: Case) -> None:
-    refused = plan(case.made().pool, wish(**case.wish))
+    refused = plan(case.made().pool, spec(**case.spec))
     assert any(f"add {case.code} to accept" in one.remedy for one in refused.stopping)
-    made = plan(case.made().pool, wish(**case.wish, accept=[case.code]))
+    made = plan(case.made().pool, spec(**case.spec, accept=[case.code]))
     assert case.code in codes(made)
     assert case.code not in {one.code for one in made.stopping}
 
@@ -241,8 +241,8 @@ def test_a_risk_is_accepted_by_its_code_and_stays_in_the_plan(case: Case) -> Non
 @pytest.mark.parametrize("case", FATAL, ids=str)
 def test_what_is_fatal_cannot_be_accepted(case: Case) -> None:
     with pytest.raises(WishError, match="no risk is called so"):
-        wish(**case.wish, accept=[case.code])
-    made = plan(case.made().pool, wish(**case.wish, accept=list(RISKS)))
+        spec(**case.spec, accept=[case.code])
+    made = plan(case.made().pool, spec(**case.spec, accept=list(RISKS)))
     assert case.code in {one.code for one in made.stopping}
 
 
@@ -255,20 +255,20 @@ def test_xapi_before_7_0_would_lose_the_second_address() -> None:
     made.address("xs-2", "eth4", "172.16.1.36")
     for host in made.records["host"].values():
         host["software_version"] = {"product_version": "6.2.0"}
-    (problem,) = [one for one in plan(made.pool, wish()).problems if one.code == "two_ips"]
+    (problem,) = [one for one in plan(made.pool, spec()).problems if one.code == "two_ips"]
     assert "lose all but one of them silently" in problem.sentence
 
 
-def test_an_mtu_that_the_wish_states_is_no_problem() -> None:
+def test_an_mtu_that_the_spec_states_is_no_problem() -> None:
     made = tutorial()
     small_bond(made)
-    assert "mtu" not in codes(plan(made.pool, wish(mtu=1500)))
+    assert "mtu" not in codes(plan(made.pool, spec(mtu=1500)))
 
 
 def test_a_network_that_has_to_be_made_gets_the_mtu_of_the_masters_nics() -> None:
     made = tutorial()
     made.network_called("Pool-wide network 4")["MTU"] = "9000"
-    the_plan = plan(made.pool, wish())
+    the_plan = plan(made.pool, spec())
     assert not the_plan.problems
     assert [one.mtu for one in the_plan.predictions] == [9000, 9000]
 
@@ -287,13 +287,13 @@ def test_a_network_that_has_to_be_made_gets_the_mtu_of_the_masters_nics() -> Non
 def test_what_does_not_concern_the_nics_is_no_problem(spoil: Callable[[APool], Any]) -> None:
     made = tutorial()
     spoil(made)
-    assert not plan(made.pool, wish(strategy="restart")).problems
+    assert not plan(made.pool, spec(strategy="restart")).problems
 
 
 def test_a_vm_on_another_host_is_no_problem_here() -> None:
     made = tutorial()
     made.vif("Pool-wide network 4", machine="db-1", host="xs-2")
-    assert {one.host for one in plan(made.pool, wish()).problems} == {"xs-2"}
+    assert {one.host for one in plan(made.pool, spec()).problems} == {"xs-2"}
 
 
 def test_nothing_is_said_about_ha_or_versions_when_nothing_is_interrupted() -> None:
@@ -303,8 +303,8 @@ def test_nothing_is_said_about_ha_or_versions_when_nothing_is_interrupted() -> N
         made.bond(host, "NAS", ["eth2", "eth4"])
     ha(made)
     other_build(made)
-    assert not plan(made.pool, wish()).problems
-    assert not plan(made.pool, wish(purpose="Storage")).problems
+    assert not plan(made.pool, spec()).problems
+    assert not plan(made.pool, spec(purpose="Storage")).problems
 
 
 def test_a_change_in_place_that_interrupts_traffic_names_who_would_notice() -> None:
@@ -314,7 +314,7 @@ def test_a_change_in_place_that_interrupts_traffic_names_who_would_notice() -> N
         made.bond(host, "NAS", ["eth2", "eth4"])
     made.storage("xs-2", "nas-1", server="172.16.0.200")
     made.vif("NAS", machine="db-1", host="xs-1")
-    found = plan(made.pool, wish(mode="balance-slb", on_drift="repair")).problems
+    found = plan(made.pool, spec(mode="balance-slb", on_drift="repair")).problems
     assert {(one.host, one.code) for one in found} == {("xs-1", "vifs_in_use"), ("xs-2", "storage_in_use")}
 
 
@@ -335,9 +335,9 @@ def test_a_change_in_place_that_interrupts_traffic_names_who_would_notice() -> N
 )
 def test_what_is_only_worth_knowing_stops_nothing(spoil: Callable[[APool], Any], host: str, words: str) -> None:
     made = tutorial()
-    assert not any(words in one.sentence for one in plan(made.pool, wish()).notices)
+    assert not any(words in one.sentence for one in plan(made.pool, spec()).notices)
     spoil(made)
-    the_plan = plan(made.pool, wish())
+    the_plan = plan(made.pool, spec())
     assert not the_plan.problems and the_plan.steps
     assert [one.host for one in the_plan.notices if words in one.sentence][0] == host
 
@@ -347,7 +347,7 @@ def test_an_address_on_another_nic_than_on_the_master_is_told() -> None:
     made.address("xs-1", "eth2", "172.16.0.35")
     made.address("xs-2", "eth4", "172.16.0.36")
     made.address("xs-3", "eth2", "172.16.0.37")
-    told = [one for one in plan(made.pool, wish()).notices if one.code == "other_nic"]
+    told = [one for one in plan(made.pool, spec()).notices if one.code == "other_nic"]
     assert [one.host for one in told] == ["xs-2"]
     assert "eth4" in told[0].sentence
 
@@ -356,8 +356,8 @@ def test_a_restart_that_brings_another_bond_too_is_told() -> None:
     made = tutorial()
     made.network("VMs")
     made.bond("xs-1", "VMs", ["eth1", "eth3"])
-    assert any("bond on VMs" in one.sentence for one in plan(made.pool, wish(strategy="restart")).notices)
-    assert not any("bond on VMs" in one.sentence for one in plan(made.pool, wish()).notices)
+    assert any("bond on VMs" in one.sentence for one in plan(made.pool, spec(strategy="restart")).notices)
+    assert not any("bond on VMs" in one.sentence for one in plan(made.pool, spec()).notices)
 
 
 def test_a_bond_that_the_next_restart_would_bring_back_is_told() -> None:
@@ -365,8 +365,8 @@ def test_a_bond_that_the_next_restart_would_bring_back_is_told() -> None:
     made.network("NAS")
     for host in ("xs-1", "xs-2"):
         made.bond(host, "NAS", ["eth2", "eth4"])
-    assert ["inherits_again"] == [one.code for one in plan(made.pool, wish(state="absent", hosts=["xs-2"])).notices]
-    assert not plan(made.pool, wish(state="absent")).notices
+    assert ["inherits_again"] == [one.code for one in plan(made.pool, spec(state="absent", hosts=["xs-2"])).notices]
+    assert not plan(made.pool, spec(state="absent")).notices
 
 
 # many hosts
@@ -386,7 +386,7 @@ def test_the_problems_of_64_hosts_fit_on_one_screen() -> None:
             made.address(host, "eth4", f"172.16.1.{number}")
         made.link(host, "eth2")["speed"] = "1000"
     ha(made)
-    the_plan = plan(made.pool, wish())
+    the_plan = plan(made.pool, spec())
     assert len(the_plan.problems) > 80
     text = refusal(the_plan)
     lines = text.splitlines()
@@ -398,7 +398,7 @@ def test_the_problems_of_64_hosts_fit_on_one_screen() -> None:
 def test_a_single_problem_is_one_sentence() -> None:
     made = tutorial()
     no_eth4(made)
-    assert refusal(plan(made.pool, wish())).startswith("Nothing was changed. [nic_missing] xs-2: there is no NIC that stands for eth4;")
+    assert refusal(plan(made.pool, spec())).startswith("Nothing was changed. [nic_missing] xs-2: there is no NIC that stands for eth4;")
 
 
 def test_names_are_shortened_only_when_they_are_many() -> None:
@@ -410,7 +410,7 @@ def test_the_same_cause_twice_on_one_host_is_counted() -> None:
     made = tutorial()
     for device in ("eth2", "eth4"):
         made.link("xs-2", device)["carrier"] = False
-    (line,) = grouped(plan(made.pool, wish()).problems)
+    (line,) = grouped(plan(made.pool, spec()).problems)
     assert "(2 times)" in line
 
 
@@ -427,5 +427,5 @@ def test_the_same_cause_twice_on_one_host_is_counted() -> None:
 def test_storage_of_a_named_server_is_a_notice_since_nobody_here_knows_where_it_is(config: dict[str, str], said: str) -> None:
     made = tutorial()
     made.storage("xs-2", "nas-1", True, **config)
-    found = [one.sentence for one in plan(made.pool, wish()).notices if one.code == "storage_by_name"]
+    found = [one.sentence for one in plan(made.pool, spec()).notices if one.code == "storage_by_name"]
     assert [said in one and one.startswith("xs-2: ") for one in found] == ([True] if said else [])

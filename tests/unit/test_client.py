@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils import _client
-from ansible_collections.xapi.network.plugins.module_utils._client import Session
-from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
-from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
+from ansible_collections.xapi.network.plugins.module_utils._xapi import session as xapi_session
+from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 from ansible_collections.xapi.network.tests.unit.rogue import NEXT, Drip, Drop, Failure, Goodbye, Raw, Rogue, Silence, batch, event
 
 PASSWORD = "no one may read this"
@@ -173,7 +173,7 @@ def test_a_session_that_ends_midway_is_told_and_not_opened_again(rogue: Rogue) -
 
 
 def test_a_missing_xenapi_names_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client, "XenAPI", None)
+    monkeypatch.setattr(xapi_session, "XenAPI", None)
     with pytest.raises(NetworkError, match="XenAPI is missing for the interpreter") as caught:
         Session(Connection("xs-1"))
     assert sys.executable in caught.value.message

@@ -161,7 +161,7 @@ def codes() -> set[str]:
 
 
 def test_recovery_guide_lists_every_code_and_marks_the_risks() -> None:
-    from ansible_collections.xapi.network.plugins.module_utils._wish import RISKS
+    from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS
 
     text = (ROOT / "docs/docsite/rst/guide_recover.rst").read_text(encoding="utf-8").partition("Codes of problems")[2]
     rows = dict(re.findall(r"^   \* - ``(\S+)``\n     - (\S+)", text, re.MULTILINE))

@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils import _dom0
-from ansible_collections.xapi.network.plugins.module_utils._dom0 import Dom0Bond, Dom0Interface, UnreadableError
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
+from ansible_collections.xapi.network.plugins.module_utils._dom0.answers import Dom0Bond, Dom0Interface, UnreadableError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 FIXTURES = Path(__file__).parent / "fixtures" / "dom0"
 
@@ -31,7 +31,7 @@ def text(name: str) -> str:
     ],
 )
 def test_bond_list_with_three_and_four_columns(fixture: str, bonds: dict[str, tuple[str, ...]]) -> None:
-    assert _dom0.read_bond_list(text(fixture)) == bonds
+    assert answers.read_bond_list(text(fixture)) == bonds
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_bond_list_with_three_and_four_columns(fixture: str, bonds: dict[str, tu
     ],
 )
 def test_bond_show_of_open_vswitch_1_to_3(fixture: str, bond: Dom0Bond) -> None:
-    assert _dom0.read_bond_show(text(f"bond_show.ovs-{fixture}"), "bond0") == bond
+    assert answers.read_bond_show(text(f"bond_show.ovs-{fixture}"), "bond0") == bond
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_bond_show_of_open_vswitch_1_to_3(fixture: str, bond: Dom0Bond) -> None:
     ],
 )
 def test_bonds_of_the_linux_bonding_driver(fixture: str, bond: Dom0Bond) -> None:
-    assert _dom0.read_linux_bond(text(f"linux_bond.{fixture}")) == bond
+    assert answers.read_linux_bond(text(f"linux_bond.{fixture}")) == bond
 
 
 STORAGE = Dom0Interface("00:26:55:d1:e8:cc", 9000, ("172.16.0.35/28", "2001:db8::35/64"), True)
@@ -74,7 +74,7 @@ STORAGE = Dom0Interface("00:26:55:d1:e8:cc", 9000, ("172.16.0.35/28", "2001:db8:
 
 @pytest.mark.parametrize("fixture", ["ifconfig.net-tools-2", "ifconfig.busybox", "ip_addr.busybox", "ip_addr.iproute2-6.1"])
 def test_one_machine_asked_with_four_tools_gives_the_same_interfaces(fixture: str) -> None:
-    read = _dom0.read_ifconfig if fixture.startswith("ifconfig") else _dom0.read_ip_addr
+    read = answers.read_ifconfig if fixture.startswith("ifconfig") else answers.read_ip_addr
     interfaces = read(text(fixture))
     assert set(interfaces) == {"eth2", "sw2", "xapi0"}  # loopback devices are left out
     assert interfaces["xapi0"].mac == STORAGE.mac
@@ -84,7 +84,7 @@ def test_one_machine_asked_with_four_tools_gives_the_same_interfaces(fixture: st
 
 
 def test_ifconfig_of_centos_5_writes_netmask_and_mac_its_own_way() -> None:
-    assert _dom0.read_ifconfig(text("ifconfig.net-tools-1.60")) == {
+    assert answers.read_ifconfig(text("ifconfig.net-tools-1.60")) == {
         "eth0": Dom0Interface("30:5b:d6:f1:d6:f8", 1500, (), True),
         "xenbr0": Dom0Interface("30:5b:d6:f1:d6:f8", 1500, ("10.80.236.237/20",), True),
     }
@@ -92,7 +92,7 @@ def test_ifconfig_of_centos_5_writes_netmask_and_mac_its_own_way() -> None:
 
 def test_ifconfig_shows_a_device_that_is_down() -> None:
     down = "eth1      Link encap:Ethernet  HWaddr 00:1F:29:C4:9F:3C  \n          BROADCAST MULTICAST  MTU:1500  Metric:1\n"
-    assert _dom0.read_ifconfig(down) == {"eth1": Dom0Interface("00:1f:29:c4:9f:3c", 1500, (), False)}
+    assert answers.read_ifconfig(down) == {"eth1": Dom0Interface("00:1f:29:c4:9f:3c", 1500, (), False)}
 
 
 def test_an_alias_of_ifconfig_is_one_more_address_of_its_device() -> None:
@@ -100,11 +100,11 @@ def test_an_alias_of_ifconfig_is_one_more_address_of_its_device() -> None:
         "xapi0: flags=4163<UP,BROADCAST>  mtu 1500\n        inet 10.0.0.1  netmask 255.0.0.0\n        ether 00:1f:29:c4:9f:3c\n"
         "xapi0:1: flags=4163<UP,BROADCAST>  mtu 1500\n        inet 10.0.0.2  netmask 255.0.0.0\n        ether 00:1f:29:c4:9f:3c\n"
     )
-    assert _dom0.read_ifconfig(lines)["xapi0"].addresses == ("10.0.0.1/8", "10.0.0.2/8")
+    assert answers.read_ifconfig(lines)["xapi0"].addresses == ("10.0.0.1/8", "10.0.0.2/8")
 
 
 def test_ip_addr_of_dom0_on_centos_7() -> None:
-    interfaces = _dom0.read_ip_addr(text("ip_addr.centos-7"))
+    interfaces = answers.read_ip_addr(text("ip_addr.centos-7"))
     assert interfaces == {
         "eth0": Dom0Interface("20:67:7c:dd:92:24", 1500, (), True),
         "eth3": Dom0Interface("20:67:7c:dd:92:27", 1500, (), True),
@@ -112,51 +112,51 @@ def test_ip_addr_of_dom0_on_centos_7() -> None:
 
 
 def test_ip_addr_with_altnames_metrics_and_peers_behind_the_name() -> None:
-    interfaces = _dom0.read_ip_addr(text("ip_addr.iproute2-6"))
+    interfaces = answers.read_ip_addr(text("ip_addr.iproute2-6"))
     assert interfaces["enp49s0"].addresses == ()
     assert interfaces["ve-databaselCjq"].addresses == ("169.254.19.70/16", "192.168.244.177/28")
 
 
 def test_bridges_of_the_linux_bridge_backend() -> None:
-    assert _dom0.read_brctl(text("brctl_show")) == ("br0", "docker0")
+    assert answers.read_brctl(text("brctl_show")) == ("br0", "docker0")
 
 
 def test_the_version_of_open_vswitch() -> None:
-    assert _dom0.read_ovs_version("ovs-vsctl (Open vSwitch) 2.5.3\nCompiled Jun 20 2018 13:22:37\nDB Schema 7.12.1\n") == "2.5.3"
+    assert answers.read_ovs_version("ovs-vsctl (Open vSwitch) 2.5.3\nCompiled Jun 20 2018 13:22:37\nDB Schema 7.12.1\n") == "2.5.3"
 
 
 @pytest.mark.parametrize(
     ("read", "output", "quoted"),
     [
-        (_dom0.read_bond_list, "bond\ttype\tcolour\tmembers\n", "bond\ttype\tcolour\tmembers"),
-        (_dom0.read_bond_list, "", ""),
-        (_dom0.read_bond_list, "bond\ttype\trecircID\tmembers\nbond0\tactive-backup\teth2, eth4\n", "bond0\tactive-backup\teth2, eth4"),
-        (_dom0.read_bond_list, "bond\ttype\tslaves\nbond0\tactive-backup\t\n", "bond0\tactive-backup"),
+        (answers.read_bond_list, "bond\ttype\tcolour\tmembers\n", "bond\ttype\tcolour\tmembers"),
+        (answers.read_bond_list, "", ""),
+        (answers.read_bond_list, "bond\ttype\trecircID\tmembers\nbond0\tactive-backup\teth2, eth4\n", "bond0\tactive-backup\teth2, eth4"),
+        (answers.read_bond_list, "bond\ttype\tslaves\nbond0\tactive-backup\t\n", "bond0\tactive-backup"),
         (
-            lambda output: _dom0.read_bond_show(output, "bond0"),
+            lambda output: answers.read_bond_show(output, "bond0"),
             "bond_mode: active-backup\n\nport eth2 is enabled\n",
             "port eth2 is enabled",
         ),
         (
-            lambda output: _dom0.read_bond_show(output, "bond0"),
+            lambda output: answers.read_bond_show(output, "bond0"),
             "bond_mode: active-backup\n\nmember eth2: perhaps\n",
             "member eth2: perhaps",
         ),
-        (lambda output: _dom0.read_bond_show(output, "bond0"), "lacp_status: off\n\nmember eth2: enabled\n", "lacp_status: off"),
-        (_dom0.read_linux_bond, "Ethernet Channel Bonding Driver: v9\n\nBonding Mode: telepathy\n", "Bonding Mode: telepathy"),
-        (_dom0.read_linux_bond, "Team driver v1\n", "Team driver v1"),
-        (_dom0.read_linux_bond, "Ethernet Channel Bonding Driver: v9\nBonding Mode: load balancing (xor)\nsurprise\n", "surprise"),
-        (_dom0.read_brctl, "interface bridge\n", "interface bridge"),
-        (_dom0.read_brctl, "bridge name\tbridge id\t\tSTP enabled\tinterfaces\nxenbr0 8000 no eth0\n", "xenbr0 8000 no eth0"),
-        (_dom0.read_ip_addr, "eth2 UP 172.16.0.35/28\n", "eth2 UP 172.16.0.35/28"),
-        (_dom0.read_ip_addr, "1: eth2: <UP> mtu 1500\n    inet somewhere scope global\n", "inet somewhere scope global"),
-        (_dom0.read_ip_addr, "", ""),
-        (_dom0.read_ifconfig, "eth2 is up\n", "eth2 is up"),
-        (_dom0.read_ifconfig, "eth2: flags=4163<UP>  mtu 1500\n        inet 0x7f000001\n", "inet 0x7f000001"),
-        (_dom0.read_ifconfig, "eth2: flags=4163<UP>\n", "eth2: flags=4163<UP>"),
-        (_dom0.read_ifconfig, "", ""),
-        (_dom0.read_ovs_version, "ovs-vsctl, a version of its own\n", "ovs-vsctl, a version of its own"),
-        (_dom0.read_inventory, "INSTALLATION_UUID='mine'\n", "INSTALLATION_UUID='mine'"),
+        (lambda output: answers.read_bond_show(output, "bond0"), "lacp_status: off\n\nmember eth2: enabled\n", "lacp_status: off"),
+        (answers.read_linux_bond, "Ethernet Channel Bonding Driver: v9\n\nBonding Mode: telepathy\n", "Bonding Mode: telepathy"),
+        (answers.read_linux_bond, "Team driver v1\n", "Team driver v1"),
+        (answers.read_linux_bond, "Ethernet Channel Bonding Driver: v9\nBonding Mode: load balancing (xor)\nsurprise\n", "surprise"),
+        (answers.read_brctl, "interface bridge\n", "interface bridge"),
+        (answers.read_brctl, "bridge name\tbridge id\t\tSTP enabled\tinterfaces\nxenbr0 8000 no eth0\n", "xenbr0 8000 no eth0"),
+        (answers.read_ip_addr, "eth2 UP 172.16.0.35/28\n", "eth2 UP 172.16.0.35/28"),
+        (answers.read_ip_addr, "1: eth2: <UP> mtu 1500\n    inet somewhere scope global\n", "inet somewhere scope global"),
+        (answers.read_ip_addr, "", ""),
+        (answers.read_ifconfig, "eth2 is up\n", "eth2 is up"),
+        (answers.read_ifconfig, "eth2: flags=4163<UP>  mtu 1500\n        inet 0x7f000001\n", "inet 0x7f000001"),
+        (answers.read_ifconfig, "eth2: flags=4163<UP>\n", "eth2: flags=4163<UP>"),
+        (answers.read_ifconfig, "", ""),
+        (answers.read_ovs_version, "ovs-vsctl, a version of its own\n", "ovs-vsctl, a version of its own"),
+        (answers.read_inventory, "INSTALLATION_UUID='mine'\n", "INSTALLATION_UUID='mine'"),
     ],
 )
 def test_a_format_that_cannot_be_read_is_an_error_that_quotes_the_line(read, output: str, quoted: str) -> None:  # type: ignore[no-untyped-def]
@@ -185,7 +185,7 @@ def probed(**changes: str) -> str:
 
 
 def test_everything_the_probe_prints_becomes_one_value() -> None:
-    dom0 = _dom0.parse(probed())
+    dom0 = answers.parse(probed())
     assert (dom0.uuid, dom0.hostname) == ("9a0fb5b2-6b8b-4a4b-8a08-d2d3c0d1e2f3", "xs-1")
     assert (dom0.backend, dom0.ovs_version) == ("openvswitch", "2.17.7")
     assert dom0.bridges == ("xapi0", "xenbr0", "xenbr1", "xenbr3", "xenbr5")
@@ -194,7 +194,7 @@ def test_everything_the_probe_prints_becomes_one_value() -> None:
 
 
 def test_facts_are_plain_data() -> None:
-    facts = _dom0.parse(probed()).facts()
+    facts = answers.parse(probed()).facts()
     assert json.loads(json.dumps(facts)) == facts
     assert facts["bonds"]["bond0"] == {
         "mode": "active-backup",
@@ -208,14 +208,14 @@ def test_facts_are_plain_data() -> None:
 
 def test_a_linux_bridge_dom0_has_no_open_vswitch() -> None:
     output = probed(backend="bridge\n", brctl=text("brctl_show"), **{"linux-bond bond0": text("linux_bond.active-backup")})
-    dom0 = _dom0.parse(output)
+    dom0 = answers.parse(output)
     assert (dom0.backend, dom0.ovs_version, dom0.bridges) == ("bridge", "", ("br0", "docker0"))
     assert dom0.bonds["bond0"].active == "p1p1"
 
 
 def test_a_bond_that_is_listed_but_not_described_is_an_error() -> None:
     with pytest.raises(NetworkError, match="bond/show bond0"):
-        _dom0.parse(probed().replace("begin bond bond0", "begin bond bond9"))
+        answers.parse(probed().replace("begin bond bond0", "begin bond bond9"))
 
 
 def test_a_command_that_fails_in_dom0_is_an_error_with_its_words() -> None:
@@ -223,26 +223,26 @@ def test_a_command_that_fails_in_dom0_is_an_error_with_its_words() -> None:
         section("list-br", text("list_br.ovs-3")), section("list-br", "ovs-vsctl: unix:/var/run/openvswitch/db.sock: connection failed", 1)
     )
     with pytest.raises(NetworkError, match=r'"ovs-vsctl list-br" failed in dom0 with status 1; it said: ovs-vsctl: unix'):
-        _dom0.parse(output)
+        answers.parse(output)
 
 
 def test_a_machine_that_is_no_dom0_is_named_as_such() -> None:
     with pytest.raises(NetworkError, match="dom0 of a XenServer"):
-        _dom0.parse("sh: not found\n")
+        answers.parse("sh: not found\n")
 
 
 def test_a_connection_to_some_other_machine_is_named_as_such() -> None:
     said = "cat: /etc/xensource-inventory: No such file or directory"
     output = section("inventory", said, 1) + section("backend", "cat: /etc/xensource/network.conf: No such file or directory", 1)
     with pytest.raises(NetworkError, match="does not lead to the dom0 of a XenServer.*No such file"):
-        _dom0.parse(output)
+        answers.parse(output)
 
 
 def test_an_answer_that_breaks_off_is_not_read_as_half_a_state() -> None:
     with pytest.raises(NetworkError, match="cut"):
-        _dom0.parse(probed()[:900])
+        answers.parse(probed()[:900])
 
 
 def test_an_unknown_network_backend_is_not_taken_for_one_that_is_known() -> None:
     with pytest.raises(UnreadableError, match='"telepathy" names no network backend'):
-        _dom0.parse(probed(backend="telepathy\n"))
+        answers.parse(probed(backend="telepathy\n"))

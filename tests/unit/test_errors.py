@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._errors import SENTENCES, NetworkError, XapiFailure, sentence
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import SENTENCES, NetworkError, XapiFailure, sentence
 
 NAMES = {"OpaqueRef:a": "eth2 of xs-1", "OpaqueRef:b": "bond0 of xs-1", "1c2e2f4c-6a3b-4f0c-9d43-3f6fb9f3a9b1": "xs-1"}
 

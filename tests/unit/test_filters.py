@@ -12,9 +12,9 @@ from ansible_collections.xapi.network.plugins.filter.hosts_table import hosts_ta
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
 from ansible_collections.xapi.network.plugins.filter.one_per_pool import one_per_pool
 from ansible_collections.xapi.network.plugins.filter.plan_text import plan_text
-from ansible_collections.xapi.network.plugins.module_utils._plan import plan
-from ansible_collections.xapi.network.plugins.module_utils._result import hosts_of
-from ansible_collections.xapi.network.tests.unit.pools import tutorial, wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import hosts_of
+from ansible_collections.xapi.network.tests.unit.pools import spec, tutorial
 
 HOSTS = [{"uuid": "u1", "name": "xs-1", "address": "172.16.0.10", "hostname": "xs-1.example.com"}]
 
@@ -73,7 +73,7 @@ def test_one_host_stands_for_its_pool(groups: dict[str, list[str]], picked: list
 def test_a_plan_is_numbered_lines_and_then_notes() -> None:
     made = tutorial()
     made.host("xs-2")["enabled"] = False
-    lines = plan_text(plan(made.pool, wish()).to_dict())
+    lines = plan_text(plan(made.pool, spec()).to_dict())
     assert lines[0] == "1. make the network NAS with MTU 1500"
     assert lines[1].startswith(
         "2. xs-1: bond eth2 and eth4 on NAS (active-backup); 172.16.0.35 moves from eth2 (traffic through eth2, eth4 stops"
@@ -89,7 +89,7 @@ def test_the_table_has_a_line_for_each_host_the_master_marked() -> None:
     made = tutorial()
     made.network("NAS", bridge="xapi0")
     made.bond("xs-1", "NAS", ["eth2", "eth4"])
-    lines = hosts_table(hosts_of(made.pool, wish(), plan(made.pool, wish())), {"xs-1": 1.5})
+    lines = hosts_table(hosts_of(made.pool, spec(), plan(made.pool, spec())), {"xs-1": 1.5})
     assert [line.split() for line in lines] == [
         ["host", "bond", "bridge", "NICs", "mode", "address", "MAC", "links", "seconds"],
         ["xs-1", "(master)", "bond0", "xapi0", "eth2+eth4", "active-backup", "172.16.0.35", "00:26:55:d1:00:02", "2/2", "1.5"],

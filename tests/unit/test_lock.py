@@ -13,8 +13,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils import _lock
-from ansible_collections.xapi.network.plugins.module_utils._lock import Holder, Lock
+from ansible_collections.xapi.network.plugins.module_utils._lock import lease
+from ansible_collections.xapi.network.plugins.module_utils._lock.lease import Holder, Lock
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
 ANNA = Holder("anna", "control.example.com", 4711, "1000")
@@ -42,17 +42,17 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_mark_is_read_as_it_was_written() -> None:
-    assert _lock.read(MARK.to_text()) == MARK
+    assert lease.read(MARK.to_text()) == MARK
 
 
 @pytest.mark.parametrize("text", ["", "true", "[]", "{}", "somebody", '{"user": "anna", "node": "n", "process": "x"}'])
 def test_a_text_that_is_no_mark_is_none(text: str) -> None:
-    assert _lock.read(text) is None
+    assert lease.read(text) is None
 
 
 @pytest.mark.parametrize("field", ["user", "node", "process", "began", "since", "until"])
 def test_a_mark_without_one_of_its_fields_is_none(field: str) -> None:
-    assert _lock.read(MARK.to_text().replace(f'"{field}"', '"other"')) is None
+    assert lease.read(MARK.to_text().replace(f'"{field}"', '"other"')) is None
 
 
 def test_a_mark_keeps_another_run_out_until_it_expires() -> None:
@@ -81,14 +81,14 @@ def test_a_run_is_told_from_another_by_user_node_process_and_its_beginning(other
 
 
 def test_a_renewed_mark_keeps_when_it_was_taken() -> None:
-    renewed = _lock.take(ANNA, NOON + timedelta(minutes=5), 900, since=MARK.since)
+    renewed = lease.take(ANNA, NOON + timedelta(minutes=5), 900, since=MARK.since)
     assert (renewed.since, renewed.until) == (NOON, NOON + timedelta(minutes=20))
 
 
 def test_the_time_of_the_master_is_read() -> None:
-    assert _lock.server_time("20261122T12:00:00Z") == NOON
+    assert lease.server_time("20261122T12:00:00Z") == NOON
     with pytest.raises(ValueError, match="does not match"):
-        _lock.server_time("noon")
+        lease.server_time("noon")
 
 
 def test_a_holder_is_named_as_an_admin_would() -> None:
@@ -100,35 +100,35 @@ def test_a_holder_is_named_as_an_admin_would() -> None:
 
 
 def test_this_run_is_the_parent_of_the_fork_that_asks() -> None:
-    run = _lock.this_run(in_process=True)
+    run = lease.this_run(in_process=True)
     assert (run.node, run.process) == (socket.gethostname(), os.getppid())
-    assert run.began and _lock.alive(run)
+    assert run.began and lease.alive(run)
 
 
 def test_no_process_stands_for_a_run_whose_task_is_a_module() -> None:
-    run = _lock.this_run(in_process=False)
+    run = lease.this_run(in_process=False)
     assert (run.process, run.began) == (0, "")
-    assert _lock.alive(run) is None
+    assert lease.alive(run) is None
 
 
 def test_a_run_lives_as_long_as_its_process(process: subprocess.Popen[bytes]) -> None:
-    run = Holder("anna", socket.gethostname(), process.pid, _lock.began(process.pid))
-    assert _lock.alive(run) is True
+    run = Holder("anna", socket.gethostname(), process.pid, lease.began(process.pid))
+    assert lease.alive(run) is True
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its parent has not asked for its end: a zombie
-    assert _lock.alive(run) is False
+    assert lease.alive(run) is False
     process.wait()
-    assert _lock.alive(run) is False
+    assert lease.alive(run) is False
 
 
 def test_a_process_number_that_is_used_again_is_not_the_run(process: subprocess.Popen[bytes]) -> None:
-    assert _lock.alive(Holder("anna", socket.gethostname(), process.pid, "1")) is False
+    assert lease.alive(Holder("anna", socket.gethostname(), process.pid, "1")) is False
 
 
 def test_of_another_node_nothing_is_known(process: subprocess.Popen[bytes]) -> None:
-    assert _lock.alive(Holder("anna", "elsewhere.example.com", process.pid, _lock.began(process.pid))) is None
+    assert lease.alive(Holder("anna", "elsewhere.example.com", process.pid, lease.began(process.pid))) is None
 
 
 def test_where_there_is_no_proc_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_lock, "began", lambda process: "")
-    assert _lock.alive(Holder("anna", socket.gethostname(), 1, "1")) is None
+    monkeypatch.setattr(lease, "began", lambda process: "")
+    assert lease.alive(Holder("anna", socket.gethostname(), 1, "1")) is None

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._plan import Plan, plan, survey
-from ansible_collections.xapi.network.plugins.module_utils._pool import read
-from ansible_collections.xapi.network.plugins.module_utils._result import difference, result
-from ansible_collections.xapi.network.tests.unit.pools import APool, tutorial, wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, plan, survey
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import difference, result
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import read
+from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
 
 
 def bonded(**options: Any) -> APool:
@@ -30,7 +30,7 @@ def steps(the_plan: Plan) -> list[tuple[str, str]]:
 
 def told(made: APool, **options: Any) -> list[str]:
     """The codes of what xs_bond_info finds."""
-    asked = wish(**options)
+    asked = spec(**options)
     network = next((one for one in made.pool.networks.values() if one.name == "NAS"), None)
     return [finding.code for finding in survey(made.pool, asked, network, {}, {})]
 
@@ -40,13 +40,13 @@ def told(made: APool, **options: Any) -> list[str]:
 
 def test_the_network_comes_first_then_the_master_then_the_members_by_name() -> None:
     made = APool("xs-9", "xs-10", "xs-2")
-    assert steps(plan(made.pool, wish())) == [
+    assert steps(plan(made.pool, spec())) == [
         ("", "create_network"), ("xs-9", "create_bond"), ("xs-2", "create_bond"), ("xs-10", "create_bond"),
     ]  # fmt: skip
 
 
 def test_members_are_restarted_only_when_that_is_asked_for_and_the_master_never() -> None:
-    the_plan = plan(tutorial().pool, wish(strategy="restart"))
+    the_plan = plan(tutorial().pool, spec(strategy="restart"))
     assert steps(the_plan) == [("", "create_network"), ("xs-1", "create_bond"), ("xs-2", "restart_agent")]
     assert [one.inherits for one in the_plan.predictions] == [False, True]
 
@@ -60,22 +60,22 @@ def test_both_strategies_predict_the_same_end() -> None:
         made.vlan(host, "eth2", 50, "V50")
     ends = []
     for strategy in ("direct", "restart"):
-        the_plan = plan(made.pool, wish(strategy=strategy, mode="lacp", purpose="NFS"))
+        the_plan = plan(made.pool, spec(strategy=strategy, mode="lacp", purpose="NFS"))
         ends.append([{**one.to_dict(), "inherits": ""} for one in the_plan.predictions])
     assert ends[0] == ends[1]
 
 
 def test_every_step_says_what_it_interrupts() -> None:
     for strategy in ("direct", "restart"):
-        for step in plan(tutorial().pool, wish(strategy=strategy)).steps:
+        for step in plan(tutorial().pool, spec(strategy=strategy)).steps:
             assert bool(step.interrupts) == (step.action != "create_network")
-    restart = plan(tutorial().pool, wish(strategy="restart")).steps[-1]
+    restart = plan(tutorial().pool, spec(strategy="restart")).steps[-1]
     assert "eth2, eth4" in restart.interrupts and "tasks of this host end" in restart.interrupts
     assert "172.16.0.36 moves from eth2" in restart.sentence
 
 
 def test_only_the_hosts_that_are_named_are_planned_for() -> None:
-    assert steps(plan(tutorial().pool, wish(hosts=["192.0.2.11"]))) == [("", "create_network"), ("xs-2", "create_bond")]
+    assert steps(plan(tutorial().pool, spec(hosts=["192.0.2.11"]))) == [("", "create_network"), ("xs-2", "create_bond")]
 
 
 def test_what_xapi_leaves_behind_is_carried_over() -> None:
@@ -84,7 +84,7 @@ def test_what_xapi_leaves_behind_is_carried_over() -> None:
         other_config={"management_purpose": "Storage", "bond-updelay": "100", "note": "mine"},
         ipv6_configuration_mode="Static", IPv6=["fd00::35/64"], ipv6_gateway="fd00::1",
     )  # fmt: skip
-    the_plan = plan(made.pool, wish(hosts=["xs-1"]))
+    the_plan = plan(made.pool, spec(hosts=["xs-1"]))
     assert not the_plan.problems
     assert [(step.action, step.arguments.get("key"), step.arguments.get("value")) for step in the_plan.steps[2:]] == [
         ("set_other_config", "bond-updelay", "100"), ("set_other_config", "management_purpose", "Storage"),
@@ -94,7 +94,7 @@ def test_what_xapi_leaves_behind_is_carried_over() -> None:
 
 
 def test_what_the_wish_adds_comes_after_the_bond() -> None:
-    asked = wish(
+    asked = spec(
         hosts=["xs-1"], purpose="Storage", disallow_unplug=True, vlans=[{"tag": 50, "network": "V50"}],
         addresses={"xs-1": {"ip": "10.0.0.1", "netmask": "255.0.0.0"}},
     )  # fmt: skip
@@ -112,7 +112,7 @@ def test_what_the_wish_adds_comes_after_the_bond() -> None:
 def test_a_pool_that_conforms_has_nothing_to_do() -> None:
     made = bonded()
     for strategy in ("direct", "restart"):
-        the_plan = plan(made.pool, wish(strategy=strategy))
+        the_plan = plan(made.pool, spec(strategy=strategy))
         assert (the_plan.steps, the_plan.problems, the_plan.actions) == ((), (), {"xs-1": "kept", "xs-2": "kept"})
     assert told(made) == []
 
@@ -193,10 +193,10 @@ def test_a_drift_is_refused_and_named_and_repaired_when_that_is_asked_for(
     drift(made)
     assert told(made)
     hosts = ["xs-2"]
-    refused = plan(made.pool, wish(hosts=hosts))
+    refused = plan(made.pool, spec(hosts=hosts))
     assert [(one.code, one.host) for one in refused.stopping] == [(code, "xs-2")]
     assert "on_drift: repair" in refused.stopping[0].remedy
-    repaired = plan(made.pool, wish(hosts=hosts, on_drift="repair"))
+    repaired = plan(made.pool, spec(hosts=hosts, on_drift="repair"))
     assert not repaired.stopping
     assert [action for _host, action in steps(repaired)] == actions
 
@@ -206,7 +206,7 @@ def test_what_a_run_left_unfinished_is_finished_without_asking(left: Callable[[A
     made = bonded()
     left(made)
     assert code in told(made)
-    the_plan = plan(made.pool, wish())
+    the_plan = plan(made.pool, spec())
     assert not the_plan.problems
     assert steps(the_plan) == [("xs-2", action) for action in actions]
 
@@ -228,14 +228,14 @@ def test_properties_are_repaired_in_place(have: dict[str, str], want: dict[str, 
     defaults = {"hashing_algorithm": "tcpudp_ports", "lacp-time": "slow", "lacp-fallback-ab": "true"}
     made = bonded(mode="lacp", properties={**defaults, **have})
     assert set(told(made, mode="lacp", properties=want)) == {"properties"}
-    assert {one.code for one in plan(made.pool, wish(mode="lacp", properties=want)).stopping} == {"drift_properties"}
-    the_plan = plan(made.pool, wish(mode="lacp", properties=want, on_drift="repair", hosts=["xs-2"]))
+    assert {one.code for one in plan(made.pool, spec(mode="lacp", properties=want)).stopping} == {"drift_properties"}
+    the_plan = plan(made.pool, spec(mode="lacp", properties=want, on_drift="repair", hosts=["xs-2"]))
     assert [(step.action, step.arguments.get("mode") or step.arguments.get("value")) for step in the_plan.steps] == changes
 
 
 def test_another_mac_needs_the_bond_made_anew() -> None:
     made = bonded()
-    the_plan = plan(made.pool, wish(hosts=["xs-2"], mac="02:00:00:00:00:01", on_drift="repair"))
+    the_plan = plan(made.pool, spec(hosts=["xs-2"], mac="02:00:00:00:00:01", on_drift="repair"))
     assert steps(the_plan) == [("xs-2", "destroy_bond"), ("xs-2", "create_bond")]
     assert the_plan.actions == {"xs-2": "remade"}
     assert (the_plan.predictions[0].mac, the_plan.predictions[0].ip) == ("02:00:00:00:00:01", "172.16.0.36")
@@ -250,7 +250,7 @@ def test_a_bond_that_is_made_anew_keeps_what_only_its_own_pif_has() -> None:
         IPv6=["fd00::36/64"],
         disallow_unplug=True,
     )
-    the_plan = plan(made.pool, wish(on_drift="repair"))
+    the_plan = plan(made.pool, spec(on_drift="repair"))
     assert not the_plan.problems
     assert [(step.action, step.arguments.get("key")) for step in the_plan.steps] == [
         # on the NIC first, so that it is lost at no moment
@@ -265,13 +265,13 @@ def test_a_bond_that_is_made_anew_keeps_what_only_its_own_pif_has() -> None:
 def test_a_member_with_a_bond_in_the_way_is_not_restarted() -> None:
     made = bonded()
     other_network(made)
-    the_plan = plan(made.pool, wish(strategy="restart", on_drift="repair"))
+    the_plan = plan(made.pool, spec(strategy="restart", on_drift="repair"))
     assert steps(the_plan) == [("xs-2", "destroy_bond"), ("xs-2", "create_bond")]
     assert not the_plan.predictions[1].inherits
 
 
-def test_a_mtu_that_the_wish_names_is_no_drift() -> None:
-    the_plan = plan(bonded().pool, wish(mtu=9000))
+def test_a_mtu_that_the_spec_names_is_no_drift() -> None:
+    the_plan = plan(bonded().pool, spec(mtu=9000))
     assert not the_plan.problems
     assert steps(the_plan) == [("", "set_mtu"), ("xs-1", "replug"), ("xs-2", "replug")]
 
@@ -279,15 +279,15 @@ def test_a_mtu_that_the_wish_names_is_no_drift() -> None:
 def test_disallow_unplug_is_lifted_when_that_is_asked_for() -> None:
     made = bonded()
     made.nic("xs-2", "bond0")["disallow_unplug"] = True
-    assert steps(plan(made.pool, wish())) == []
-    assert steps(plan(made.pool, wish(disallow_unplug=False))) == [("xs-2", "set_disallow_unplug")]
+    assert steps(plan(made.pool, spec())) == []
+    assert steps(plan(made.pool, spec(disallow_unplug=False))) == [("xs-2", "set_disallow_unplug")]
 
 
 # absent
 
 
 def test_a_bond_is_taken_off_the_master_first() -> None:
-    assert steps(plan(bonded().pool, wish(state="absent"))) == [("xs-1", "destroy_bond"), ("xs-2", "destroy_bond")]
+    assert steps(plan(bonded().pool, spec(state="absent"))) == [("xs-1", "destroy_bond"), ("xs-2", "destroy_bond")]
 
 
 def test_what_only_the_bond_has_goes_to_its_nic_before_it_is_taken_apart() -> None:
@@ -295,7 +295,7 @@ def test_what_only_the_bond_has_goes_to_its_nic_before_it_is_taken_apart() -> No
     made.nic("xs-2", "bond0").update(
         other_config={"management_purpose": "Storage", "bond-updelay": "9"}, ipv6_configuration_mode="Static", IPv6=["fd00::36/64"]
     )
-    the_plan = plan(made.pool, wish(state="absent", hosts=["xs-2"]))
+    the_plan = plan(made.pool, spec(state="absent", hosts=["xs-2"]))
     assert [(step.action, step.arguments.get("key")) for step in the_plan.steps] == [
         ("set_nic_other_config", "management_purpose"), ("set_nic_ipv6", None), ("destroy_bond", None),
     ]  # fmt: skip
@@ -303,11 +303,11 @@ def test_what_only_the_bond_has_goes_to_its_nic_before_it_is_taken_apart() -> No
 
 
 def test_there_is_nothing_to_remove_twice() -> None:
-    assert plan(tutorial().pool, wish(state="absent")).steps == ()
+    assert plan(tutorial().pool, spec(state="absent")).steps == ()
 
 
 def test_a_bond_of_other_nics_than_named_is_not_removed() -> None:
-    the_plan = plan(bonded().pool, wish(state="absent", nics=["eth2", "eth3"]))
+    the_plan = plan(bonded().pool, spec(state="absent", nics=["eth2", "eth3"]))
     assert {one.code for one in the_plan.stopping} == {"nics_differ"}
 
 
@@ -316,7 +316,7 @@ def test_a_host_that_is_down_is_not_touched() -> None:
     made.records["host_metrics"][made.host("xs-2")["metrics"]]["live"] = False
     other_mode(made)
     for options in ({"on_drift": "repair"}, {"state": "absent"}):
-        assert [(one.code, one.host) for one in plan(made.pool, wish(**options)).stopping] == [("host_down", "xs-2")]
+        assert [(one.code, one.host) for one in plan(made.pool, spec(**options)).stopping] == [("host_down", "xs-2")]
 
 
 # the result
@@ -325,7 +325,7 @@ def test_a_host_that_is_down_is_not_touched() -> None:
 def test_the_diff_shows_only_hosts_that_change() -> None:
     made = bonded()
     other_mode(made)
-    asked = wish(on_drift="repair")
+    asked = spec(on_drift="repair")
     shown = difference(made.pool, asked, plan(made.pool, asked))
     assert set(shown["before"]) == set(shown["after"]) == {"xs-2"}
     assert (shown["before"]["xs-2"]["mode"], shown["after"]["xs-2"]["mode"]) == ("balance-slb", "active-backup")
@@ -333,12 +333,12 @@ def test_the_diff_shows_only_hosts_that_change() -> None:
 
 def test_changed_is_whether_there_are_steps() -> None:
     for made, changed in ((tutorial(), True), (bonded(), False)):
-        assert result(made.pool, wish(), plan(made.pool, wish()))["changed"] is changed
+        assert result(made.pool, spec(), plan(made.pool, spec()))["changed"] is changed
 
 
 @pytest.mark.parametrize("host, word", [("xs-1", "xs-1"), ("192.0.2.11", "xs-2"), ("xs-2.example.com", "xs-2")])
 def test_a_host_is_found_by_name_address_and_host_name(host: str, word: str) -> None:
-    assert [one.name for one in plan(tutorial().pool, wish(hosts=[host])).hosts] == [word]
+    assert [one.name for one in plan(tutorial().pool, spec(hosts=[host])).hosts] == [word]
 
 
 def test_a_pool_of_64_hosts_is_planned_in_50_ms() -> None:
@@ -346,7 +346,7 @@ def test_a_pool_of_64_hosts_is_planned_in_50_ms() -> None:
     for number in range(1, 65):
         made.address(f"xs-{number}", "eth2", f"172.16.0.{number}")
         made.storage(f"xs-{number}", "nas-1", server="10.9.0.200")
-    pool, asked = made.pool, wish()
+    pool, asked = made.pool, spec()
     took = []
     for _attempt in range(5):
         begun = time.process_time()

@@ -12,17 +12,17 @@ import pytest
 from ansible_collections.xapi.network.plugins.filter.hosts_table import hosts_table
 from ansible_collections.xapi.network.plugins.filter.report_data import collection_version, report_data
 from ansible_collections.xapi.network.plugins.filter.report_page import report_page
-from ansible_collections.xapi.network.plugins.module_utils._picture import picture
-from ansible_collections.xapi.network.plugins.module_utils._plan import plan
-from ansible_collections.xapi.network.plugins.module_utils._result import result
-from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import result
+from ansible_collections.xapi.network.plugins.module_utils._pool.topology import picture
 from ansible_collections.xapi.network.plugins.plugin_utils import _drawing, _report
 
 from tests.unit.pools import APool
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = (ROOT / "roles" / "storage_bond" / "templates" / "report.html.j2").read_text(encoding="utf-8")
-WISH = Wish(network="NAS", nics=("eth2", "eth4"), strategy="restart")
+WISH = BondSpec(network="NAS", nics=("eth2", "eth4"), strategy="restart")
 BEGUN = 1795378500.0
 
 
@@ -41,10 +41,10 @@ def bonded(*hosts: str) -> APool:
     return made
 
 
-def asked(made: APool, wish: Wish = WISH) -> dict[str, Any]:
+def asked(made: APool, spec: BondSpec = WISH) -> dict[str, Any]:
     """What xs_bond with `picture` answers in check mode."""
-    the_plan = plan(made.pool, wish)
-    return {**result(made.pool, wish, the_plan), "picture": picture(made.pool, the_plan.hosts)}
+    the_plan = plan(made.pool, spec)
+    return {**result(made.pool, spec, the_plan), "picture": picture(made.pool, the_plan.hosts)}
 
 
 def a_run(before: APool, after: APool | None = None, **known: Any) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def test_the_predicted_drawing_is_the_one_that_comes_out() -> None:
 
 
 def test_a_predicted_removal_gives_the_address_back_to_the_nic() -> None:
-    run = a_run(bonded(), state="absent", plan=asked(bonded(), Wish(network="NAS", state="absent")))
+    run = a_run(bonded(), state="absent", plan=asked(bonded(), BondSpec(network="NAS", state="absent")))
     after = only(report_data(run), "xs-1")["after"]
     assert [one["kind"] for one in after] == ["nic"] * 6
     assert next(one for one in after if one["device"] == "eth2")["addresses"] == ["172.16.0.35/28"]

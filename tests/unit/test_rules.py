@@ -7,9 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._plan import Plan, plan
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pool
-from ansible_collections.xapi.network.plugins.module_utils._rules import (
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import (
     Prediction,
     after_destroy,
     free_device,
@@ -18,8 +17,9 @@ from ansible_collections.xapi.network.plugins.module_utils._rules import (
     properties_of,
     wrong_properties,
 )
-from ansible_collections.xapi.network.plugins.module_utils._wish import RISKS, Wish
-from ansible_collections.xapi.network.tests.unit.pools import APool, tutorial, wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS, BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pool
+from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
 from ansible_collections.xapi.network.tests.unit.recorded import Change, changes
 
 CREATED = [change for change in changes() if change.do == "Bond.create"]
@@ -48,7 +48,7 @@ def seen(pool: Pool, bond: Bond) -> dict[str, Any]:
 
 def the_plan(pool: Pool, host: Host, network: Network, **options: Any) -> Plan:
     """The plan for this one host. What is a risk is accepted: here it matters what will be, not whether it should."""
-    return plan(pool, Wish(network=network.name, hosts=(host.uuid,), accept=frozenset(RISKS), **options))
+    return plan(pool, BondSpec(network=network.name, hosts=(host.uuid,), accept=frozenset(RISKS), **options))
 
 
 @pytest.mark.parametrize("change", CREATED, ids=str)
@@ -167,7 +167,7 @@ def test_the_primary_is_the_management_nic_then_the_one_with_an_address_then_the
 
 
 def primary(made: APool, *nics: str) -> str:
-    (predicted,) = plan(made.pool, wish(nics=list(nics), accept=["management"])).predictions
+    (predicted,) = plan(made.pool, spec(nics=list(nics), accept=["management"])).predictions
     return predicted.primary
 
 
@@ -175,14 +175,14 @@ def test_a_member_without_address_takes_the_nic_whose_mac_the_masters_bond_has()
     made = APool("xs-1", "xs-2")
     made.address("xs-1", "eth4", "172.16.0.35")
     for strategy in ("direct", "restart"):
-        both = plan(made.pool, wish(strategy=strategy))
+        both = plan(made.pool, spec(strategy=strategy))
         assert [one.primary for one in both.predictions] == ["eth4", "eth4"], strategy
     # the same when the master's bond is there already
     made.network("NAS")
     made.bond("xs-1", "NAS", ["eth2", "eth4"])
     made.nic("xs-1", "bond0")["MAC"] = made.nic("xs-1", "eth4")["MAC"]
     for strategy in ("direct", "restart"):
-        assert [one.primary for one in plan(made.pool, wish(strategy=strategy)).predictions] == ["eth4", "eth4"], strategy
+        assert [one.primary for one in plan(made.pool, spec(strategy=strategy)).predictions] == ["eth4", "eth4"], strategy
 
 
 def test_nothing_is_predicted_about_the_mac_that_a_member_inherits_from_a_bond_with_a_mac_of_its_own() -> None:
@@ -190,9 +190,9 @@ def test_nothing_is_predicted_about_the_mac_that_a_member_inherits_from_a_bond_w
     made.network("NAS")
     made.bond("xs-1", "NAS", ["eth2", "eth4"])
     made.nic("xs-1", "bond0")["MAC"] = "02:00:00:00:00:01"
-    _master, member = plan(made.pool, wish(strategy="restart")).predictions
+    _master, member = plan(made.pool, spec(strategy="restart")).predictions
     assert (member.mac, member.primary) == ("", "")
-    _master, member = plan(made.pool, wish(strategy="direct")).predictions
+    _master, member = plan(made.pool, spec(strategy="direct")).predictions
     assert member.primary == "eth2"
 
 
@@ -232,11 +232,11 @@ def test_aggregation_keys_that_xapi_was_seen_to_take_are_taken(key: str) -> None
 def test_a_prediction_survives_its_way_through_a_playbook() -> None:
     made = tutorial()
     made.nic("xs-1", "eth2")["other_config"] = {"management_purpose": "Storage"}
-    for prediction in plan(made.pool, wish(vlans=[{"tag": 50, "network": "V50"}])).predictions:
+    for prediction in plan(made.pool, spec(vlans=[{"tag": 50, "network": "V50"}])).predictions:
         assert Prediction.from_dict(prediction.to_dict()) == prediction
 
 
 def test_a_prediction_with_a_field_that_no_prediction_has_is_refused() -> None:
-    (first, _second) = plan(tutorial().pool, wish()).predictions
+    (first, _second) = plan(tutorial().pool, spec()).predictions
     with pytest.raises(TypeError, match="colour"):
         Prediction.from_dict({**first.to_dict(), "colour": "red"})

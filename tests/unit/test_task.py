@@ -14,8 +14,8 @@ import pytest
 import yaml
 from ansible.module_utils import basic
 from ansible_collections.xapi.network.plugins.doc_fragments.xapi import ModuleDocFragment
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 Door = Callable[..., dict[str, Any]]
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._plan import plan, survey
-from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction
-from ansible_collections.xapi.network.plugins.module_utils._verify import Finding
-from ansible_collections.xapi.network.tests.unit.pools import APool, tutorial, wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan, survey
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding
+from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
 
 
 def before() -> APool:
@@ -31,7 +31,7 @@ ACCEPT = ["storage_in_use"]
 
 
 def expected() -> dict[str, Prediction]:
-    return {one.host_uuid: one for one in plan(before().pool, wish(accept=ACCEPT)).predictions}
+    return {one.host_uuid: one for one in plan(before().pool, spec(accept=ACCEPT)).predictions}
 
 
 def after() -> APool:
@@ -55,7 +55,7 @@ DOM0: dict[str, Any] = {
 
 
 def found(made: APool, dom0: dict[str, Any] | None = None, **options: Any) -> list[Finding]:
-    asked = wish(accept=ACCEPT, **options)
+    asked = spec(accept=ACCEPT, **options)
     network = next((one for one in made.pool.networks.values() if one.name == "NAS"), None)
     return survey(made.pool, asked, network, expected(), {"xs-2": dom0} if dom0 else {})
 
@@ -134,9 +134,9 @@ def test_each_difference_in_dom0_is_found(code: str, words: str, change: dict[st
 
 
 def removed(made: APool, dom0: dict[str, Any] | None = None) -> list[Finding]:
-    predictions = {one.host_uuid: one for one in plan(after().pool, wish(state="absent", accept=ACCEPT)).predictions}
+    predictions = {one.host_uuid: one for one in plan(after().pool, spec(state="absent", accept=ACCEPT)).predictions}
     network = next((one for one in made.pool.networks.values() if one.name == "NAS"), None)
-    return survey(made.pool, wish(state="absent"), network, predictions, {"xs-2": dom0} if dom0 else {})
+    return survey(made.pool, spec(state="absent"), network, predictions, {"xs-2": dom0} if dom0 else {})
 
 
 GONE: dict[str, Any] = {

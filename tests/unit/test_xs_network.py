@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What xs_network would call, as a pure function of the pool and the wish."""
+"""What xs_network would call, as a pure function of the pool and the spec."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._network import NetworkPlan, NetworkWish, plan
+from ansible_collections.xapi.network.plugins.module_utils._network.plan import NetworkPlan, NetworkSpec, plan
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.tests.unit.pools import APool
 
 
@@ -22,8 +22,8 @@ def made() -> APool:
     return made
 
 
-def planned(made: APool, **wish: Any) -> NetworkPlan:
-    return plan(made.pool, NetworkWish(**wish))
+def planned(made: APool, **spec: Any) -> NetworkPlan:
+    return plan(made.pool, NetworkSpec(**spec))
 
 
 def methods(found: NetworkPlan) -> list[str]:
@@ -31,8 +31,8 @@ def methods(found: NetworkPlan) -> list[str]:
 
 
 def test_a_network_that_is_as_wished_needs_no_call(made: APool) -> None:
-    wish = {"name": "NAS", "description": "Storage", "mtu": 9000, "other_config": {"a": "b"}, "tags": ("x",), "purpose": ("nbd",)}
-    found = planned(made, **wish)
+    spec = {"name": "NAS", "description": "Storage", "mtu": 9000, "other_config": {"a": "b"}, "tags": ("x",), "purpose": ("nbd",)}
+    found = planned(made, **spec)
     assert found.calls == ()
     assert found.before == found.after
 

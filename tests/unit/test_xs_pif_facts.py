@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.plugins.modules import xs_pif_facts
 from ansible_collections.xapi.network.plugins.modules.xs_pif_facts import compiled, facts_of, host_meant
 from ansible_collections.xapi.network.tests.unit.pools import APool

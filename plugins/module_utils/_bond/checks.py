@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._pool import Host, Network, Pif, Pool
-from ansible_collections.xapi.network.plugins.module_utils._rules import TWO_IP_REFUSED_SINCE, Match, primary_of, vlans_over
-from ansible_collections.xapi.network.plugins.module_utils._wish import RISKS, Wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import TWO_IP_REFUSED_SINCE, Match, primary_of, vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS, BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Network, Pif, Pool
 
 
 @dataclass(frozen=True)
@@ -36,55 +36,55 @@ class Problem:
         return asdict(self)
 
 
-def problem(wish: Wish, code: str, host: str, sentence: str, remedy: str) -> Problem:
-    """A problem with its place in the wish: fatal unless it is a risk, accepted when the wish says so."""
+def problem(spec: BondSpec, code: str, host: str, sentence: str, remedy: str) -> Problem:
+    """A problem with its place in the spec: fatal unless it is a risk, accepted when the spec says so."""
     risk = code in RISKS
-    if risk and code not in wish.accept:
+    if risk and code not in spec.accept:
         remedy = f"{remedy} To go on all the same, add {code} to accept."
-    return Problem(code, host, sentence, remedy, fatal=not risk, accepted=risk and code in wish.accept)
+    return Problem(code, host, sentence, remedy, fatal=not risk, accepted=risk and code in spec.accept)
 
 
-def network_problems(pool: Pool, wish: Wish) -> list[Problem]:
+def network_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
     """The target network: named once, managed, of a kind that can carry a bond."""
-    if wish.network_uuid:
-        if not any(network.uuid == wish.network_uuid for network in pool.networks.values()):
+    if spec.network_uuid:
+        if not any(network.uuid == spec.network_uuid for network in pool.networks.values()):
             return [
                 problem(
-                    wish,
+                    spec,
                     "network_missing",
                     "",
-                    f"There is no network with uuid {wish.network_uuid} in the pool.",
+                    f"There is no network with uuid {spec.network_uuid} in the pool.",
                     "Correct network_uuid, or name the network and it will be made.",
                 )
             ]
         return []
-    found = pool.networks_called(wish.network)
+    found = pool.networks_called(spec.network)
     if len(found) > 1:
         uuids = ", ".join(network.uuid for network in found)
         return [
             problem(
-                wish,
+                spec,
                 "network_ambiguous",
                 "",
-                f"{len(found)} networks are called {wish.network}: {uuids}.",
+                f"{len(found)} networks are called {spec.network}: {uuids}.",
                 "XAPI lets names repeat. Name the one you mean with network_uuid, or rename the other.",
             )
         ]
     return []
 
 
-def managed_problems(pool: Pool, wish: Wish, network: Network) -> list[Problem]:
+def managed_problems(pool: Pool, spec: BondSpec, network: Network) -> list[Problem]:
     found = []
     if not network.managed:
         found.append(
-            problem(wish, "network_unmanaged", "", f"The network {network.name} is not managed by XAPI.", "Choose another network.")
+            problem(spec, "network_unmanaged", "", f"The network {network.name} is not managed by XAPI.", "Choose another network.")
         )
     for ref in network.pifs:
         pif = pool.pifs.get(ref)
         if pif is not None and (pif.sriov_logical or pif.sriov_physical):
             found.append(
                 problem(
-                    wish,
+                    spec,
                     "network_sriov",
                     "",
                     f"The network {network.name} carries SR-IOV.",
@@ -95,7 +95,7 @@ def managed_problems(pool: Pool, wish: Wish, network: Network) -> list[Problem]:
     return found
 
 
-def pool_problems(pool: Pool, wish: Wish, touched: Sequence[Host], restarted: Sequence[Host]) -> list[Problem]:
+def pool_problems(pool: Pool, spec: BondSpec, touched: Sequence[Host], restarted: Sequence[Host]) -> list[Problem]:
     """What concerns the pool as a whole. `touched`: hosts that the plan changes; `restarted`: those whose xapi it restarts."""
     found = []
     if not touched:
@@ -108,7 +108,7 @@ def pool_problems(pool: Pool, wish: Wish, touched: Sequence[Host], restarted: Se
         )
         found.append(
             problem(
-                wish,
+                spec,
                 "ha_enabled",
                 "",
                 f"HA is on in this pool, and the plan {what}.",
@@ -120,7 +120,7 @@ def pool_problems(pool: Pool, wish: Wish, touched: Sequence[Host], restarted: Se
     if len(builds) > 1:
         each = "; ".join(f"{host.name} {host.release} ({host.xapi})" for host in pool.hosts[:8]) + ("; …" if len(pool.hosts) > 8 else "")
         found.append(
-            problem(wish, "mixed_versions", "", f"The hosts run different versions: {each}.", "Finish the upgrade of the pool first.")
+            problem(spec, "mixed_versions", "", f"The hosts run different versions: {each}.", "Finish the upgrade of the pool first.")
         )
     # A pending task without a host runs on the master.
     concerned = {host.ref for host in restarted}
@@ -129,7 +129,7 @@ def pool_problems(pool: Pool, wish: Wish, touched: Sequence[Host], restarted: Se
             name = pool.host(task.host).name
             found.append(
                 problem(
-                    wish,
+                    spec,
                     "pending_tasks",
                     name,
                     f"The task {task.name or task.uuid} runs on {name} and would die with the restart of its xapi.",
@@ -145,7 +145,7 @@ def pool_problems(pool: Pool, wish: Wish, touched: Sequence[Host], restarted: Se
         if busy:
             found.append(
                 problem(
-                    wish,
+                    spec,
                     "pending_tasks",
                     host.name,
                     f"XAPI is at work on {host.name}: {', '.join(busy)}. It would be cut off by the restart of its xapi.",
@@ -155,16 +155,16 @@ def pool_problems(pool: Pool, wish: Wish, touched: Sequence[Host], restarted: Se
     return found
 
 
-def host_problems(pool: Pool, wish: Wish, host: Host, match: Match, network: Network | None, creating: bool) -> list[Problem]:
+def host_problems(pool: Pool, spec: BondSpec, host: Host, match: Match, network: Network | None, creating: bool) -> list[Problem]:
     """What speaks against bonding these NICs on this host: what XAPI would refuse, and what it would accept and a user regret."""
 
     def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
+        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
 
     found: list[Problem] = []
     if not host.live:
         add("host_down", "XAPI does not see the host alive.", "Bring the host back, or leave it out by naming the others in hosts.")
-    for device, nic, other in zip(wish.nics, match.nics, match.other, strict=True):
+    for device, nic, other in zip(spec.nics, match.nics, match.other, strict=True):
         if nic is None:
             known = ", ".join(pif.device for pif in pool.pifs_of(host) if pif.physical) or "no NIC"
             why = f"; by {'device name' if match.rule == 'position' else 'bridge position'} it would be {other.device}" if other else ""
@@ -182,15 +182,15 @@ def host_problems(pool: Pool, wish: Wish, host: Host, match: Match, network: Net
                 "Make the NIC names of all hosts agree (interface-rename), so that an upgrade of xapi does not bond other NICs.",
             )
     nics = match.found
-    found += _nic_problems(pool, wish, host, nics, creating)
+    found += _nic_problems(pool, spec, host, nics, creating)
     limit = 2 if host.backend == "bridge" else 4
-    if len(wish.nics) > limit:
+    if len(spec.nics) > limit:
         add(
             "too_many_nics",
-            f"{len(wish.nics)} NICs are more than the {limit} that the {host.backend} backend supports in a bond.",
+            f"{len(spec.nics)} NICs are more than the {limit} that the {host.backend} backend supports in a bond.",
             "Bond fewer NICs.",
         )
-    if host.backend == "bridge" and wish.mode == "lacp":
+    if host.backend == "bridge" and spec.mode == "lacp":
         add("mode", "the Linux bridge backend has no LACP.", "Choose active-backup or balance-slb, or change the backend to openvswitch.")
     if not creating or not nics:
         return found
@@ -198,10 +198,10 @@ def host_problems(pool: Pool, wish: Wish, host: Host, match: Match, network: Net
         if not pif.bond_master_of:
             add(
                 "network_taken",
-                f"{pif.device} (PIF {pif.uuid}) is on {network.name if network else wish.called} already.",
+                f"{pif.device} (PIF {pif.uuid}) is on {network.name if network else spec.called} already.",
                 "Choose another network for the bond, or take that PIF off it.",
             )
-    return found + vlan_problems(pool, wish, host, nics) + _address_problems(pool, wish, host, nics)
+    return found + vlan_problems(pool, spec, host, nics) + _address_problems(pool, spec, host, nics)
 
 
 def _smaller(match: Match) -> str:
@@ -212,11 +212,11 @@ def _smaller(match: Match) -> str:
     return f" A restart of its xapi would {f'make a bond of {there} alone' if there else 'not bond anything'}, and say so in its log only."
 
 
-def vlan_problems(pool: Pool, wish: Wish, host: Host, carriers: Sequence[Pif]) -> list[Problem]:
+def vlan_problems(pool: Pool, spec: BondSpec, host: Host, carriers: Sequence[Pif]) -> list[Problem]:
     """VLANs that cannot be on the bond, or would be lost. `carriers`: the PIFs that the bond is or will be made of."""
 
     def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
+        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
 
     found: list[Problem] = []
     on_carriers: dict[int, list[str]] = {}
@@ -233,7 +233,7 @@ def vlan_problems(pool: Pool, wish: Wish, host: Host, carriers: Sequence[Pif]) -
                 "Move what uses one of them to the network of the other, and destroy it (xe vlan-destroy).",
             )
     refs = {nic.ref for nic in carriers}
-    for vlan in wish.vlans:
+    for vlan in spec.vlans:
         networks = pool.networks_called(vlan.network)
         for pif in pool.on_network(host, networks[0]) if len(networks) == 1 else ():
             lies_on = pool.vlans[pif.vlan_master_of].tagged if pif.vlan_master_of in pool.vlans else ""
@@ -247,27 +247,27 @@ def vlan_problems(pool: Pool, wish: Wish, host: Host, carriers: Sequence[Pif]) -
     return found
 
 
-def address_problems(pool: Pool, wish: Wish) -> list[Problem]:
-    """Addresses that the wish gives to hosts: the host is there, and nobody else has the address."""
+def address_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
+    """Addresses that the spec gives to hosts: the host is there, and nobody else has the address."""
     found = []
-    for name, address in wish.addresses.items():
+    for name, address in spec.addresses.items():
         host = pool.host_called(name)
         if host is None:
             sentence = f"addresses names {name}, and no host, or more than one, is called so."
-            found.append(problem(wish, "host_unknown", name, sentence, "Name a host by its name, uuid or address."))
+            found.append(problem(spec, "host_unknown", name, sentence, "Name a host by its name, uuid or address."))
             continue
         others = [pif for pif in pool.pifs.values() if address.ip and pif.ip == address.ip and pif.host != host.ref]
         for pif in others:
             sentence = f"{host.name}: the address {address.ip} is that of {pif.device} of {pool.host(pif.host).name}."
-            found.append(problem(wish, "address_taken", host.name, sentence, "Give every host an address of its own."))
+            found.append(problem(spec, "address_taken", host.name, sentence, "Give every host an address of its own."))
     return found
 
 
-def _nic_problems(pool: Pool, wish: Wish, host: Host, nics: Iterable[Pif], creating: bool) -> list[Problem]:
+def _nic_problems(pool: Pool, spec: BondSpec, host: Host, nics: Iterable[Pif], creating: bool) -> list[Problem]:
     """NICs that cannot be members, or should not be."""
 
     def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
+        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
 
     found: list[Problem] = []
     nics = tuple(nics)
@@ -296,11 +296,11 @@ def _nic_problems(pool: Pool, wish: Wish, host: Host, nics: Iterable[Pif], creat
     return found
 
 
-def _address_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif]) -> list[Problem]:
+def _address_problems(pool: Pool, spec: BondSpec, host: Host, nics: Sequence[Pif]) -> list[Problem]:
     """Rules of XAPI about addresses, purposes and settings of the members."""
 
     def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
+        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
 
     found: list[Problem] = []
     configured = [nic for nic in nics if nic.configured]

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._rules import MODES, Prediction, wrong_properties
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import MODES, Prediction, wrong_properties
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 STRATEGIES = ("direct", "restart")
 
@@ -30,8 +30,8 @@ RISKS = (
     "vifs_in_use",
 )
 
-# The options of xs_bond and xs_bond_info; the doc fragment wish describes them.
-OPTIONS: dict[str, Any] = {
+# The options of xs_bond and xs_bond_info; the doc fragment spec describes them.
+SPEC_OPTIONS: dict[str, Any] = {
     "network": {"type": "str"},
     "network_uuid": {"type": "str"},
     "nics": {"type": "list", "elements": "str"},
@@ -86,7 +86,7 @@ class VlanWish:
 
 
 @dataclass(frozen=True)
-class Wish:
+class BondSpec:
     """A bond as it should be. `hosts` empty: every host of the pool. `mtu`, `purpose` and `disallow_unplug` None: as they are."""
 
     network: str = ""
@@ -116,9 +116,9 @@ class Wish:
         return self.network or self.network_uuid
 
 
-def read(options: Mapping[str, Any]) -> Wish:
-    """The wish that these task options express. Raises WishError."""
-    wish = Wish(
+def read(options: Mapping[str, Any]) -> BondSpec:
+    """The spec that these task options express. Raises WishError."""
+    spec = BondSpec(
         network=options.get("network") or "",
         network_uuid=options.get("network_uuid") or "",
         nics=tuple(options.get("nics") or ()),
@@ -136,8 +136,8 @@ def read(options: Mapping[str, Any]) -> Wish:
         vlans=tuple(VlanWish(int(vlan["tag"]), vlan["network"]) for vlan in options.get("vlans") or ()),
         addresses={host: _address(host, values) for host, values in (options.get("addresses") or {}).items()},
     )
-    _check(wish)
-    return wish
+    _check(spec)
+    return spec
 
 
 def property_text(value: Any) -> str:
@@ -145,38 +145,38 @@ def property_text(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _check(wish: Wish) -> None:
-    if bool(wish.network) == bool(wish.network_uuid):
+def _check(spec: BondSpec) -> None:
+    if bool(spec.network) == bool(spec.network_uuid):
         raise WishError("Name the bond's network by either network or network_uuid.")
-    unknown = sorted(wish.accept - set(RISKS))
+    unknown = sorted(spec.accept - set(RISKS))
     if unknown:
         raise WishError(
             f"accept names {', '.join(unknown)}, and no risk is called so. The risks that can be accepted are {', '.join(RISKS)}."
         )
-    if wish.absent:
+    if spec.absent:
         return
-    _no_repeats("nics", wish.nics)
-    _no_repeats("hosts", wish.hosts)
-    if len(wish.nics) < 2:
+    _no_repeats("nics", spec.nics)
+    _no_repeats("hosts", spec.hosts)
+    if len(spec.nics) < 2:
         raise WishError(
-            f"A bond needs at least two NICs; nics names {', '.join(wish.nics) or 'none'}. XAPI would accept one and make a bond that"
+            f"A bond needs at least two NICs; nics names {', '.join(spec.nics) or 'none'}. XAPI would accept one and make a bond that"
             " protects nothing."
         )
-    if wish.mode not in MODES:
-        raise WishError(f"There is no bond mode {wish.mode}; XAPI knows {', '.join(MODES)}.")
-    wrong = wrong_properties(wish.mode, wish.properties)
+    if spec.mode not in MODES:
+        raise WishError(f"There is no bond mode {spec.mode}; XAPI knows {', '.join(MODES)}.")
+    wrong = wrong_properties(spec.mode, spec.properties)
     if wrong:
         raise WishError(f"The bond's properties cannot be: {'; '.join(wrong)}.")
-    if wish.mac and not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", wish.mac):
-        raise WishError(f"{wish.mac} is not a MAC address; write it as 00:26:55:d1:e8:cc.")
-    if wish.mac and len(wish.hosts) != 1:
+    if spec.mac and not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", spec.mac):
+        raise WishError(f"{spec.mac} is not a MAC address; write it as 00:26:55:d1:e8:cc.")
+    if spec.mac and len(spec.hosts) != 1:
         raise WishError("A MAC can be given to the bond of one host only: name that host in hosts.")
-    if wish.mtu is not None and not 68 <= wish.mtu <= 65535:
-        raise WishError(f"An MTU of {wish.mtu} is not possible; 1500 and 9000 are usual.")
-    given = [address.ip for address in wish.addresses.values() if address.ip]
+    if spec.mtu is not None and not 68 <= spec.mtu <= 65535:
+        raise WishError(f"An MTU of {spec.mtu} is not possible; 1500 and 9000 are usual.")
+    given = [address.ip for address in spec.addresses.values() if address.ip]
     _no_repeats("addresses", given)
-    _no_repeats("vlans", tuple(str(vlan.tag) for vlan in wish.vlans))
-    for vlan in wish.vlans:
+    _no_repeats("vlans", tuple(str(vlan.tag) for vlan in spec.vlans))
+    for vlan in spec.vlans:
         if not 0 <= vlan.tag <= 4094:
             raise WishError(f"There is no VLAN {vlan.tag}; tags go from 0 to 4094.")
 
@@ -210,8 +210,8 @@ def _within(text: str, network: ipaddress.IPv4Network) -> bool:
         return False
 
 
-# Of the modules that take a wish.
-CONSTRAINTS: Mapping[str, Any] = {
+# Of the modules that take a spec.
+SPEC_CONSTRAINTS: Mapping[str, Any] = {
     "supports_check_mode": True,
     "mutually_exclusive": [("network", "network_uuid")],
     "required_one_of": [("network", "network_uuid")],
@@ -219,7 +219,7 @@ CONSTRAINTS: Mapping[str, Any] = {
 }
 
 
-def from_task(options: Mapping[str, Any]) -> Wish:
+def from_task(options: Mapping[str, Any]) -> BondSpec:
     """`read` for a module: what is wrong with the options ends the task. Raises NetworkError."""
     try:
         return read(options)
@@ -227,7 +227,7 @@ def from_task(options: Mapping[str, Any]) -> Wish:
         raise NetworkError(str(error)) from error
 
 
-def expected(options: Mapping[str, Any]) -> dict[str, Prediction]:
+def read_expected(options: Mapping[str, Any]) -> dict[str, Prediction]:
     """The predictions handed to a task in `expected`, by host uuid. Raises NetworkError when they are not those of a plan."""
     predictions = {}
     for host, values in (options.get("expected") or {}).items():

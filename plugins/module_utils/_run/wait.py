@@ -9,19 +9,19 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._client import Session
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._plan import find_network, half, survey, wished_hosts
-from ansible_collections.xapi.network.plugins.module_utils._pool import Pool, read
-from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction
-from ansible_collections.xapi.network.plugins.module_utils._verify import Finding, compare
-from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, incomplete, survey, wanted_hosts
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, compare
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool, read
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 PROGRESS_SECONDS = 5.0
 # Within this time XAPI makes a bond of half a bond, or it is not at it any more.
 MAKING_SECONDS = 10.0
 
-# What a restart of a member's xapi has to bring about. The rest (purpose, VLANs to be plugged, an address that the wish changes) is done by
+# What a restart of a member's xapi has to bring about. The rest (purpose, VLANs to be plugged, an address that the spec changes) is done by
 # the plan after it.
 INHERITED = ("no_network", "no_bond", "nics", "bond_slave_of", "not_attached")
 
@@ -29,13 +29,13 @@ INHERITED = ("no_network", "no_bond", "nics", "bond_slave_of", "not_attached")
 def await_inherited(
     session: Session,
     pool: Pool,
-    wish: Wish,
+    spec: BondSpec,
     expected: Mapping[str, Prediction],
     deadline: float,
     progress: Callable[[str], None],
     note: Callable[[str, str], None],
 ) -> Pool:
-    """The pool as soon as the wished members have inherited their bonds.
+    """The pool as soon as the wanted members have inherited their bonds.
 
     `note` is told when a host's bond is seen first, and when it is attached.
 
@@ -47,9 +47,9 @@ def await_inherited(
     noted: set[tuple[str, str]] = set()
 
     def missing(now: Pool) -> list[Finding]:
-        network = find_network(now, wish)
+        network = find_network(now, spec)
         left = []
-        for host in wished_hosts(now, wish)[0]:
+        for host in wanted_hosts(now, spec)[0]:
             if host.uuid not in expected or not expected[host.uuid].inherits:
                 continue
             found = [one for one in compare(now, host, network, expected[host.uuid]) if one.code in INHERITED]
@@ -74,19 +74,19 @@ def await_inherited(
     return pool
 
 
-def await_whole(session: Session, pool: Pool, wish: Wish, deadline: float, progress: Callable[[str], None]) -> Pool:
-    """The pool as soon as no wished host has half a bond, or as it is when such a bond has had its time.
+def await_whole(session: Session, pool: Pool, spec: BondSpec, deadline: float, progress: Callable[[str], None]) -> Pool:
+    """The pool as soon as no wanted host has half a bond, or as it is when such a bond has had its time.
 
     XAPI may be making it right now, for a run that has died or on a member that starts.
     """
 
     def halves(now: Pool) -> list[Finding]:
-        network = find_network(now, wish)
-        bonds = [(host, now.bond_on(host, network)) for host in wished_hosts(now, wish)[0]] if network else []
+        network = find_network(now, spec)
+        bonds = [(host, now.bond_on(host, network)) for host in wanted_hosts(now, spec)[0]] if network else []
         return [
             Finding("not_attached", host.name, f"{host.name}: the bond is not attached, and its NICs still have what moves to it.")
             for host, bond in bonds
-            if bond is not None and half(now, bond)
+            if bond is not None and incomplete(now, bond)
         ]
 
     return _await(session, pool, halves, min(deadline, time.monotonic() + MAKING_SECONDS), progress, "waiting for half a bond")[0]
@@ -95,7 +95,7 @@ def await_whole(session: Session, pool: Pool, wish: Wish, deadline: float, progr
 def await_findings(
     session: Session,
     pool: Pool,
-    wish: Wish,
+    spec: BondSpec,
     expected: Mapping[str, Prediction],
     dom0: Mapping[str, Any],
     deadline: float,
@@ -103,7 +103,7 @@ def await_findings(
 ) -> tuple[Pool, list[Finding]]:
     """The pool as soon as there are no findings left, or as it is at the deadline, and the findings left."""
     return _await(
-        session, pool, lambda now: survey(now, wish, find_network(now, wish), expected, dom0), deadline, progress, "waiting for conformity"
+        session, pool, lambda now: survey(now, spec, find_network(now, spec), expected, dom0), deadline, progress, "waiting for conformity"
     )
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, Unreachable
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, Unreachable
 
 CHUNK = 1 << 16
 

@@ -105,7 +105,7 @@ options:
     default: {}
   picture:
     description:
-      - Whether the network of each host is returned as RV(ignore:picture), with every NIC, bond, VLAN and tunnel, whether the wish
+      - Whether the network of each host is returned as RV(ignore:picture), with every NIC, bond, VLAN and tunnel, whether the spec
         concerns it or not.
       - The report of the role P(xapi.network.storage_bond#role) is drawn from it.
     type: bool

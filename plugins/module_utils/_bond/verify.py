@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
-from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction, carried_config, vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, carried_config, vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool
 
 # The words of ovs-vswitchd for XAPI's modes; "lacp" is balance-tcp, or balance-slb with hashing_algorithm=src_mac (xen-api, networkd). The
 # Linux bonding driver has words of its own (802.3ad).

@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool, with_changes
-from ansible_collections.xapi.network.plugins.module_utils._rules import Prediction, carried_config, predict_kept
-from ansible_collections.xapi.network.plugins.module_utils._verify import Finding
-from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, carried_config, predict_kept
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool, with_changes
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to be done. `action` is what _apply looks up, `arguments` are uuids, names and values (never references, which a write may
-    outdate).
+    """One thing to be done. `action` is what _run/apply.py looks up, `arguments` are uuids, names and values (never references, which a
+    write may outdate).
     """
 
     action: str
@@ -31,48 +31,48 @@ class Step:
         return {"action": self.action, "host": self.host, "sentence": self.sentence, "interrupts": self.interrupts}
 
 
-def network_steps(pool: Pool, wish: Wish, network: Network | None, needed: bool) -> list[Step]:
-    mtu = target_mtu(pool, wish, network)
+def network_steps(pool: Pool, spec: BondSpec, network: Network | None, needed: bool) -> list[Step]:
+    mtu = target_mtu(pool, spec, network)
     carriers = [
         Step("create_network", "", f"make the network {name} for VLAN {tag}", {"name": name, "mtu": mtu})
-        for tag, name in {vlan.tag: vlan.network for vlan in wish.vlans}.items()
+        for tag, name in {vlan.tag: vlan.network for vlan in spec.vlans}.items()
         if not pool.networks_called(name)
     ]
-    return _bond_network_steps(wish, network, needed, mtu) + carriers
+    return _bond_network_steps(spec, network, needed, mtu) + carriers
 
 
-def _bond_network_steps(wish: Wish, network: Network | None, needed: bool, mtu: int) -> list[Step]:
+def _bond_network_steps(spec: BondSpec, network: Network | None, needed: bool, mtu: int) -> list[Step]:
     if network is None:
         return (
-            [Step("create_network", "", f"make the network {wish.called} with MTU {mtu}", {"name": wish.called, "mtu": mtu})]
+            [Step("create_network", "", f"make the network {spec.called} with MTU {mtu}", {"name": spec.called, "mtu": mtu})]
             if needed
             else []
         )
-    if wish.mtu is not None and network.mtu != wish.mtu:
+    if spec.mtu is not None and network.mtu != spec.mtu:
         return [
             Step(
                 "set_mtu",
                 "",
-                f"set the MTU of the network {network.name} from {network.mtu} to {wish.mtu}",
-                {"network": network.uuid, "mtu": wish.mtu},
+                f"set the MTU of the network {network.name} from {network.mtu} to {spec.mtu}",
+                {"network": network.uuid, "mtu": spec.mtu},
             )
         ]
     return []
 
 
-def target_mtu(pool: Pool, wish: Wish, network: Network | None) -> int:
-    """The MTU of the bond's network: as wished, else as it is, else the largest of the networks of the master's NICs."""
-    if wish.mtu is not None:
-        return wish.mtu
+def target_mtu(pool: Pool, spec: BondSpec, network: Network | None) -> int:
+    """The MTU of the bond's network: as wanted, else as it is, else the largest of the networks of the master's NICs."""
+    if spec.mtu is not None:
+        return spec.mtu
     if network is not None:
         return network.mtu
-    nics = [pool.nic(pool.master, device) for device in wish.nics]
+    nics = [pool.nic(pool.master, device) for device in spec.nics]
     return max((pool.networks[nic.network].mtu for nic in nics if nic is not None and nic.network in pool.networks), default=1500)
 
 
-def after_creation(pool: Pool, wish: Wish, host: Host, target: Prediction, predicted: Prediction) -> list[Step]:
+def after_creation(pool: Pool, spec: BondSpec, host: Host, target: Prediction, predicted: Prediction) -> list[Step]:
     """What XAPI does not do by itself once the bond is there."""
-    where = {"host": host.uuid, "name": wish.called, "network": wish.network_uuid}
+    where = {"host": host.uuid, "name": spec.called, "network": spec.network_uuid}
     steps = [
         Step("set_other_config", host.name, f"set {key} of the bond to {value}", {**where, "key": key, "value": value})
         for key, value in sorted(target.other_config.items())
@@ -96,7 +96,7 @@ def after_creation(pool: Pool, wish: Wish, host: Host, target: Prediction, predi
         predicted.dns,
     ):
         steps.append(_ip_step(host, where, target))
-    steps += _vlan_steps(pool, wish, host, where, [vlan.tag for vlan in wish.vlans if vlan.tag not in predicted.vlans])
+    steps += _vlan_steps(pool, spec, host, where, [vlan.tag for vlan in spec.vlans if vlan.tag not in predicted.vlans])
     if predicted.vlans:
         steps.append(
             Step(
@@ -130,8 +130,8 @@ def _ipv6_step(host: Host, where: Mapping[str, Any], target: Prediction) -> Step
     )
 
 
-def _vlan_steps(pool: Pool, wish: Wish, host: Host, where: Mapping[str, Any], tags: Sequence[int]) -> list[Step]:
-    names = {vlan.tag: vlan.network for vlan in wish.vlans}
+def _vlan_steps(pool: Pool, spec: BondSpec, host: Host, where: Mapping[str, Any], tags: Sequence[int]) -> list[Step]:
+    names = {vlan.tag: vlan.network for vlan in spec.vlans}
     return [
         Step("create_vlan", host.name, f"put VLAN {tag} ({names[tag]}) on the bond", {**where, "tag": tag, "vlan_network": names[tag]})
         for tag in tags
@@ -140,11 +140,11 @@ def _vlan_steps(pool: Pool, wish: Wish, host: Host, where: Mapping[str, Any], ta
 
 
 def in_place(
-    pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, target: Prediction, findings: Sequence[Finding]
+    pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bond, target: Prediction, findings: Sequence[Finding]
 ) -> list[Step]:
     """The steps that put right what was found, where XAPI can do it without remaking the bond."""
     pif = pool.pifs[bond.master]
-    where = {"host": host.uuid, "name": wish.called, "network": network.uuid}
+    where = {"host": host.uuid, "name": spec.called, "network": network.uuid}
     codes = {finding.code for finding in findings}
     replug = f"traffic through {pif.device} stops for about a second"
     steps: list[Step] = []
@@ -213,7 +213,7 @@ def in_place(
             if nic.disallow_unplug and target.disallow_unplug
         ]
     there = {pool.vlans[ref].tag for ref in pif.vlan_slave_of if ref in pool.vlans}
-    steps += _vlan_steps(pool, wish, host, where, [tag for tag in target.vlans if tag not in there])
+    steps += _vlan_steps(pool, spec, host, where, [tag for tag in target.vlans if tag not in there])
     if "vlan_not_attached" in codes:
         steps.append(
             Step(
@@ -226,23 +226,23 @@ def in_place(
     return steps
 
 
-def remake(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, target: Prediction) -> list[Step]:
+def recreate(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bond, target: Prediction) -> list[Step]:
     """Take a bond apart and make it again of the same NICs, for what XAPI cannot change in place: its MAC."""
     pif = pool.pifs[bond.master]
     nics = pool.bond_members(bond)
     arguments = {
-        "host": host.uuid, "name": wish.called, "network": network.uuid, "nics": [nic.uuid for nic in nics],
-        "mode": wish.mode, "properties": dict(wish.properties), "mac": wish.mac,
+        "host": host.uuid, "name": spec.called, "network": network.uuid, "nics": [nic.uuid for nic in nics],
+        "mode": spec.mode, "properties": dict(spec.properties), "mac": spec.mac,
     }  # fmt: skip
-    sentence = f"bond {' and '.join(target.nics)} on {network.name} ({wish.mode}) with MAC {wish.mac}"
+    sentence = f"bond {' and '.join(target.nics)} on {network.name} ({spec.mode}) with MAC {spec.mac}"
     return [
-        *taking_apart(pool, host, bond),
+        *destroying(pool, host, bond),
         Step("create_bond", host.name, sentence, arguments, f"traffic through {pif.device} stops for some seconds"),
-        *after_creation(pool, wish, host, target, replace(target, other_config={}, ipv6_mode="None")),
+        *after_creation(pool, spec, host, target, replace(target, other_config={}, ipv6_mode="None")),
     ]
 
 
-def taking_apart(pool: Pool, host: Host, bond: Bond, without: tuple[str, ...] = ()) -> list[Step]:
+def destroying(pool: Pool, host: Host, bond: Bond, without: tuple[str, ...] = ()) -> list[Step]:
     """Take a bond apart, after what only its own PIF has is put on its primary NIC, so that it is lost at no moment.
 
     `without`: beginnings of keys of other_config that only a bond has a use for.
@@ -286,7 +286,7 @@ def plugging(host: Host, nics: Sequence[Pif]) -> list[Step]:
 
 
 def kept_config(pool: Pool, bond: Bond, after: Pool) -> Pool:
-    """The pool after `taking_apart`: what that put on the primary NIC is there."""
+    """The pool after `destroying`: what that put on the primary NIC is there."""
     pif, primary = pool.pifs.get(bond.master), after.pifs.get(bond.primary)
     if pif is None or primary is None:
         return after

@@ -1,20 +1,20 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One look at the pool for a wish: one read, and the names of the few VMs whose interfaces are concerned."""
+"""One look at the pool for a spec: one read, and the names of the few VMs whose interfaces are concerned."""
 
 from __future__ import annotations
 
-from ansible_collections.xapi.network.plugins.module_utils._client import Records, Session
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._plan import plan, wished_hosts
-from ansible_collections.xapi.network.plugins.module_utils._pool import Host, Network, Pif, Pool, PoolRecordsError, read
-from ansible_collections.xapi.network.plugins.module_utils._rules import match, networks_over
-from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan, wanted_hosts
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import match, networks_over
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Network, Pif, Pool, PoolRecordsError, read
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Records, Session
 
 
-def look(session: Session, wish: Wish, planned: bool = False) -> Pool:
-    """The pool as it is now. Once a plan was made of the whole pool, the PIFs of the wished hosts are enough, and those of the master, from
+def look(session: Session, spec: BondSpec, planned: bool = False) -> Pool:
+    """The pool as it is now. Once a plan was made of the whole pool, the PIFs of the wanted hosts are enough, and those of the master, from
     which members inherit.
 
     Raises NetworkError when XAPI's records are not those of a pool that is up.
@@ -22,33 +22,33 @@ def look(session: Session, wish: Wish, planned: bool = False) -> Pool:
 
     def concerned(records: Records) -> list[str]:
         pool = read(records)
-        return [pool.master.ref, *(host.ref for host in wished_hosts(pool, wish)[0])]
+        return [pool.master.ref, *(host.ref for host in wanted_hosts(pool, spec)[0])]
 
     try:
-        pool = read(session.read_of(concerned) if planned and wish.hosts else session.read())
-        machines = machines_concerned(pool, wish)
+        pool = read(session.read_of(concerned) if planned and spec.hosts else session.read())
+        machines = machines_concerned(pool, spec)
         return read(session.add_machines(sorted(machines))) if machines else pool
     except PoolRecordsError as error:
         raise NetworkError(f"{session.connection}: {error}") from error
 
 
-def machines_concerned(pool: Pool, wish: Wish) -> set[str]:
+def machines_concerned(pool: Pool, spec: BondSpec) -> set[str]:
     """References of VMs with a live interface on a network that the plan would take from under them. None where it interrupts nothing."""
-    the_plan = plan(pool, wish)
+    the_plan = plan(pool, spec)
     touched = {step.host for step in the_plan.steps if step.interrupts}
     networks = {
         network.ref
         for host in the_plan.hosts
         if host.name in touched
-        for pif in _pifs(pool, wish, host, the_plan.network)
+        for pif in _pifs(pool, spec, host, the_plan.network)
         for network in networks_over(pool, pif)
     }
     return {vif.vm for vif in pool.vifs.values() if vif.attached and vif.network in networks and vif.vm}
 
 
-def _pifs(pool: Pool, wish: Wish, host: Host, network: Network | None) -> list[Pif]:
+def _pifs(pool: Pool, spec: BondSpec, host: Host, network: Network | None) -> list[Pif]:
     """The PIFs of this host that a plan may interrupt: the NICs, and the bonds that they or their network are in."""
-    nics = match(pool, host, wish.nics).found
+    nics = match(pool, host, spec.nics).found
     bonds = [pool.bond_on(host, network)] if network else []
     bonds += [pool.bonds.get(nic.bond_slave_of) for nic in nics]
     return [*nics, *(pool.pifs[bond.master] for bond in bonds if bond is not None and bond.master in pool.pifs)]

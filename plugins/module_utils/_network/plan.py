@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What has to be called to make one network of a pool as it is wished. Pure. Private to the collection."""
+"""What has to be called to make one network of a pool as it is wanted. Pure. Private to the collection."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._pool import Network, Pool
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Network, Pool
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 INTERNAL = "is_host_internal_management_network"  # marks the network between a host and its VMs, in other_config
 DEFAULT_MTU = 1500
@@ -19,7 +19,7 @@ MTU_RANGE = (68, 65535)
 
 
 @dataclass(frozen=True)
-class NetworkWish:
+class NetworkSpec:
     """The options of xs_network. None means: leave as it is. A None in `other_config` takes the key away."""
 
     name: str | None = None
@@ -43,61 +43,61 @@ class NetworkPlan:
     warnings: tuple[str, ...] = ()
 
 
-def plan(pool: Pool, wish: NetworkWish) -> NetworkPlan:
-    """Raises NetworkError, before anything is called, when the wish is ambiguous or XAPI would refuse it."""
-    network = found(pool, wish)
-    if not wish.present:
+def plan(pool: Pool, spec: NetworkSpec) -> NetworkPlan:
+    """Raises NetworkError, before anything is called, when the spec is ambiguous or XAPI would refuse it."""
+    network = found(pool, spec)
+    if not spec.present:
         if network is None:
             return NetworkPlan((), None, None)
         _check_may_go(pool, network)
         return NetworkPlan((("network.destroy", ()),), network, None)
-    _check_values(pool, wish, network)
+    _check_values(pool, spec, network)
     if network is None:
-        return _creation(wish)
-    return _changes(pool, wish, network)
+        return _creation(spec)
+    return _changes(pool, spec, network)
 
 
-def found(pool: Pool, wish: NetworkWish) -> Network | None:
+def found(pool: Pool, spec: NetworkSpec) -> Network | None:
     """The network that is meant. Raises NetworkError when a name fits several, or a uuid fits none that is to be changed."""
-    if wish.uuid:
+    if spec.uuid:
         for network in pool.networks.values():
-            if network.uuid == wish.uuid:
+            if network.uuid == spec.uuid:
                 return network
-        if wish.present:
+        if spec.present:
             raise NetworkError(
-                f"The pool {pool.name or pool.uuid} has no network with the uuid {wish.uuid}, and XAPI chooses the uuid of a new one: "
+                f"The pool {pool.name or pool.uuid} has no network with the uuid {spec.uuid}, and XAPI chooses the uuid of a new one: "
                 "correct the uuid, or give a name to create a network."
             )
         return None
-    networks = pool.networks_called(wish.name or "")
+    networks = pool.networks_called(spec.name or "")
     if len(networks) > 1:
         raise NetworkError(
-            f"{len(networks)} networks of the pool {pool.name or pool.uuid} are called {wish.name}, since XAPI lets names repeat: "
+            f"{len(networks)} networks of the pool {pool.name or pool.uuid} are called {spec.name}, since XAPI lets names repeat: "
             f"{', '.join(f'{network.uuid} (bridge {network.bridge})' for network in networks)}. Say with uuid which one is meant.",
             uuids=[network.uuid for network in networks],
         )
     return networks[0] if networks else None
 
 
-def _check_values(pool: Pool, wish: NetworkWish, network: Network | None) -> None:
+def _check_values(pool: Pool, spec: NetworkSpec, network: Network | None) -> None:
     wrong = []
-    if wish.mtu is not None and not MTU_RANGE[0] <= wish.mtu <= MTU_RANGE[1]:
-        wrong.append(f"mtu has to be between {MTU_RANGE[0]} and {MTU_RANGE[1]}, and {wish.mtu} was given.")
-    if wish.bridge and network is not None and wish.bridge != network.bridge:
+    if spec.mtu is not None and not MTU_RANGE[0] <= spec.mtu <= MTU_RANGE[1]:
+        wrong.append(f"mtu has to be between {MTU_RANGE[0]} and {MTU_RANGE[1]}, and {spec.mtu} was given.")
+    if spec.bridge and network is not None and spec.bridge != network.bridge:
         wrong.append(
-            f"The network {network.name} has the bridge {network.bridge}, and XAPI cannot change it to {wish.bridge}: "
+            f"The network {network.name} has the bridge {network.bridge}, and XAPI cannot change it to {spec.bridge}: "
             "leave bridge out, or remove the network first."
         )
-    if wish.bridge and network is None:
+    if spec.bridge and network is None:
         # XAPI's rules for names that do not collide with its own (xapi_network.ml).
-        if len(wish.bridge) > 15 or re.match(r"xen|xapi|vif|tap|eth", wish.bridge):
+        if len(spec.bridge) > 15 or re.match(r"xen|xapi|vif|tap|eth", spec.bridge):
             wrong.append(
-                f"bridge {wish.bridge}: XAPI takes names of at most 15 characters that do not begin with xen, xapi, vif, tap or eth."
+                f"bridge {spec.bridge}: XAPI takes names of at most 15 characters that do not begin with xen, xapi, vif, tap or eth."
             )
         wrong += [
-            f"bridge {wish.bridge} is taken by the network {other.name}." for other in pool.networks.values() if other.bridge == wish.bridge
+            f"bridge {spec.bridge} is taken by the network {other.name}." for other in pool.networks.values() if other.bridge == spec.bridge
         ]
-    if wish.name == "":
+    if spec.name == "":
         wrong.append("name must not be empty.")
     if wrong:
         raise NetworkError(" ".join(wrong))
@@ -118,19 +118,19 @@ def _check_may_go(pool: Pool, network: Network) -> None:
         raise NetworkError(f"The network {network.name} ({network.uuid}) belongs to the system: XAPI does not let it go.")
 
 
-def _creation(wish: NetworkWish) -> NetworkPlan:
-    other_config = {key: value for key, value in (wish.other_config or {}).items() if value is not None}
+def _creation(spec: NetworkSpec) -> NetworkPlan:
+    other_config = {key: value for key, value in (spec.other_config or {}).items() if value is not None}
     after = Network(
         ref="",
         uuid="",
-        name=wish.name or "",
-        description=wish.description or "",
-        bridge=wish.bridge or "",
-        mtu=DEFAULT_MTU if wish.mtu is None else wish.mtu,
+        name=spec.name or "",
+        description=spec.description or "",
+        bridge=spec.bridge or "",
+        mtu=DEFAULT_MTU if spec.mtu is None else spec.mtu,
         managed=True,
         other_config=other_config,
-        tags=wish.tags or (),
-        purpose=wish.purpose or (),
+        tags=spec.tags or (),
+        purpose=spec.purpose or (),
         pifs=(),
         vifs=(),
     )
@@ -140,18 +140,18 @@ def _creation(wish: NetworkWish) -> NetworkPlan:
         "MTU": str(after.mtu),
         "other_config": other_config,  # XAPI insists on it
         "tags": list(after.tags),
-        **({"bridge": wish.bridge} if wish.bridge else {}),
+        **({"bridge": spec.bridge} if spec.bridge else {}),
     }
     purposes = [("network.add_purpose", (purpose,)) for purpose in after.purpose]
     return NetworkPlan((("network.create", (record,)), *purposes), None, after)
 
 
-def _changes(pool: Pool, wish: NetworkWish, network: Network) -> NetworkPlan:
+def _changes(pool: Pool, spec: NetworkSpec, network: Network) -> NetworkPlan:
     calls: list[tuple[str, tuple[Any, ...]]] = []
     warnings = []
-    name = network.name if wish.name is None else wish.name
-    description = network.description if wish.description is None else wish.description
-    mtu = network.mtu if wish.mtu is None else wish.mtu
+    name = network.name if spec.name is None else spec.name
+    description = network.description if spec.description is None else spec.description
+    mtu = network.mtu if spec.mtu is None else spec.mtu
     if name != network.name:
         calls.append(("network.set_name_label", (name,)))
     if description != network.description:
@@ -164,7 +164,7 @@ def _changes(pool: Pool, wish: NetworkWish, network: Network) -> NetworkPlan:
         if plugged:
             warnings.append(f"The new MTU {mtu} of {name} takes effect when its PIFs are plugged again: {', '.join(plugged)}.")
     other_config = dict(network.other_config)
-    for key, value in (wish.other_config or {}).items():
+    for key, value in (spec.other_config or {}).items():
         if value == other_config.get(key):
             continue
         if key in other_config:
@@ -173,10 +173,10 @@ def _changes(pool: Pool, wish: NetworkWish, network: Network) -> NetworkPlan:
         if value is not None:
             calls.append(("network.add_to_other_config", (key, value)))
             other_config[key] = value
-    tags = network.tags if wish.tags is None else wish.tags
+    tags = network.tags if spec.tags is None else spec.tags
     if set(tags) != set(network.tags):
         calls.append(("network.set_tags", (list(tags),)))
-    purpose = network.purpose if wish.purpose is None else wish.purpose
+    purpose = network.purpose if spec.purpose is None else spec.purpose
     calls += [("network.remove_purpose", (old,)) for old in network.purpose if old not in purpose]
     calls += [("network.add_purpose", (new,)) for new in purpose if new not in network.purpose]
     after = Network(

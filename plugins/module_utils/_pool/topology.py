@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._pool import Host, Pif, Pool
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Pif, Pool
 
 
 def pictured(wanted: bool, pool: Pool, hosts: Iterable[Host]) -> dict[str, Any]:

@@ -7,10 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils import _wish
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._wish import WishError
-from ansible_collections.xapi.network.tests.unit.pools import wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import WishError, from_task, read_expected
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.tests.unit.pools import spec
 
 ADDRESS = {"ip": "172.16.0.35", "netmask": "255.255.255.0"}
 
@@ -42,30 +41,30 @@ ADDRESS = {"ip": "172.16.0.35", "netmask": "255.255.255.0"}
 )
 def test_what_cannot_be_meant_is_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(WishError) as refused:
-        wish(**options)
+        spec(**options)
     assert words in str(refused.value)
     assert str(refused.value).endswith(".")
     with pytest.raises(NetworkError) as failed:
-        _wish.from_task({"network": "NAS", "nics": ["eth2", "eth4"], **options})
+        from_task({"network": "NAS", "nics": ["eth2", "eth4"], **options})
     assert failed.value.message == str(refused.value)
 
 
 def test_yaml_values_become_xapis_texts() -> None:
-    made = wish(mode="lacp", properties={"lacp-fallback-ab": False, "lacp-aggregation-key": 42})
+    made = spec(mode="lacp", properties={"lacp-fallback-ab": False, "lacp-aggregation-key": 42})
     assert made.properties == {"lacp-fallback-ab": "false", "lacp-aggregation-key": "42"}
 
 
 def test_a_mac_is_compared_in_lower_case() -> None:
-    assert wish(mac="02:00:00:00:00:AB", hosts=["xs-1"]).mac == "02:00:00:00:00:ab"
+    assert spec(mac="02:00:00:00:00:AB", hosts=["xs-1"]).mac == "02:00:00:00:00:ab"
 
 
 def test_a_bond_is_removed_without_naming_its_nics() -> None:
-    assert wish(state="absent").absent
+    assert spec(state="absent").absent
 
 
 def test_an_expectation_that_no_plan_has_made_is_refused() -> None:
     with pytest.raises(NetworkError, match="what is given for xs-1 is not the prediction of a plan"):
-        _wish.expected({"expected": {"xs-1": {"expected": {"colour": "red"}}}})
+        read_expected({"expected": {"xs-1": {"expected": {"colour": "red"}}}})
     with pytest.raises(NetworkError, match="Hand over the hosts"):
-        _wish.expected({"expected": {"xs-1": "red"}})
-    assert _wish.expected({"expected": {"xs-1": {"bond": "other results are ignored"}}}) == {}
+        read_expected({"expected": {"xs-1": "red"}})
+    assert read_expected({"expected": {"xs-1": {"bond": "other results are ignored"}}}) == {}

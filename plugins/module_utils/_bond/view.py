@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._checks import grouped
-from ansible_collections.xapi.network.plugins.module_utils._lock import KEY
-from ansible_collections.xapi.network.plugins.module_utils._plan import Plan, find_network
-from ansible_collections.xapi.network.plugins.module_utils._pool import Pool
-from ansible_collections.xapi.network.plugins.module_utils._steps import Step
-from ansible_collections.xapi.network.plugins.module_utils._verify import Finding, present_state
-from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import grouped
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, find_network
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._bond.steps import Step
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, present_state
+from ansible_collections.xapi.network.plugins.module_utils._lock.lease import KEY
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
 
 SHOWN = ("device", "nics", "mode", "properties", "ip", "mac", "mtu")
 
 
-def hosts_of(pool: Pool, wish: Wish, plan: Plan) -> dict[str, dict[str, Any]]:
+def hosts_of(pool: Pool, spec: BondSpec, plan: Plan) -> dict[str, dict[str, Any]]:
     """By host name: the bond as it is now, the action of the plan, and what the plan predicts (`expected`)."""
-    network = find_network(pool, wish)
+    network = find_network(pool, spec)
     hosts = {}
     for host in plan.hosts:
         prediction = plan.prediction(host)
@@ -37,16 +37,16 @@ def hosts_of(pool: Pool, wish: Wish, plan: Plan) -> dict[str, dict[str, Any]]:
     return hosts
 
 
-def network_of(pool: Pool, wish: Wish) -> dict[str, Any]:
+def network_of(pool: Pool, spec: BondSpec) -> dict[str, Any]:
     """The bond's network; uuid and bridge are "" while it has to be made."""
-    network = find_network(pool, wish)
+    network = find_network(pool, spec)
     if network is None:
-        return {"name": wish.network, "uuid": wish.network_uuid, "bridge": "", "mtu": wish.mtu or 0}
+        return {"name": spec.network, "uuid": spec.network_uuid, "bridge": "", "mtu": spec.mtu or 0}
     return {"name": network.name, "uuid": network.uuid, "bridge": network.bridge, "mtu": network.mtu}
 
 
 def pool_of(pool: Pool) -> dict[str, Any]:
-    """The pool and all its hosts, the master first, whichever of them the wish concerns."""
+    """The pool and all its hosts, the master first, whichever of them the spec concerns."""
     return {
         "uuid": pool.uuid,
         "name": pool.name,
@@ -55,22 +55,22 @@ def pool_of(pool: Pool) -> dict[str, Any]:
     }
 
 
-def result(pool: Pool, wish: Wish, plan: Plan, findings: Sequence[Finding] = ()) -> dict[str, Any]:
+def result(pool: Pool, spec: BondSpec, plan: Plan, findings: Sequence[Finding] = ()) -> dict[str, Any]:
     """What every xs_bond task returns. `pool` is the state to be shown, which is newer than the plan when the plan was carried out."""
     return {
         "changed": bool(plan.steps),
         "pool": pool_of(pool),
-        "network": network_of(pool, wish),
-        "hosts": hosts_of(pool, wish, plan),
+        "network": network_of(pool, spec),
+        "hosts": hosts_of(pool, spec, plan),
         "plan": plan.to_dict(),
         "problems": [problem.to_dict() for problem in plan.problems],
         "findings": [finding.to_dict() for finding in findings],
     }
 
 
-def difference(before: Pool, wish: Wish, plan: Plan) -> dict[str, Any]:
+def difference(before: Pool, spec: BondSpec, plan: Plan) -> dict[str, Any]:
     """For --diff: each host's bond before, and as predicted. Hosts that stay as they are are left out."""
-    network = find_network(before, wish)
+    network = find_network(before, spec)
     was: dict[str, Any] = {}
     will: dict[str, Any] = {}
     for host in plan.hosts:
@@ -79,12 +79,12 @@ def difference(before: Pool, wish: Wish, plan: Plan) -> dict[str, Any]:
             continue
         state = present_state(before, host, network)
         was[host.name] = {key: state[key] for key in SHOWN} if state["bond"] else {}
-        if wish.absent or prediction is None:
+        if spec.absent or prediction is None:
             will[host.name] = {}
         else:
             expected = prediction.to_dict()
             will[host.name] = {key: expected[key] for key in SHOWN}
-    return {"before": was, "after": will, "before_header": f"bonds on {wish.called}", "after_header": f"bonds on {wish.called}"}
+    return {"before": was, "after": will, "before_header": f"bonds on {spec.called}", "after_header": f"bonds on {spec.called}"}
 
 
 def refusal(plan: Plan) -> str:

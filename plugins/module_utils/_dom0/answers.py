@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 # Every command's output stands between two marker lines, the second with its exit status. A marker starts on a line of
 # its own even if the output before it does not end with a newline.

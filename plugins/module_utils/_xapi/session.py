@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, XapiFailure
-from ansible_collections.xapi.network.plugins.module_utils._transport import Connection, Transport
+from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection, Transport
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, XapiFailure
 
 try:
     import XenAPI

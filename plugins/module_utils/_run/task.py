@@ -12,9 +12,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import env_fallback
-from ansible_collections.xapi.network.plugins.module_utils._client import Session
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._transport import Connection
+from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 # The options of doc_fragments/xapi.py.
 CONNECTION_OPTIONS: dict[str, Any] = {

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
 NULL = "OpaqueRef:NULL"

@@ -11,17 +11,17 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from ansible_collections.xapi.network.plugins.module_utils._checks import Problem, problem
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool, Storage
-from ansible_collections.xapi.network.plugins.module_utils._rules import Match, networks_over, vlans_over
-from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, problem
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Match, networks_over, vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool, Storage
 
 
-def use_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif], mtu: int) -> list[Problem]:
+def use_problems(pool: Pool, spec: BondSpec, host: Host, nics: Sequence[Pif], mtu: int) -> list[Problem]:
     """Who would notice that these NICs become a bond. `mtu`: that of the bond."""
 
     def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
+        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
 
     found: list[Problem] = []
     for nic in nics:
@@ -41,7 +41,7 @@ def use_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif], mtu: i
                 "Shut it down or move it first.",
             )
         network = pool.networks.get(nic.network)
-        if wish.mtu is None and network is not None and mtu < network.mtu:
+        if spec.mtu is None and network is not None and mtu < network.mtu:
             add("mtu", f"{nic.device} has MTU {network.mtu} and the bond would have {mtu}.", f"Say which with mtu: {network.mtu} or {mtu}.")
         for vlan in vlans_over(pool, nic):
             carried = pool.networks.get(vlan.network)
@@ -55,20 +55,20 @@ def use_problems(pool: Pool, wish: Wish, host: Host, nics: Sequence[Pif], mtu: i
     return found
 
 
-def absent_problems(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, nics: Sequence[Pif]) -> list[Problem]:
+def absent_problems(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bond, nics: Sequence[Pif]) -> list[Problem]:
     """What speaks against taking this host's bond off the network."""
     have = sorted(nic.device for nic in nics)
-    if wish.nics and have != sorted(wish.nics):
-        sentence = f"{host.name}: the bond on {network.name} has {', '.join(have)}, not {', '.join(wish.nics)}."
-        return [problem(wish, "nics_differ", host.name, sentence, "Leave nics out to remove whatever bond is there.")]
-    return removal_problems(pool, wish, host, bond)
+    if spec.nics and have != sorted(spec.nics):
+        sentence = f"{host.name}: the bond on {network.name} has {', '.join(have)}, not {', '.join(spec.nics)}."
+        return [problem(spec, "nics_differ", host.name, sentence, "Leave nics out to remove whatever bond is there.")]
+    return removal_problems(pool, spec, host, bond)
 
 
-def removal_problems(pool: Pool, wish: Wish, host: Host, bond: Bond) -> list[Problem]:
+def removal_problems(pool: Pool, spec: BondSpec, host: Host, bond: Bond) -> list[Problem]:
     """What speaks against taking a bond apart, for good or to make it anew."""
 
     def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(wish, code, host.name, f"{host.name}: {sentence}", remedy))
+        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
 
     found: list[Problem] = []
     if not host.live:
@@ -123,7 +123,7 @@ def _running_over(pool: Pool, host: Host, pif: Pif) -> list[str]:
     return sorted({vif.vm_name or "a running VM" for vif in vifs if vif.attached and vif.host in ("", host.ref)})
 
 
-def notices(pool: Pool, wish: Wish, host: Host, match: Match, network: Network | None, restart: bool) -> list[Problem]:
+def notices(pool: Pool, spec: BondSpec, host: Host, match: Match, network: Network | None, restart: bool) -> list[Problem]:
     """What is worth knowing and stops nothing."""
     said: list[tuple[str, str]] = []
     nics = match.found
@@ -141,8 +141,8 @@ def notices(pool: Pool, wish: Wish, host: Host, match: Match, network: Network |
     if len({nic.vendor for nic in nics}) > 1:
         vendors = ", ".join(f"{nic.device} {nic.vendor or 'unknown'}" for nic in nics)
         said.append(("vendor", f"the NICs are of different makers: {vendors}."))
-    if wish.mtu not in (None, 1500) and any(nic.management for nic in nics):
-        said.append(("management_mtu", f"a management interface with MTU {wish.mtu} is not supported by XenServer and XCP-ng."))
+    if spec.mtu not in (None, 1500) and any(nic.management for nic in nics):
+        said.append(("management_mtu", f"a management interface with MTU {spec.mtu} is not supported by XenServer and XCP-ng."))
     waiting = [
         vif
         for nic in nics
@@ -178,7 +178,7 @@ def notices(pool: Pool, wish: Wish, host: Host, match: Match, network: Network |
     return [notice(host, code, sentence) for code, sentence in said]
 
 
-def absent_notices(pool: Pool, wish: Wish, host: Host, network: Network, staying: bool) -> list[Problem]:
+def absent_notices(pool: Pool, spec: BondSpec, host: Host, network: Network, staying: bool) -> list[Problem]:
     """`staying`: the master keeps its bond on the network."""
     if host.master or not staying:
         return []

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool, by_device, with_changes
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool, by_device, with_changes
 
 MODES = ("balance-slb", "active-backup", "lacp")
 
@@ -40,7 +40,7 @@ CARRIED_PREFIXES = OF_THE_BOND = ("bond-", "ethtool-")
 
 @dataclass(frozen=True)
 class Match:
-    """The NICs of one host that stand for the wished device names of the master (`devices`), in the order of the wish.
+    """The NICs of one host that stand for the wanted device names of the master (`devices`), in the order of the spec.
 
     `rule` is how this host's xapi recognises them ("device" or "position"); `nics` what that rule finds (None: missing); `other` what the
     other rule finds.
@@ -105,7 +105,7 @@ def primary_of(nics: Sequence[Pif]) -> Pif:
 def in_order(pool: Pool, matched: Match, network: Network | None) -> tuple[Pif, ...]:
     """The NICs in the order for Bond.create, of which the first is the primary when none has an address.
 
-    The order of the wish on the master. On a member the NIC comes first that stands for the one whose MAC the master's bond has, or will
+    The order of the spec on the master. On a member the NIC comes first that stands for the one whose MAC the master's bond has, or will
     have: so orders them a member's xapi when it inherits (sync_networking.ml), and a bond made by a call shall be the same.
     """
     donor = mac_donor(pool, matched, network)

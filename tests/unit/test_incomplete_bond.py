@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._plan import Plan, plan
-from ansible_collections.xapi.network.tests.unit.pools import APool, tutorial, wish
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, plan
+from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
 
 
 def bonded() -> APool:
@@ -38,14 +38,14 @@ def steps(the_plan: Plan) -> list[str]:
 
 def test_a_bond_with_vlans_left_on_its_nic_is_made_anew() -> None:
     for attached in (True, False):
-        done = steps(plan(with_vlan_on_a_nic(attached).pool, wish(accept=["storage_in_use"])))
+        done = steps(plan(with_vlan_on_a_nic(attached).pool, spec(accept=["storage_in_use"])))
         assert done.index("destroy_bond") < done.index("create_bond")
 
 
 def test_a_vlan_that_is_on_the_bond_and_still_on_its_nic_becomes_one_again() -> None:
     made = with_vlan_on_a_nic(attached=True)
     made.vlan("xs-2", "bond0", 50, "Backup")
-    the_plan = plan(made.pool, wish(accept=["storage_in_use"]))
+    the_plan = plan(made.pool, spec(accept=["storage_in_use"]))
     done = steps(the_plan)
     assert done.index("destroy_bond") < done.index("create_bond")
     assert [one.vlans for one in the_plan.predictions] == [(), (50,)]
@@ -55,7 +55,7 @@ def test_an_address_left_on_the_nic_is_given_to_the_bond_before_that_is_taken_ap
     made = with_vlan_on_a_nic(attached=True)
     made.nic("xs-2", "bond0").update(ip_configuration_mode="None", IP="", netmask="")
     leave_on_nic(made, ip_configuration_mode="Static", IP="172.16.0.36", netmask="255.255.255.240")
-    the_plan = plan(made.pool, wish())
+    the_plan = plan(made.pool, spec())
     done = steps(the_plan)
     assert done.index("reconfigure_ip") < done.index("destroy_bond") < done.index("create_bond")
     assert the_plan.steps[done.index("reconfigure_ip")].arguments["ip"] == "172.16.0.36"
@@ -66,14 +66,14 @@ def test_an_address_left_on_the_nic_moves_to_the_bond_and_only_then_off_the_nic(
     made = bonded()
     made.nic("xs-2", "bond0").update(ip_configuration_mode="None", IP="", netmask="")
     leave_on_nic(made, ip_configuration_mode="Static", IP="172.16.0.36", netmask="255.255.255.240")
-    assert steps(plan(made.pool, wish())) == ["reconfigure_ip", "clear_ip"]
+    assert steps(plan(made.pool, spec())) == ["reconfigure_ip", "clear_ip"]
 
 
 def test_disallow_unplug_left_on_the_nic_moves_to_the_bond_in_place() -> None:
     made = bonded()
     leave_on_nic(made, disallow_unplug=True)
-    assert steps(plan(made.pool, wish())) == ["set_disallow_unplug", "allow_nic_unplug"]
+    assert steps(plan(made.pool, spec())) == ["set_disallow_unplug", "allow_nic_unplug"]
 
 
 def test_a_whole_bond_is_left_alone() -> None:
-    assert steps(plan(bonded().pool, wish())) == []
+    assert steps(plan(bonded().pool, spec())) == []

@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils import _pool
-from ansible_collections.xapi.network.plugins.module_utils._client import Session
-from ansible_collections.xapi.network.plugins.module_utils._errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pif, Pool
-from ansible_collections.xapi.network.plugins.module_utils._rules import vlans_over
-from ansible_collections.xapi.network.plugins.module_utils._steps import Step
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._bond.steps import Step
+from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 # XAPI answers before everything has settled in its records (Bond.create on a member whose connection was lost); this long a write's effect
 # may take to show.
@@ -85,12 +85,12 @@ def apply(
 
 def _explained(error: NetworkError, step: Step, done: Sequence[Step]) -> NetworkError:
     where = f"{step.host}: " if step.host else ""
-    before = f" Done before it: {'; '.join(_told(one) for one in done)}." if done else " Nothing was changed before it."
+    before = f" Done before it: {'; '.join(_describe(one) for one in done)}." if done else " Nothing was changed before it."
     facts = {**error.facts, "failed_step": step.to_dict(), "done": [one.to_dict() for one in done]}
     return NetworkError(f"{where}could not {step.sentence}. {error.message}{before}", **facts)
 
 
-def _told(step: Step) -> str:
+def _describe(step: Step) -> str:
     return f"{step.host}: {step.sentence}" if step.host else step.sentence
 
 
@@ -108,15 +108,15 @@ def _carry_out(session: Session, pool: Pool, step: Step, wait_timeout: float) ->
         except Unreachable:
             raise  # nothing was sent
         except ConnectionLost as lost:
-            pool = _found_out(session, write, wait_timeout, lost)
+            pool = _resolve_lost_reply(session, write, wait_timeout, lost)
             warnings.append(f"{step.host}: the reply to {write.method} was lost; the pool shows that it was carried out.")
             continue
         except XapiFailure as failure:
             # An error does not mean that it was not done: a call forwarded to a member whose xapi was down may be carried out after its
             # error (recorded).
-            settled = _pool.read(session.refresh())
+            settled = model.read(session.refresh())
             if not write.done(settled) and failure.code in UNCERTAIN:
-                settled = _settled(session, write, time.monotonic() + min(wait_timeout, SETTLE_SECONDS)) or settled
+                settled = _wait_for_effect(session, write, time.monotonic() + min(wait_timeout, SETTLE_SECONDS)) or settled
             if not write.done(settled):
                 raise failure.named(names(settled)) from failure
             pool = settled
@@ -126,10 +126,10 @@ def _carry_out(session: Session, pool: Pool, step: Step, wait_timeout: float) ->
     return pool, warnings
 
 
-def _settled(session: Session, write: Write, deadline: float) -> Pool | None:
+def _wait_for_effect(session: Session, write: Write, deadline: float) -> Pool | None:
     """The pool as soon as it shows that the write was carried out; None at the deadline."""
     for records in session.follow(deadline):
-        pool = _pool.read(records)
+        pool = model.read(records)
         if write.done(pool):
             return pool
     return None
@@ -137,16 +137,16 @@ def _settled(session: Session, write: Write, deadline: float) -> Pool | None:
 
 def _confirmed(session: Session, write: Write, wait_timeout: float) -> Pool:
     """After XAPI said that it was done. Raises NetworkError when the pool does not show it in time."""
-    pool = _pool.read(session.refresh())
+    pool = model.read(session.refresh())
     if write.done(pool):
         return pool
-    settled = _settled(session, write, time.monotonic() + min(wait_timeout, SETTLE_SECONDS))
+    settled = _wait_for_effect(session, write, time.monotonic() + min(wait_timeout, SETTLE_SECONDS))
     if settled is None:
         raise NetworkError(f"XAPI says that {write.method} was done, but the pool does not show it. Look at the pool before you run again.")
     return settled
 
 
-def _found_out(session: Session, write: Write, wait_timeout: float, lost: ConnectionLost) -> Pool:
+def _resolve_lost_reply(session: Session, write: Write, wait_timeout: float, lost: ConnectionLost) -> Pool:
     """After a lost reply: reads the pool until it shows the effect, or until nothing is under way there that could still bring it. Never
     calls again.
     """
@@ -154,7 +154,7 @@ def _found_out(session: Session, write: Write, wait_timeout: float, lost: Connec
     patience = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < deadline:
         for records in session.follow(min(deadline, time.monotonic() + 1.0)):
-            pool = _pool.read(records)
+            pool = model.read(records)
             if write.done(pool):
                 return pool
             if any(task.name == f"Async.{write.method}" for task in pool.tasks):
@@ -215,7 +215,7 @@ def _pif(pool: Pool, uuid: str) -> Pif:
 
 
 def _bond(pool: Pool, arguments: Mapping[str, Any]) -> tuple[Bond, Pif]:
-    """The bond of a host on the wished network, and its own PIF."""
+    """The bond of a host on the wanted network, and its own PIF."""
     host, network = _host(pool, arguments), _network(pool, arguments)
     bond = pool.bond_on(host, network)
     if bond is None or bond.master not in pool.pifs:
@@ -223,7 +223,7 @@ def _bond(pool: Pool, arguments: Mapping[str, Any]) -> tuple[Bond, Pif]:
     return bond, pool.pifs[bond.master]
 
 
-def _again(pool: Pool, ref: str) -> Pif | None:
+def _current(pool: Pool, ref: str) -> Pif | None:
     return pool.pifs.get(ref)
 
 
@@ -295,7 +295,7 @@ def _plug_nic(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
 
 
 def _plugged(ref: str) -> Write:
-    return Write("PIF.plug", (ref,), lambda now: (pif := _again(now, ref)) is not None and pif.attached)
+    return Write("PIF.plug", (ref,), lambda now: (pif := _current(now, ref)) is not None and pif.attached)
 
 
 def _replug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
@@ -303,7 +303,7 @@ def _replug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     # The unplug of a PIF with disallow_unplug is refused, so it is lifted for the moment between.
     lift = [_unplug_allowed(pif, True)] if pif.disallow_unplug else []
     restore = [_unplug_allowed(pif, False)] if pif.disallow_unplug else []
-    unplug = Write("PIF.unplug", (pif.ref,), lambda now: (again := _again(now, pif.ref)) is not None and not again.attached)
+    unplug = Write("PIF.unplug", (pif.ref,), lambda now: (again := _current(now, pif.ref)) is not None and not again.attached)
     return [*lift, unplug, _plugged(pif.ref), *restore]
 
 
@@ -311,7 +311,7 @@ def _unplug_allowed(pif: Pif, allowed: bool) -> Write:
     return Write(
         "PIF.set_disallow_unplug",
         (pif.ref, not allowed),
-        lambda now: (again := _again(now, pif.ref)) is not None and again.disallow_unplug is not allowed,
+        lambda now: (again := _current(now, pif.ref)) is not None and again.disallow_unplug is not allowed,
         task=False,
     )
 
@@ -336,7 +336,7 @@ def _other_config(pif: Pif, key: str, value: str) -> list[Write]:
     """
 
     def done(now: Pool) -> bool:
-        again = _again(now, pif.ref)
+        again = _current(now, pif.ref)
         return again is not None and again.other_config.get(key) == value
 
     if key not in pif.other_config:
@@ -363,7 +363,7 @@ def _clear_ip(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
 
 def _address(ref: str, mode: str, ip: str, netmask: str, gateway: str, dns: str) -> Write:
     def done(now: Pool) -> bool:
-        pif = _again(now, ref)
+        pif = _current(now, ref)
         return (
             pif is not None
             and pif.ip_mode == mode
@@ -383,7 +383,7 @@ def _set_nic_ipv6(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
 
 def _ipv6(pif: Pif, arguments: Mapping[str, Any]) -> Write:
     def done(now: Pool) -> bool:
-        again = _again(now, pif.ref)
+        again = _current(now, pif.ref)
         return (
             again is not None
             and again.ipv6_mode == arguments["mode"]
@@ -398,7 +398,7 @@ def _create_vlan(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     carrier = _network(pool, {"name": arguments["vlan_network"]})
 
     def made(now: Pool) -> Pif | None:
-        again = _again(now, pif.ref)
+        again = _current(now, pif.ref)
         tagged = vlans_over(now, again) if again is not None else ()
         return next((vlan for vlan in tagged if vlan.vlan == arguments["tag"]), None)
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From a wish and a pool to a plan: what will be done on which host in which order, what speaks against it, and what will come out.
+"""From a spec and a pool to a plan: what will be done on which host in which order, what speaks against it, and what will come out.
 
 One plan serves check mode, diff, the real run and the role's pre-flight: `changed = bool(plan.steps)`. Pure.
 """
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._checks import (
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import (
     Problem,
     address_problems,
     grouped,
@@ -23,8 +23,14 @@ from ansible_collections.xapi.network.plugins.module_utils._checks import (
     problem,
     vlan_problems,
 )
-from ansible_collections.xapi.network.plugins.module_utils._pool import Bond, Host, Network, Pool
-from ansible_collections.xapi.network.plugins.module_utils._rules import (
+from ansible_collections.xapi.network.plugins.module_utils._bond.impact import (
+    absent_notices,
+    absent_problems,
+    notices,
+    removal_problems,
+    use_problems,
+)
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import (
     OF_THE_BOND,
     Match,
     Prediction,
@@ -36,25 +42,19 @@ from ansible_collections.xapi.network.plugins.module_utils._rules import (
     predict_kept,
     predict_new,
 )
-from ansible_collections.xapi.network.plugins.module_utils._steps import (
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._bond.steps import (
     Step,
     after_creation,
+    destroying,
     in_place,
     kept_config,
     network_steps,
     plugging,
-    remake,
-    taking_apart,
+    recreate,
     target_mtu,
 )
-from ansible_collections.xapi.network.plugins.module_utils._uses import (
-    absent_notices,
-    absent_problems,
-    notices,
-    removal_problems,
-    use_problems,
-)
-from ansible_collections.xapi.network.plugins.module_utils._verify import (
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import (
     Finding,
     compare,
     compare_absent,
@@ -62,7 +62,7 @@ from ansible_collections.xapi.network.plugins.module_utils._verify import (
     compare_dom0,
     compare_dom0_absent,
 )
-from ansible_collections.xapi.network.plugins.module_utils._wish import Wish
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pool
 
 # Steps that make a bond what it is.
 MAKING = ("create_bond", "destroy_bond", "set_mode", "set_property")
@@ -74,7 +74,7 @@ UNFINISHED = ("not_attached", "other_config", "ipv6", "vlan", "vlan_not_attached
 
 @dataclass(frozen=True)
 class Plan:
-    """`predictions` are those of all wished hosts, in the order in which they are visited: the master first. `network`: None while it has
+    """`predictions` are those of all wanted hosts, in the order in which they are visited: the master first. `network`: None while it has
     to be made.
     """
 
@@ -111,18 +111,18 @@ class _HostPlan:
     prediction: Prediction | None = None
 
 
-def wished_hosts(pool: Pool, wish: Wish) -> tuple[tuple[Host, ...], list[Problem]]:
-    """The hosts that the wish names (all when it names none), the master first, and a problem for every name that fits none."""
-    if not wish.hosts:
+def wanted_hosts(pool: Pool, spec: BondSpec) -> tuple[tuple[Host, ...], list[Problem]]:
+    """The hosts that the spec names (all when it names none), the master first, and a problem for every name that fits none."""
+    if not spec.hosts:
         return pool.hosts, []
     found, problems = set(), []
-    for name in wish.hosts:
+    for name in spec.hosts:
         host = pool.host_called(name)
         if host is None:
             known = ", ".join(host.name for host in pool.hosts[:12]) + (" …" if len(pool.hosts) > 12 else "")
             problems.append(
                 problem(
-                    wish,
+                    spec,
                     "host_unknown",
                     name,
                     f"No host, or more than one, is called {name}. The pool has {known}.",
@@ -134,27 +134,27 @@ def wished_hosts(pool: Pool, wish: Wish) -> tuple[tuple[Host, ...], list[Problem
     return tuple(host for host in pool.hosts if host.ref in found), problems
 
 
-def find_network(pool: Pool, wish: Wish) -> Network | None:
-    """The network that the wish names, when there is exactly one."""
-    if wish.network_uuid:
-        return next((network for network in pool.networks.values() if network.uuid == wish.network_uuid), None)
-    found = pool.networks_called(wish.network)
+def find_network(pool: Pool, spec: BondSpec) -> Network | None:
+    """The network that the spec names, when there is exactly one."""
+    if spec.network_uuid:
+        return next((network for network in pool.networks.values() if network.uuid == spec.network_uuid), None)
+    found = pool.networks_called(spec.network)
     return found[0] if len(found) == 1 else None
 
 
-def plan(pool: Pool, wish: Wish) -> Plan:
-    """The plan for this wish. All problems of all hosts are in it, whatever they are."""
-    hosts, problems = wished_hosts(pool, wish)
-    found = network_problems(pool, wish)
+def plan(pool: Pool, spec: BondSpec) -> Plan:
+    """The plan for this spec. All problems of all hosts are in it, whatever they are."""
+    hosts, problems = wanted_hosts(pool, spec)
+    found = network_problems(pool, spec)
     problems += found
-    network = find_network(pool, wish)
+    network = find_network(pool, spec)
     if network is not None:
-        problems += managed_problems(pool, wish, network)
-    for vlan in wish.vlans:
+        problems += managed_problems(pool, spec, network)
+    for vlan in spec.vlans:
         if len(pool.networks_called(vlan.network)) > 1:
             problems.append(
                 problem(
-                    wish,
+                    spec,
                     "network_ambiguous",
                     "",
                     f"More than one network is called {vlan.network}.",
@@ -163,17 +163,17 @@ def plan(pool: Pool, wish: Wish) -> Plan:
             )
     if found:
         return Plan(network, (), tuple(problems), (), (), hosts)
-    each = {host: _absent(pool, wish, host, network) if wish.absent else _present(pool, wish, host, network) for host in hosts}
+    each = {host: _absent(pool, spec, host, network) if spec.absent else _present(pool, spec, host, network) for host in hosts}
     steps = (
         []
-        if wish.absent
-        else network_steps(pool, wish, network, any(one.action in ("created", "restarted", "remade") for one in each.values()))
+        if spec.absent
+        else network_steps(pool, spec, network, any(one.action in ("created", "restarted", "remade") for one in each.values()))
     )
     restarted = [host for host, one in each.items() if any(step.action == "restart_agent" for step in one.steps)]
     touched = [host for host, one in each.items() if any(step.interrupts for step in one.steps)]
-    problems += pool_problems(pool, wish, touched, restarted)
-    problems += address_problems(pool, wish)
-    problems += _master_problems(pool, wish, network, restarted, pool.master in each)
+    problems += pool_problems(pool, spec, touched, restarted)
+    problems += address_problems(pool, spec)
+    problems += _master_problems(pool, spec, network, restarted, pool.master in each)
     for one in each.values():
         problems += one.problems
     return Plan(
@@ -187,35 +187,35 @@ def plan(pool: Pool, wish: Wish) -> Plan:
     )
 
 
-def _master_problems(pool: Pool, wish: Wish, network: Network | None, restarted: Sequence[Host], included: bool) -> list[Problem]:
+def _master_problems(pool: Pool, spec: BondSpec, network: Network | None, restarted: Sequence[Host], included: bool) -> list[Problem]:
     """A member inherits what the master has: when the master is left out, it must have the very bond already."""
     if not restarted or included:
         return []
-    master = _present(pool, replace(wish, addresses={}, vlans=(), mac="", mtu=None), pool.master, network)
+    master = _present(pool, replace(spec, addresses={}, vlans=(), mac="", mtu=None), pool.master, network)
     if master.action == "kept" or not any(step.action in MAKING for step in master.steps):
         return []
     members = ", ".join(host.name for host in restarted[:6])
     sentence = f"{members} would inherit the bond of the master {pool.master.name}, which does not have it as it should be."
-    return [problem(wish, "master_differs", pool.master.name, sentence, "Name the master in hosts too, or choose strategy: direct.")]
+    return [problem(spec, "master_differs", pool.master.name, sentence, "Name the master in hosts too, or choose strategy: direct.")]
 
 
 # present
 
 
-def _present(pool: Pool, wish: Wish, host: Host, network: Network | None) -> _HostPlan:
-    matched = match(pool, host, wish.nics)
+def _present(pool: Pool, spec: BondSpec, host: Host, network: Network | None) -> _HostPlan:
+    matched = match(pool, host, spec.nics)
     bond = pool.bond_on(host, network) if network else None
-    whole = bond is not None and bond.master in pool.pifs and not half(pool, bond)
+    whole = bond is not None and bond.master in pool.pifs and not incomplete(pool, bond)
     if bond is not None and network is not None and whole and _right_nics(bond, matched):
-        return _with_bond(pool, wish, host, network, bond, matched)
-    return _without_bond(pool, wish, host, network, bond, matched)
+        return _with_bond(pool, spec, host, network, bond, matched)
+    return _without_bond(pool, spec, host, network, bond, matched)
 
 
 def _right_nics(bond: Bond, matched: Match) -> bool:
     return matched.complete and bond.members == {nic.ref for nic in matched.found}
 
 
-def half(pool: Pool, bond: Bond) -> bool:
+def incomplete(pool: Pool, bond: Bond) -> bool:
     """A bond whose making ended half-way: a NIC of it still has what XAPI moves to the bond once that is up.
 
     Only Bond.create moves it, so that such a bond is made anew. Where it is attached, disallow_unplug alone is put right in place.
@@ -234,12 +234,12 @@ def _with_address(pool: Pool, bond: Bond, kept: Prediction) -> Prediction:
     return replace(kept, ip_mode=nic.ip_mode, ip=nic.ip, netmask=nic.netmask, gateway=nic.gateway, dns=nic.dns)
 
 
-def _wished(pool: Pool, wish: Wish, host: Host, prediction: Prediction, network: Network | None) -> Prediction:
-    """The prediction with what the wish adds to it: purpose, disallow_unplug, VLANs, an address, the MTU."""
+def _wanted(pool: Pool, spec: BondSpec, host: Host, prediction: Prediction, network: Network | None) -> Prediction:
+    """The prediction with what the spec adds to it: purpose, disallow_unplug, VLANs, an address, the MTU."""
     other_config = dict(prediction.other_config)
-    if wish.purpose is not None:
-        other_config["management_purpose"] = wish.purpose
-    address = next((wish.addresses[name] for name in wish.addresses if host.answers_to(name)), None)
+    if spec.purpose is not None:
+        other_config["management_purpose"] = spec.purpose
+    address = next((spec.addresses[name] for name in spec.addresses if host.answers_to(name)), None)
     if address is not None:
         prediction = replace(
             prediction, ip_mode=address.xapi_mode, ip=address.ip, netmask=address.netmask, gateway=address.gateway, dns=address.dns
@@ -247,26 +247,26 @@ def _wished(pool: Pool, wish: Wish, host: Host, prediction: Prediction, network:
     return replace(
         prediction,
         other_config=other_config,
-        disallow_unplug=prediction.disallow_unplug if wish.disallow_unplug is None else wish.disallow_unplug,
-        vlans=tuple(sorted({*prediction.vlans, *(vlan.tag for vlan in wish.vlans)})),
-        mtu=target_mtu(pool, wish, network),
-        mac=wish.mac or prediction.mac,
+        disallow_unplug=prediction.disallow_unplug if spec.disallow_unplug is None else spec.disallow_unplug,
+        vlans=tuple(sorted({*prediction.vlans, *(vlan.tag for vlan in spec.vlans)})),
+        mtu=target_mtu(pool, spec, network),
+        mac=spec.mac or prediction.mac,
     )
 
 
-def _with_bond(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond, matched: Match) -> _HostPlan:
+def _with_bond(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bond, matched: Match) -> _HostPlan:
     """The host has a bond of the right NICs on the right network: nothing to do, or something to complete or to repair in place."""
-    kept = _with_address(pool, bond, predict_kept(pool, host, bond, network, wish.mode, wish.properties))
+    kept = _with_address(pool, bond, predict_kept(pool, host, bond, network, spec.mode, spec.properties))
     # An xapi that died while it made the bond has left this on the NIC.
     left = any(nic.disallow_unplug for nic in pool.bond_members(bond))
-    target = _wished(pool, wish, host, replace(kept, disallow_unplug=kept.disallow_unplug or left), network)
+    target = _wanted(pool, spec, host, replace(kept, disallow_unplug=kept.disallow_unplug or left), network)
     findings = compare(pool, host, network, target)
     findings += _extra_properties(pool, host, network, target)
     if not findings:
         return _HostPlan("kept", prediction=target)
     problems = [
         problem(
-            wish,
+            spec,
             "nic_unmanaged",
             host.name,
             f"{host.name}: {nic.device} is not managed by XAPI.",
@@ -275,57 +275,57 @@ def _with_bond(pool: Pool, wish: Wish, host: Host, network: Network, bond: Bond,
         for nic in matched.found
         if not nic.managed
     ]
-    problems += vlan_problems(pool, wish, host, (pool.pifs[bond.master],))
-    drifted = [finding for finding in findings if finding.code not in UNFINISHED and not _asked_for(wish, finding)]
-    if drifted and wish.on_drift == "fail":
-        problems += [_drift(wish, finding) for finding in drifted]
+    problems += vlan_problems(pool, spec, host, (pool.pifs[bond.master],))
+    drifted = [finding for finding in findings if finding.code not in UNFINISHED and not _asked_for(spec, finding)]
+    if drifted and spec.on_drift == "fail":
+        problems += [_drift(spec, finding) for finding in drifted]
     if any(finding.code == "mac" for finding in findings):
-        problems += removal_problems(pool, wish, host, bond)
-        return _HostPlan("remade", tuple(remake(pool, wish, host, network, bond, target)), tuple(problems), prediction=target)
-    steps = in_place(pool, wish, host, network, bond, target, findings)
+        problems += removal_problems(pool, spec, host, bond)
+        return _HostPlan("remade", tuple(recreate(pool, spec, host, network, bond, target)), tuple(problems), prediction=target)
+    steps = in_place(pool, spec, host, network, bond, target, findings)
     if not host.live or any(step.interrupts for step in steps):
-        problems += removal_problems(pool, wish, host, bond)
+        problems += removal_problems(pool, spec, host, bond)
     return _HostPlan("repaired", tuple(steps), tuple(problems), prediction=target)
 
 
-def _asked_for(wish: Wish, finding: Finding) -> bool:
-    """A difference that the wish itself brings up (an MTU it names) is a change asked for, not a drift."""
-    return finding.code == "mtu" and wish.mtu is not None
+def _asked_for(spec: BondSpec, finding: Finding) -> bool:
+    """A difference that the spec itself brings up (an MTU it names) is a change asked for, not a drift."""
+    return finding.code == "mtu" and spec.mtu is not None
 
 
-def _drift(wish: Wish, finding: Finding) -> Problem:
+def _drift(spec: BondSpec, finding: Finding) -> Problem:
     remedy = "Set on_drift: repair to have it put right, or ask for what is there."
-    return problem(wish, f"drift_{finding.code}", finding.host, finding.sentence, remedy)
+    return problem(spec, f"drift_{finding.code}", finding.host, finding.sentence, remedy)
 
 
-def _without_bond(pool: Pool, wish: Wish, host: Host, network: Network | None, bond: Bond | None, matched: Match) -> _HostPlan:
+def _without_bond(pool: Pool, spec: BondSpec, host: Host, network: Network | None, bond: Bond | None, matched: Match) -> _HostPlan:
     """The host has no bond on the network, or one of other NICs: it is made, or made anew."""
     problems: list[Problem] = []
     steps: list[Step] = []
     free = pool
     for other in _bonds_in_the_way(pool, matched, bond):
-        unfinished = other is bond and half(pool, other) and _right_nics(other, matched)
-        if wish.on_drift == "fail" and not unfinished:
-            problems.append(_in_the_way(pool, wish, host, other, "drift_nics" if other is bond else "nic_bonded"))
-        problems += removal_problems(pool, wish, host, other)
-        steps += taking_apart(pool, host, other)
+        unfinished = other is bond and incomplete(pool, other) and _right_nics(other, matched)
+        if spec.on_drift == "fail" and not unfinished:
+            problems.append(_in_the_way(pool, spec, host, other, "drift_nics" if other is bond else "nic_bonded"))
+        problems += removal_problems(pool, spec, host, other)
+        steps += destroying(pool, host, other)
         free = kept_config(pool, other, after_destroy(free, other))
-    matched = match(free, host, wish.nics)
-    mtu = target_mtu(pool, wish, network)
+    matched = match(free, host, spec.nics)
+    mtu = target_mtu(pool, spec, network)
     said_before = {one.code for one in problems}
-    found = host_problems(free, wish, host, matched, network, creating=True) + use_problems(free, wish, host, matched.found, mtu)
+    found = host_problems(free, spec, host, matched, network, creating=True) + use_problems(free, spec, host, matched.found, mtu)
     problems += [one for one in found if one.code not in said_before]
     if not matched.found:
         return _HostPlan("created", (), tuple(problems))
     ordered = in_order(free, matched, network)
-    name = network.name if network else wish.called
-    predicted = predict_new(free, host, ordered, network, name, wish.mode, wish.properties, wish.mac, mtu)
+    name = network.name if network else spec.called
+    predicted = predict_new(free, host, ordered, network, name, spec.mode, spec.properties, spec.mac, mtu)
     # A restart does not take a bond on another network apart, nor keep what that bond was set to: with one in the way there is none.
-    restart = wish.strategy == "restart" and not host.master and free is pool
+    restart = spec.strategy == "restart" and not host.master and free is pool
     if restart:
         predicted = predict_inherited(pool, matched, network, predicted)
-    target = _wished(pool, wish, host, predicted, network)
-    where_to = f"on {target.network} ({wish.mode})"
+    target = _wanted(pool, spec, host, predicted, network)
+    where_to = f"on {target.network} ({spec.mode})"
     moving = f"; {target.ip} moves from {target.primary}" if predicted.ip else ""
     interrupts = f"traffic through {', '.join(target.nics)} stops for about a second"
     if restart:
@@ -334,25 +334,25 @@ def _without_bond(pool: Pool, wish: Wish, host: Host, network: Network | None, b
         steps.append(Step("restart_agent", host.name, sentence, {"host": host.uuid}, interrupts))
     else:
         arguments = {
-            "host": host.uuid, "name": wish.called, "network": network.uuid if network else "", "nics": [nic.uuid for nic in ordered],
-            "mode": wish.mode, "properties": dict(wish.properties), "mac": wish.mac,
+            "host": host.uuid, "name": spec.called, "network": network.uuid if network else "", "nics": [nic.uuid for nic in ordered],
+            "mode": spec.mode, "properties": dict(spec.properties), "mac": spec.mac,
         }  # fmt: skip
         steps.append(Step("create_bond", host.name, f"bond {' and '.join(target.nics)} {where_to}{moving}", arguments, interrupts))
-    steps += after_creation(pool, wish, host, target, predicted)
-    said = notices(pool, wish, host, matched, network, restart)
+    steps += after_creation(pool, spec, host, target, predicted)
+    said = notices(pool, spec, host, matched, network, restart)
     return _HostPlan("restarted" if restart else ("remade" if bond else "created"), tuple(steps), tuple(problems), tuple(said), target)
 
 
-def _in_the_way(pool: Pool, wish: Wish, host: Host, bond: Bond, code: str) -> Problem:
+def _in_the_way(pool: Pool, spec: BondSpec, host: Host, bond: Bond, code: str) -> Problem:
     pif = pool.pifs.get(bond.master)
     network = pool.networks.get(pif.network) if pif else None
     nics = ", ".join(nic.device for nic in pool.bond_members(bond)) or "no NIC"
     sentence = (
         f"{host.name}: {pif.device if pif else 'a bond'} on {network.name if network else 'an unknown network'} has {nics}"
-        f" instead of {', '.join(wish.nics)} on {wish.called}."
+        f" instead of {', '.join(spec.nics)} on {spec.called}."
     )
     remedy = f"Set on_drift: repair to have that bond taken apart, or run xe bond-destroy uuid={bond.uuid}."
-    return problem(wish, code, host.name, sentence, remedy)
+    return problem(spec, code, host.name, sentence, remedy)
 
 
 def _bonds_in_the_way(pool: Pool, matched: Match, bond: Bond | None) -> list[Bond]:
@@ -367,58 +367,60 @@ def _bonds_in_the_way(pool: Pool, matched: Match, bond: Bond | None) -> list[Bon
 # absent
 
 
-def _absent(pool: Pool, wish: Wish, host: Host, network: Network | None) -> _HostPlan:
+def _absent(pool: Pool, spec: BondSpec, host: Host, network: Network | None) -> _HostPlan:
     """Take the bond off the host. Its address goes back to its primary NIC; what XAPI would lose with the bond's PIF is put on that NIC
     first.
     """
     bond = pool.bond_on(host, network) if network else None
     if network is None or bond is None:
         # A run that died between taking half a bond apart and plugging its NICs has left them so.
-        named = [nic for nic in (pool.nic(host, device) for device in wish.nics) if nic is not None]
+        named = [nic for nic in (pool.nic(host, device) for device in spec.nics) if nic is not None]
         left = plugging(host, [nic for nic in named if not nic.attached and not nic.bond_slave_of])
         return _HostPlan("repaired" if left else "kept", tuple(left))
     pif = pool.pifs.get(bond.master)
     nics = pool.bond_members(bond)
     primary = pool.pifs.get(bond.primary) or (nics[0] if nics else None)
-    problems = absent_problems(pool, wish, host, network, bond, nics)
+    problems = absent_problems(pool, spec, host, network, bond, nics)
     if pif is None or primary is None:
-        return _HostPlan("removed", tuple(taking_apart(pool, host, bond)), tuple(problems))
+        return _HostPlan("removed", tuple(destroying(pool, host, bond)), tuple(problems))
     kept = _with_address(pool, bond, predict_kept(pool, host, bond, network, bond.mode, {}))
     back = {key: value for key, value in carried_config(pif).items() if not key.startswith(OF_THE_BOND)}
     target = replace(kept, primary=primary.device, nics=tuple(nic.device for nic in nics), other_config=back)
-    staying = pool.master not in wished_hosts(pool, wish)[0] and pool.bond_on(pool.master, network) is not None
-    steps = tuple(taking_apart(pool, host, bond, without=OF_THE_BOND))
-    return _HostPlan("removed", steps, tuple(problems), tuple(absent_notices(pool, wish, host, network, staying)), target)
+    staying = pool.master not in wanted_hosts(pool, spec)[0] and pool.bond_on(pool.master, network) is not None
+    steps = tuple(destroying(pool, host, bond, without=OF_THE_BOND))
+    return _HostPlan("removed", steps, tuple(problems), tuple(absent_notices(pool, spec, host, network, staying)), target)
 
 
 # the proof
 
 
-def survey(pool: Pool, wish: Wish, network: Network | None, expected: Mapping[str, Prediction], dom0: Mapping[str, Any]) -> list[Finding]:
-    """Everything in which the wished hosts differ from the wish, from earlier predictions, and in dom0.
+def survey(
+    pool: Pool, spec: BondSpec, network: Network | None, expected: Mapping[str, Prediction], dom0: Mapping[str, Any]
+) -> list[Finding]:
+    """Everything in which the wanted hosts differ from the spec, from earlier predictions, and in dom0.
 
     `expected` has predictions by host uuid, `dom0` facts by host name or uuid, or as text what kept dom0 from answering.
     """
     findings: list[Finding] = []
-    for host in wished_hosts(pool, wish)[0]:
+    for host in wanted_hosts(pool, spec)[0]:
         before = expected.get(host.uuid)
-        findings += _differences(pool, wish, host, network, before)
+        findings += _differences(pool, spec, host, network, before)
         facts = dom0.get(host.name) or dom0.get(host.uuid)
         if not facts:
             continue
         if isinstance(facts, str):
             findings.append(Finding("dom0_silent", host.name, f"{host.name}, dom0: {facts}"))
             continue
-        if wish.absent:
+        if spec.absent:
             findings += compare_dom0_absent(host, before, facts) if before else []
         else:
-            target = before or _present(pool, wish, host, network).prediction
+            target = before or _present(pool, spec, host, network).prediction
             findings += compare_dom0(pool, host, network, target, facts) if target else []
     return findings
 
 
-def _differences(pool: Pool, wish: Wish, host: Host, network: Network | None, before: Prediction | None) -> list[Finding]:
-    if wish.absent:
+def _differences(pool: Pool, spec: BondSpec, host: Host, network: Network | None, before: Prediction | None) -> list[Finding]:
+    if spec.absent:
         return compare_absent(pool, host, network, before) + (compare_after(pool, host, None, before) if before else [])
     if before is not None:
         return (
@@ -426,7 +428,7 @@ def _differences(pool: Pool, wish: Wish, host: Host, network: Network | None, be
             + _extra_properties(pool, host, network, before)
             + compare_after(pool, host, network, before)
         )
-    planned = _present(pool, wish, host, network)
+    planned = _present(pool, spec, host, network)
     if planned.prediction is None:
         return [Finding("no_bond", host.name, one.sentence) for one in planned.problems] or [
             Finding("no_bond", host.name, f"{host.name}: there is no bond.")
@@ -444,7 +446,7 @@ def _extra_properties(pool: Pool, host: Host, network: Network | None, target: P
     ]
 
 
-def proof(pool: Pool, wish: Wish, plan: Plan, network: Network | None, expected: Mapping[str, Prediction]) -> list[Finding]:
+def proof(pool: Pool, spec: BondSpec, plan: Plan, network: Network | None, expected: Mapping[str, Prediction]) -> list[Finding]:
     """What the hosts look like after a plan was carried out, compared with what it predicted, or with the prediction of an earlier plan."""
     predictions = {prediction.host_uuid: prediction for prediction in plan.predictions}
     touched = {step.host for step in plan.steps}
@@ -452,5 +454,5 @@ def proof(pool: Pool, wish: Wish, plan: Plan, network: Network | None, expected:
     for host in plan.hosts:
         before = expected.get(host.uuid) or predictions.get(host.uuid)
         if before is not None and (host.name in touched or host.uuid in expected):
-            findings += _differences(pool, wish, host, network, before)
+            findings += _differences(pool, spec, host, network, before)
     return findings
