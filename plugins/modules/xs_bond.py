@@ -42,6 +42,24 @@ options:
     description: Seconds that one change may take, or the wait for a bond that comes with a restart of a member's xapi.
     type: int
     default: 600
+  save_plan:
+    description:
+      - A file to which the plan is written, in check mode too, with everything that it rests on. It is JSON, holds no secrets, and is made
+        for one pool.
+      - The file is on the machine that the task runs on, which without C(delegate_to) is the control node.
+    type: path
+  saved_plan:
+    description:
+      - A file that O(save_plan) has written. This plan is carried out or nothing is - when the pool, the options or the steps are not what
+        they were when it was made, the task fails and names each difference.
+      - What an interrupted run of the same plan has done already is no difference. Neither are values that change by themselves, as the
+        speed of a link, but a problem that the plan did not have is one.
+    type: path
+  plan_fingerprint:
+    description:
+      - The same as O(saved_plan) for where no file travels. It is RV(fingerprint) of the task that made the plan.
+      - It tells which host is different, but not in what.
+    type: str
 extends_documentation_fragment:
   - xapi.network.xapi
   - xapi.network.bond_spec
@@ -88,6 +106,23 @@ EXAMPLES = r"""
     properties:
       lacp-time: fast
     accept: [vifs_in_use]
+
+- name: Save a plan, to have it looked at
+  xapi.network.xs_bond:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+    network: NAS
+    nics: [eth2, eth4]
+    save_plan: nas-plan.json
+  check_mode: true
+
+- name: Carry out that plan, and no other
+  xapi.network.xs_bond:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+    network: NAS
+    nics: [eth2, eth4]
+    saved_plan: nas-plan.json
 
 - name: Take the bond off one host
   xapi.network.xs_bond:
@@ -207,6 +242,16 @@ plan:
       description: What is worth knowing and stops nothing.
       type: list
       elements: str
+fingerprint:
+  description: A line that stands for the plan and for every fact of the pool that it rests on; see O(plan_fingerprint).
+  returned: always, when a plan could be made
+  type: str
+  sample: 1:9f2c60a1b7d3:1f6f1c0b52aa;4b4b0a4e-1d1a-4d0f-8f5b-7c5b6c1f0f11=6d0c3c5a7e11/0b1d8a9f6c22
+differences:
+  description: In what the pool or the task is not what it was when the plan was saved, as sentences.
+  returned: when O(saved_plan) or O(plan_fingerprint) is given
+  type: list
+  elements: str
 problems:
   description: What speaks against the plan, on all hosts. Each has C(code), C(host), C(sentence), C(remedy), C(fatal) and C(accepted).
   returned: always, when a plan could be made
@@ -274,9 +319,10 @@ import time
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, proof
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import SPEC_CONSTRAINTS, SPEC_OPTIONS, from_task, read_expected
-from ansible_collections.xapi.network.plugins.module_utils._bond.view import difference, refusal, result, unproven
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import difference, not_as_approved, refusal, result, unproven
 from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
 from ansible_collections.xapi.network.plugins.module_utils._run.apply import apply
+from ansible_collections.xapi.network.plugins.module_utils._run.plan_file import approved_plan, save_plan
 from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import look
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_inherited, await_whole
@@ -288,14 +334,18 @@ ARGUMENT_SPEC = {
     "on_drift": {"type": "str", "choices": ["fail", "repair"], "default": "fail"},
     "accept": {"type": "list", "elements": "str", "default": []},
     "wait_timeout": {"type": "int", "default": 600},
+    "save_plan": {"type": "path"},
+    "saved_plan": {"type": "path"},
+    "plan_fingerprint": {"type": "str"},
 }
-CONSTRAINTS = SPEC_CONSTRAINTS
+CONSTRAINTS = {**SPEC_CONSTRAINTS, "mutually_exclusive": [*SPEC_CONSTRAINTS["mutually_exclusive"], ("saved_plan", "plan_fingerprint")]}
 
 
 def work(task: Task) -> dict[str, object]:
     """Looks, plans, refuses or carries out, looks again and compares."""
     spec = from_task(task.options)
     expected = read_expected(task.options)
+    approved = approved_plan(task.options)
     deadline = time.monotonic() + task.options["wait_timeout"]
     with task.session() as session:
         before = look(session, spec, planned=bool(expected))
@@ -305,10 +355,15 @@ def work(task: Task) -> dict[str, object]:
             before = await_whole(session, before, spec, deadline, task.progress)
         the_plan = plan(before, spec)
         answer = {**result(before, spec, the_plan), **pictured(task.options["picture"], before, the_plan.hosts)}
+        answer["fingerprint"] = save_plan(task.options, before, spec, the_plan)
         if task.diff_mode:
             answer["diff"] = difference(before, spec, the_plan)
+        if approved is not None:
+            answer["differences"] = approved.differences(before, spec, the_plan)
         if the_plan.stopping:
             raise NetworkError(refusal(the_plan), **{**answer, "changed": False})
+        if answer.get("differences"):
+            raise NetworkError(not_as_approved(answer["differences"]), **{**answer, "changed": False})
         if task.check_mode or not (the_plan.steps or expected):
             return answer
         applied = apply(session, before, the_plan.steps, task.options["wait_timeout"], task.progress, task.note)

@@ -95,6 +95,15 @@ def refusal(plan: Plan) -> str:
     return "Nothing was changed, for these reasons:\n" + "\n".join(f"- {line}" for line in lines)
 
 
+def not_as_approved(differences: Sequence[str]) -> str:
+    """Why a saved plan was not carried out."""
+    said = differences[0] if len(differences) == 1 else "\n" + "\n".join(f"- {sentence}" for sentence in differences)
+    return (
+        f"Nothing was changed, since this is not what the plan was made for: {said}{chr(10) if len(differences) > 1 else ' '}"
+        "Make a new plan, have it approved, and carry out that one."
+    )
+
+
 def unproven(findings: Iterable[Finding], done: Sequence[Step]) -> str:
     """What came out otherwise than it should after the steps were carried out."""
     found = list(findings)

@@ -1,0 +1,379 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A plan that is kept, approved, and later carried out as it was, or refused with the facts that are different.
+
+A plan rests on facts: of each wanted host those that the rules and the checks read, and of the pool the network. Values that change by
+themselves (carrier, speed, start times, counters, tasks) are none of them: what they mean is in the plan's problems, which are found anew
+before the run, and a problem that the plan did not have refuses it. What an interrupted run of the same plan has done already is no
+difference: a host that is on its way to the plan's own prediction is as the plan wants it.
+
+The fingerprint says the same in one line, for where a file does not travel: two digests for each host, one of its facts, one of what it
+comes to. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, find_network, wanted_hosts
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, match, vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import compare_absent
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Network, Pif, Pool, by_device
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+
+KIND = "xapi.network plan"
+FORMAT = 1
+DIGITS = 12  # of a digest in a fingerprint: 48 bits, against chance and not against an attacker
+
+# What a plan rests on, field by field of the model; the rest is left out on purpose (tests/unit/test_saved_plan.py holds both lists
+# against the model).
+HOST_FACTS = ("name", "address", "master", "enabled", "xapi", "backend")
+NETWORK_FACTS = ("uuid", "name", "bridge", "mtu", "managed")
+NIC_FACTS = (
+    "uuid", "mac", "mtu", "managed", "management", "attached", "disallow_unplug", "ip_mode", "ip", "netmask", "gateway", "dns",
+    "ipv6_mode", "ipv6", "ipv6_gateway", "primary_address_type", "properties", "other_config", "capabilities", "tunnel_access",
+    "tunnel_transport_of", "sriov_logical", "sriov_physical",
+)  # fmt: skip
+# Of a PIF that the plan does not touch, only what can get into the bond's way: its address and its being the management interface.
+OTHER_PIF_FACTS = ("ip_mode", "ip", "netmask", "management")
+BOND_FACTS = ("uuid", "mode", "properties")
+# Accepted, and gone or come by the next look: an approver cannot say anything about these.
+PASSING_PROBLEMS = frozenset({"pending_tasks"})
+# Of a prediction, what is not the outcome: the way to it, names that XAPI chooses as it makes things, and what a cable does by itself.
+NOT_OUTCOME = ("moves", "inherits", "bridges_gone", "bridge", "network_uuid", "device", "without_link")
+# Of a spec, what says how a run goes, and not what comes out.
+NOT_OF_THE_PLAN = ("accept",)
+
+NAMES: Mapping[str, str] = {
+    "ip": "address", "ip_mode": "IP configuration", "dns": "DNS", "ipv6_mode": "IPv6 configuration", "ipv6": "IPv6 addresses",
+    "ipv6_gateway": "IPv6 gateway", "mtu": "MTU", "mac": "MAC", "xapi": "xapi version",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SavedPlan:
+    """What a file holds. `facts`: by host uuid (and "pool" for the network), label to text. `problems`: those that the plan had, accepted
+    or not, as (host uuid, code). `about` is for people: pool, time, versions; nothing is decided by it.
+    """
+
+    spec: Mapping[str, Any]
+    steps: tuple[Mapping[str, Any], ...]
+    predictions: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, Mapping[str, str]]
+    problems: frozenset[tuple[str, str]]
+    pool: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": KIND,
+            "format": FORMAT,
+            "about": dict(self.about),
+            "pool": self.pool,
+            "fingerprint": self.fingerprint,
+            "spec": dict(self.spec),
+            "steps": [dict(step) for step in self.steps],
+            "problems": [{"host": host, "code": code} for host, code in sorted(self.problems)],
+            "predictions": {uuid: dict(values) for uuid, values in self.predictions.items()},
+            "facts": {uuid: dict(values) for uuid, values in self.facts.items()},
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """One line without blanks: `1:<spec>:<pool>;<host's uuid>=<facts>/<outcome>;…`."""
+        hosts = [
+            f"{uuid}={digest(facts)}/{digest(_outcome(self.predictions.get(uuid, {})))}"
+            for uuid, facts in sorted(self.facts.items())
+            if uuid != "pool"
+        ]
+        return ";".join([f"{FORMAT}:{digest(self.spec)}:{digest(self.facts.get('pool', {}))}", *hosts])
+
+
+def digest(value: Any) -> str:
+    """Of a plain value, the same on every machine."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:DIGITS]
+
+
+def save(pool: Pool, spec: BondSpec, plan: Plan, about: Mapping[str, Any]) -> SavedPlan:
+    """The plan with what it rests on."""
+    uuids = {host.name: host.uuid for host in pool.hosts}
+    return SavedPlan(
+        spec=_spec(spec),
+        steps=tuple(step.to_dict() for step in plan.steps),
+        predictions={one.host_uuid: one.to_dict() for one in plan.predictions},
+        facts={"pool": _pool_facts(pool, spec), **{host.uuid: host_facts(pool, spec, host) for host in _resting_on(pool, spec)}},
+        problems=frozenset((uuids.get(one.host, one.host), one.code) for one in plan.problems),
+        pool=pool.uuid,
+        about=about,
+    )
+
+
+def _resting_on(pool: Pool, spec: BondSpec) -> list[Host]:
+    """The wanted hosts, and the master, whose NICs the device names mean."""
+    wanted = wanted_hosts(pool, spec)[0]
+    return [host for host in pool.hosts if host in wanted or host.master]
+
+
+def _spec(spec: BondSpec) -> dict[str, Any]:
+    values = asdict(spec)
+    return {key: _plain(value) for key, value in sorted(values.items()) if key not in NOT_OF_THE_PLAN}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it, in an order of its own where the value has none."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in sorted(value.items())}
+    if isinstance(value, (set, frozenset)):
+        return sorted(_plain(inner) for inner in value)
+    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+# the facts
+
+
+def _pool_facts(pool: Pool, spec: BondSpec) -> dict[str, str]:
+    network = find_network(pool, spec)
+    found = {"HA": _said(pool.ha_enabled), "master": pool.master.uuid}
+    if network is not None:
+        found |= {f"network {_name(key)}": _said(getattr(network, key)) for key in NETWORK_FACTS}
+    return found
+
+
+def host_facts(pool: Pool, spec: BondSpec, host: Host) -> dict[str, str]:
+    """What the plan rests on for one host, label to text: "eth2 address" to "172.16.0.36"."""
+    network = find_network(pool, spec)
+    found = {_name(key): _said(getattr(host, key)) for key in HOST_FACTS}
+    nics = match(pool, host, spec.nics).found
+    bonds = [
+        bond for bond in (pool.bond_on(host, network) if network else None, *(pool.bonds.get(nic.bond_slave_of) for nic in nics)) if bond
+    ]
+    touched = {nic.ref: nic for nic in nics}
+    for bond in bonds:
+        touched |= {pif.ref: pif for pif in (*pool.bond_members(bond), *filter(None, (pool.pifs.get(bond.master),)))}
+    for pif in by_device(touched.values()):
+        found |= _pif_facts(pool, pif)
+        for vlan in vlans_over(pool, pif):
+            found |= _pif_facts(pool, vlan)
+    for bond in bonds:
+        own = pool.pifs.get(bond.master)
+        called = own.device if own else bond.uuid
+        found |= {f"{called} bond {_name(key)}": _said(getattr(bond, key)) for key in BOND_FACTS}
+        found[f"{called} NICs"] = ", ".join(nic.device for nic in pool.bond_members(bond))
+    known = {*touched, *(vlan.ref for pif in touched.values() for vlan in vlans_over(pool, pif))}
+    for pif in pool.pifs_of(host):
+        if pif.ref not in known and (pif.configured or pif.management):
+            found |= {f"{_called(pif)} {_name(key)}": _said(getattr(pif, key)) for key in OTHER_PIF_FACTS}
+    return found
+
+
+def _pif_facts(pool: Pool, pif: Pif) -> dict[str, str]:
+    called, on = _called(pif), pool.networks.get(pif.network)
+    facts = {f"{called} {_name(key)}": _said(getattr(pif, key)) for key in NIC_FACTS}
+    facts[f"{called} network"] = _network(on)
+    facts[f"{called} VLANs"] = ", ".join(str(vlan.vlan) for vlan in vlans_over(pool, pif))
+    facts[f"{called} bond"] = bond.uuid if (bond := pool.bonds.get(pif.bond_slave_of)) else ""
+    return facts
+
+
+def _network(network: Network | None) -> str:
+    return f"{network.name} ({network.uuid})" if network else ""
+
+
+def _called(pif: Pif) -> str:
+    return f"{pif.device}.{pif.vlan}" if pif.vlan >= 0 else pif.device
+
+
+def _name(key: str) -> str:
+    return NAMES.get(key, key)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={inner}" for key, inner in sorted(value.items()))
+    return ", ".join(str(inner) for inner in value) if isinstance(value, (list, tuple, frozenset)) else str(value)
+
+
+# the comparison
+
+
+def differences(saved: SavedPlan, pool: Pool, spec: BondSpec, plan: Plan) -> list[str]:
+    """What stands against carrying out the saved plan: sentences; none when the pool is as it was, or as this very plan has made it so
+    far. `plan` is the plan made now of `pool`.
+    """
+    if saved.pool != pool.uuid:
+        return [f"The plan was made for the pool {saved.pool}, and this is {pool.name or 'a pool'} ({pool.uuid})."]
+    if said := _other_spec(saved.spec, _spec(spec)):
+        return said
+    now = save(pool, spec, plan, {})
+    names = {host.uuid: host.name for host in pool.hosts}
+    found = _changed("the pool", saved.facts.get("pool", {}), now.facts["pool"], ignore=_made_network(saved, now))
+    for uuid in sorted({*saved.facts, *now.facts} - {"pool"}, key=lambda uuid: names.get(uuid, uuid)):
+        found += _host_differences(saved, now, pool, spec, uuid, names.get(uuid, uuid))
+    new = sorted(code for code in now.problems - saved.problems if code[1] not in PASSING_PROBLEMS)
+    found += [f"{names.get(host, host) or 'The pool'}: the plan did not have the problem {code}." for host, code in new]
+    return found
+
+
+def _host_differences(saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSpec, uuid: str, name: str) -> list[str]:
+    if uuid not in saved.facts:
+        return [f"{name} is in the pool now, and was not when the plan was made."]
+    if uuid not in now.facts:
+        return [f"{name} was in the plan and is not in the pool any more."]
+    changed = _changed(name, saved.facts[uuid], now.facts[uuid])
+    if changed:
+        return [] if _on_its_way(saved, now, pool, spec, uuid) else changed
+    before = [step for step in saved.steps if step["host"] == name]
+    after = [step for step in now.steps if step["host"] == name]
+    if before != after or _outcome(saved.predictions.get(uuid, {})) != _outcome(now.predictions.get(uuid, {})):
+        return [f"{name}: the plan made now has other steps than the saved one, though the host is as it was; another version made it."]
+    return []
+
+
+def _on_its_way(saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSpec, uuid: str) -> bool:
+    """Whether this plan has begun on the host, and what it would come to now is what it was to come to."""
+    host = next(host for host in pool.hosts if host.uuid == uuid)
+    predicted = saved.predictions.get(uuid)
+    if predicted is None:
+        return False
+    if spec.absent:
+        return not compare_absent(pool, host, find_network(pool, spec), Prediction.from_dict(predicted))
+    network = find_network(pool, spec)
+    begun = network is not None and pool.bond_on(host, network) is not None
+    return begun and _outcome(predicted) == _outcome(now.predictions.get(uuid, {}))
+
+
+def _outcome(prediction: Mapping[str, Any]) -> dict[str, Any]:
+    """What a bond looks like in the end, whether it is still to be made or is there."""
+    return {key: value for key, value in prediction.items() if key not in NOT_OUTCOME}
+
+
+def _made_network(saved: SavedPlan, now: SavedPlan) -> frozenset[str]:
+    """Facts of a network that the plan was to make, and that is there now as it was to be."""
+    planned = [step for step in saved.steps if step["action"] in ("create_network", "set_mtu")]
+    made = any(step["action"] == "create_network" for step in planned) and "network uuid" not in saved.facts.get("pool", {})
+    if made and now.facts["pool"].get("network managed", "yes") == "yes":
+        return frozenset(f"network {_name(key)}" for key in NETWORK_FACTS)
+    return frozenset({"network MTU"}) if any(step["action"] == "set_mtu" for step in planned) else frozenset()
+
+
+def _changed(name: str, before: Mapping[str, str], now: Mapping[str, str], ignore: frozenset[str] = frozenset()) -> list[str]:
+    return [
+        f"{name}: {label} is {now.get(label) or 'none'}; the plan was made for {before.get(label) or 'none'}."
+        for label in sorted({*before, *now} - ignore)
+        if before.get(label, "") != now.get(label, "")
+    ]
+
+
+def _other_spec(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [
+        f"The plan was made with {key} {_said(before.get(key)) or 'none'}, and this run asks for {_said(now.get(key)) or 'none'}."
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    ]
+
+
+def fingerprint_differences(fingerprint: str, pool: Pool, spec: BondSpec, plan: Plan) -> list[str]:
+    """As `differences`, from the fingerprint alone: which host is different, but not in what. Raises NetworkError for a text that is no
+    fingerprint.
+    """
+    head, *hosts = fingerprint.strip().split(";")
+    try:
+        form, of_spec, of_pool = head.split(":")
+        before = {uuid: tuple(digests.split("/")) for uuid, digests in (host.split("=") for host in hosts)}
+        if form != str(FORMAT) or any(len(digests) != 2 for digests in before.values()):
+            raise ValueError
+    except ValueError:
+        raise NetworkError(
+            "What is given as the fingerprint of a plan is none of this version. Nothing was changed. Take it from the result of the"
+            " plan, as it is there."
+        ) from None
+    now = save(pool, spec, plan, {})
+    if of_spec != digest(now.spec):
+        return ["The plan was made with other options than those of this run."]
+    names = {host.uuid: host.name for host in pool.hosts}
+    found = []
+    if of_pool not in (digest(now.facts["pool"]), digest(_without_network(now.facts["pool"]))):
+        found.append("The pool's master, HA or the bond's network is not as it was when the plan was made.")
+    for uuid in sorted({*before, *now.facts} - {"pool"}, key=lambda uuid: names.get(uuid, uuid)):
+        name = names.get(uuid, uuid)
+        if uuid not in now.facts:
+            found.append(f"{name} was in the plan and is not in the pool any more.")
+        elif uuid not in before:
+            found.append(f"{name} is in the pool now, and was not when the plan was made.")
+        elif not _fits(before[uuid], pool, spec, now, uuid):
+            found.append(f"{name} is not as it was when the plan was made.")
+    return found
+
+
+def _fits(before: Sequence[str], pool: Pool, spec: BondSpec, now: SavedPlan, uuid: str) -> bool:
+    """Whether a host is as it was, or on its way to the outcome of that plan."""
+    facts, outcome = before
+    host = next(host for host in pool.hosts if host.uuid == uuid)
+    network = find_network(pool, spec)
+    bonded = network is not None and pool.bond_on(host, network) is not None
+    if spec.absent:
+        return facts == digest(now.facts[uuid]) or not bonded
+    return outcome == digest(_outcome(now.predictions.get(uuid, {}))) and (facts == digest(now.facts[uuid]) or bonded)
+
+
+def _without_network(facts: Mapping[str, str]) -> dict[str, str]:
+    """As the pool was before the plan's network was made."""
+    return {label: value for label, value in facts.items() if not label.startswith("network ")}
+
+
+# the file
+
+
+def to_text(plan: SavedPlan) -> str:
+    """JSON that a person can read and a version control can compare."""
+    return json.dumps(plan.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def read_file(text: str, where: str) -> SavedPlan:
+    """The plan that this text holds. Raises NetworkError for a file that is not one, is cut, or comes from a later version."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise NetworkError(f"{where} is no saved plan: it is not JSON, or it is cut off ({error}). Nothing was changed.") from None
+    if not isinstance(values, Mapping) or values.get("kind") != KIND:
+        raise NetworkError(
+            f"{where} is no saved plan of xapi.network. Nothing was changed. Make one with --check and storage_bond_plan_file."
+        )
+    if values.get("format") != FORMAT:
+        raise NetworkError(
+            f"{where} has the format {values.get('format')}, and this version of xapi.network reads {FORMAT}. Nothing was changed."
+            " Make the plan anew with this version, or run the version that made it."
+        )
+    try:
+        plan = _from_dict(values)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise NetworkError(
+            f"{where} is a saved plan that lacks {error}; it was cut or edited. Nothing was changed. Make it anew."
+        ) from None
+    if plan.fingerprint != values.get("fingerprint"):
+        raise NetworkError(f"{where} was edited since it was made: its fingerprint does not fit it. Nothing was changed. Make it anew.")
+    return plan
+
+
+def _from_dict(values: Mapping[str, Any]) -> SavedPlan:
+    def texts(facts: Mapping[str, Any]) -> dict[str, str]:
+        return {str(label): str(value) for label, value in facts.items()}
+
+    steps: Sequence[Mapping[str, Any]] = values["steps"]
+    return SavedPlan(
+        spec=values["spec"],
+        steps=tuple(dict(step) for step in steps),
+        predictions={str(uuid): dict(one) for uuid, one in values["predictions"].items()},
+        facts={str(uuid): texts(facts) for uuid, facts in values["facts"].items()},
+        problems=frozenset((str(one["host"]), str(one["code"])) for one in values["problems"]),
+        pool=str(values["pool"]),
+        about=values.get("about") or {},
+    )

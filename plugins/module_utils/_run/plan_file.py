@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Saved plans on disk: written whole or not at all, read with a limit, and compared."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.saved_plan import (
+    SavedPlan,
+    differences,
+    fingerprint_differences,
+    read_file,
+    save,
+    to_text,
+)
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+
+# A plan of 64 hosts with 12 NICs is below one megabyte.
+MOST_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ApprovedPlan:
+    """What a task was given to keep to: a saved plan, or a fingerprint alone."""
+
+    saved: SavedPlan | None
+    fingerprint: str
+
+    def differences(self, pool: Pool, spec: BondSpec, plan: Plan) -> list[str]:
+        """Raises NetworkError for a text that is no fingerprint."""
+        if self.saved is not None:
+            return differences(self.saved, pool, spec, plan)
+        return fingerprint_differences(self.fingerprint, pool, spec, plan)
+
+
+def approved_plan(options: Mapping[str, Any]) -> ApprovedPlan | None:
+    """What the options name; None when they name nothing. Raises NetworkError for a file that cannot be read or is no plan."""
+    if options.get("plan_fingerprint"):
+        return ApprovedPlan(None, options["plan_fingerprint"])
+    if not options.get("saved_plan"):
+        return None
+    where = Path(options["saved_plan"])
+    try:
+        with where.open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise NetworkError(f"The saved plan {where} cannot be read: {error.strerror}. Nothing was changed.") from None
+    if len(text) > MOST_BYTES:
+        raise NetworkError(f"{where} is larger than any saved plan. Nothing was changed.")
+    return ApprovedPlan(read_file(text.decode("utf-8", "replace"), str(where)), "")
+
+
+def save_plan(options: Mapping[str, Any], pool: Pool, spec: BondSpec, plan: Plan) -> str:
+    """Writes the plan where the options say so, and answers its fingerprint. Raises NetworkError when it cannot be written."""
+    about = {
+        "pool": pool.name,
+        "hosts": [host.name for host in plan.hosts],
+        "made_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ansible_core": ansible_version,
+    }
+    saved = save(pool, spec, plan, about)
+    if options.get("save_plan"):
+        _write(Path(options["save_plan"]), to_text(saved))
+    return saved.fingerprint
+
+
+def _write(where: Path, text: str) -> None:
+    """A reader sees the old file or the new one, never a part."""
+    try:
+        handle, name = tempfile.mkstemp(dir=where.parent, prefix=f".{where.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(name, where)
+        except OSError:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise NetworkError(f"The plan cannot be saved to {where}: {error.strerror}. Nothing was changed.") from None

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A plan that is saved, approved and carried out as it was, or refused: xs_bond on a twin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+
+from tests.integration.test_bond import bond, running, written
+from xapi_twin.running import RunningTwin
+
+# The tutorial's NICs, bonded on all hosts by calls.
+DIRECT: dict[str, Any] = {"state": "present"}
+
+
+@pytest.fixture
+def twin() -> Iterator[RunningTwin]:
+    with running() as found:
+        yield found
+
+
+def readdress(twin: RunningTwin, device: str, ip: str) -> None:
+    """Somebody else gives the NIC of xs-2 another address."""
+    pif = next(
+        ref
+        for ref, record in twin.database.all("PIF").items()
+        if record["device"] == device and twin.database.get("host", record["host"])["name_label"] == "xs-2"
+    )
+    twin.call(lambda: twin.database.set("PIF", pif, IP=ip))
+
+
+def test_the_saved_plan_is_carried_out(twin: RunningTwin, tmp_path: Path) -> None:
+    made = bond(twin, check=True, save_plan=str(tmp_path / "plan.json"), **DIRECT)
+    kept = json.loads((tmp_path / "plan.json").read_text())
+    assert kept["fingerprint"] == made["fingerprint"] and kept["about"]["hosts"] == ["xs-1", "xs-2"]
+    done = bond(twin, saved_plan=str(tmp_path / "plan.json"), **DIRECT)
+    assert done["differences"] == [] and [step["action"] for step in done["done"]] == [step["action"] for step in kept["steps"]]
+    again = bond(twin, saved_plan=str(tmp_path / "plan.json"), **DIRECT)
+    assert again["changed"] is False and again["differences"] == []
+
+
+def test_a_run_that_stopped_half_way_goes_on_with_the_same_plan(twin: RunningTwin, tmp_path: Path) -> None:
+    made = bond(twin, check=True, save_plan=str(tmp_path / "plan.json"), **DIRECT)
+    bond(twin, hosts=["xs-1"], **DIRECT)
+    bond(twin, check=True, plan_fingerprint=made["fingerprint"], **DIRECT)
+    done = bond(twin, saved_plan=str(tmp_path / "plan.json"), **DIRECT)
+    assert {step["host"] for step in done["done"]} == {"xs-2"}
+
+
+def test_another_address_refuses_and_nothing_is_written(twin: RunningTwin, tmp_path: Path) -> None:
+    made = bond(twin, check=True, save_plan=str(tmp_path / "plan.json"), **DIRECT)
+    readdress(twin, "eth2", "172.16.0.44")
+    with pytest.raises(NetworkError, match="xs-2: eth2 address is 172.16.0.44; the plan was made for 172.16.0.36") as refused:
+        bond(twin, saved_plan=str(tmp_path / "plan.json"), **DIRECT)
+    assert refused.value.message.startswith("Nothing was changed") and len(refused.value.facts["differences"]) == 1
+    with pytest.raises(NetworkError, match="xs-2 is not as it was when the plan was made"):
+        bond(twin, plan_fingerprint=made["fingerprint"], **DIRECT)
+    assert written(twin) == []
+
+
+def test_a_plan_of_another_pool_is_refused(twin: RunningTwin, tmp_path: Path) -> None:
+    bond(twin, check=True, save_plan=str(tmp_path / "plan.json"), **DIRECT)
+    with running("three-hosts") as other, pytest.raises(NetworkError, match="The plan was made for the pool"):
+        bond(other, saved_plan=str(tmp_path / "plan.json"), accept=["storage_in_use"], **DIRECT)
+
+
+@pytest.mark.parametrize("name", ["missing.json", "."])
+def test_a_file_that_cannot_be_read_says_so_before_anything_is_asked(twin: RunningTwin, tmp_path: Path, name: str) -> None:
+    with pytest.raises(NetworkError, match="cannot be read"):
+        bond(twin, saved_plan=str(tmp_path / name), **DIRECT)
+    assert list(twin.journal) == []
+
+
+def test_a_plan_that_cannot_be_saved_stops_before_the_first_write(twin: RunningTwin, tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="cannot be saved to .*no/such/folder"):
+        bond(twin, save_plan=str(tmp_path / "no" / "such" / "folder" / "plan.json"), **DIRECT)
+    assert written(twin) == []
+
+
+def test_no_secret_is_in_the_file(twin: RunningTwin, tmp_path: Path) -> None:
+    bond(twin, check=True, save_plan=str(tmp_path / "plan.json"), **DIRECT)
+    text = (tmp_path / "plan.json").read_text()
+    assert twin.endpoints["password"] not in text and "OpaqueRef" not in text

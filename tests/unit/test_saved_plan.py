@@ -1,0 +1,225 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A saved plan: every fact that it rests on refuses when it differs, nothing else does, and what the plan has done itself is as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.xapi.network.plugins.module_utils._bond import saved_plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.saved_plan import (
+    SavedPlan,
+    differences,
+    fingerprint_differences,
+    read_file,
+    save,
+)
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.tests.unit.pools import NULL, APool, spec, tutorial
+
+Change = Callable[[APool], Any]
+
+
+def saved(made: APool, **options: Any) -> SavedPlan:
+    asked = spec(**options)
+    return save(made.pool, asked, plan(made.pool, asked), {"made_at": "2026-11-26T12:00:00Z"})
+
+
+def found(kept: SavedPlan, made: APool, **options: Any) -> list[str]:
+    """What the file and what the fingerprint say; they must agree whether there is a difference."""
+    asked = spec(**options)
+    now = plan(made.pool, asked)
+    by_file = differences(read_file(json.dumps(kept.to_dict()), "plan.json"), made.pool, asked, now)
+    by_line = fingerprint_differences(kept.fingerprint, made.pool, asked, now)
+    new_problem = any("did not have the problem" in sentence for sentence in by_file)
+    assert bool(by_file) == bool(by_line) or new_problem, (by_file, by_line)
+    return by_file
+
+
+def test_the_pool_as_it_was_is_no_difference() -> None:
+    assert found(saved(tutorial()), tutorial()) == []
+
+
+def test_a_changed_address_is_named_with_both_values() -> None:
+    kept = saved(tutorial())
+    made = tutorial()
+    made.nic("xs-2", "eth2")["IP"] = "172.16.0.44"
+    assert found(kept, made) == ["xs-2: eth2 address is 172.16.0.44; the plan was made for 172.16.0.36."]
+
+
+def nic(**fields: Any) -> Change:
+    return lambda made: made.nic("xs-2", "eth4").update(fields)
+
+
+# Every field that matters, changed alone.
+MATTERS: dict[str, Change] = {
+    "uuid of a NIC": nic(uuid="other"),
+    "MAC of a NIC": nic(MAC="00:26:55:d1:ff:ff"),
+    "MTU of a NIC": nic(MTU="9000"),
+    "a NIC is not managed any more": nic(managed=False),
+    "a NIC is the management interface": nic(management=True),
+    "a NIC is unplugged": nic(currently_attached=False),
+    "disallow_unplug": nic(disallow_unplug=True),
+    "other_config of a NIC": nic(other_config={"ethtool-gro": "off"}),
+    "properties of a NIC": nic(properties={"gro": "off"}),
+    "capabilities of a NIC": nic(capabilities=["fcoe"]),
+    "an address on the second NIC": nic(ip_configuration_mode="Static", IP="172.16.0.99", netmask="255.255.255.0"),
+    "netmask": lambda made: made.nic("xs-2", "eth2").update(netmask="255.255.255.240"),
+    "gateway": lambda made: made.nic("xs-2", "eth2").update(gateway="172.16.0.1"),
+    "DNS": lambda made: made.nic("xs-2", "eth2").update(DNS="172.16.0.1"),
+    "IPv6": nic(ipv6_configuration_mode="Static", IPv6=["fd00::1/64"]),
+    "IPv6 addresses": nic(IPv6=["fd00::1/64"]),
+    "IPv6 gateway": nic(ipv6_gateway="fd00::2"),
+    "the preferred kind of address": nic(primary_address_type="IPv6"),
+    "a VLAN on a NIC": lambda made: (made.network("V50"), made.vlan("xs-2", "eth4", 50, "V50")),
+    "a bond of the NICs": lambda made: (made.network("other"), made.bond("xs-2", "other", ["eth2", "eth4"])),
+    "an address elsewhere": lambda made: made.address("xs-2", "eth5", "10.0.0.2"),
+    "the name of a host": lambda made: made.host("xs-2").update(name_label="xs-two"),
+    "the address of a host": lambda made: made.host("xs-2").update(address="192.0.2.99"),
+    "a host is disabled": lambda made: made.host("xs-2").update(enabled=False),
+    "the version of xapi": lambda made: made.host("xs-2").update(
+        software_version={**made.host("xs-2")["software_version"], "xapi_build": "26.18.0"}
+    ),
+    "the backend": lambda made: made.host("xs-2").update(
+        software_version={**made.host("xs-2")["software_version"], "network_backend": "bridge"}
+    ),
+    "HA": lambda made: next(iter(made.records["pool"].values())).update(ha_enabled=True),
+}
+
+
+@pytest.mark.parametrize("what", MATTERS)
+def test_every_fact_that_matters_refuses(what: str) -> None:
+    kept, made = saved(tutorial()), tutorial()
+    MATTERS[what](made)
+    assert found(kept, made), what
+
+
+DOES_NOT_MATTER: dict[str, Change] = {
+    "speed": lambda made: made.link("xs-2", "eth4").update(speed="1000"),
+    "vendor": lambda made: made.link("xs-2", "eth4").update(vendor_name="Broadcom"),
+    "the start time of xapi": lambda made: made.host("xs-2").update(other_config={"agent_start_time": "1800000000."}),
+    "a description": lambda made: made.network_called("Pool-wide network 2").update(name_description="storage"),
+    "tags": lambda made: made.network_called("Pool-wide network 2").update(tags=["x"]),
+    "a NIC that has nothing to do with it": lambda made: made.nic("xs-2", "eth5").update(MTU="9000"),
+    "another network": lambda made: made.network("guests"),
+    "a finished task": lambda made: made.task("VM.start", "xs-2", status="success"),
+    "another pool key": lambda made: next(iter(made.records["pool"].values())).update(other_config={"xapi.network.run": "{}"}),
+}
+
+
+@pytest.mark.parametrize("what", DOES_NOT_MATTER)
+def test_nothing_else_does(what: str) -> None:
+    kept, made = saved(tutorial()), tutorial()
+    DOES_NOT_MATTER[what](made)
+    assert found(kept, made) == [], what
+
+
+def test_every_field_of_the_model_is_either_a_fact_or_left_out_on_purpose() -> None:
+    left_out = {
+        Host: {"ref", "uuid", "hostname", "live", "version", "release", "product", "build", "agent_start_time", "guidances", "operations"},
+        Network: {"ref", "description", "other_config", "tags", "purpose", "pifs", "vifs"},
+        # vlan, physical and the references are in the labels, and said as names
+        Pif: {
+            "ref", "host", "network", "device", "vlan", "physical", "bond_slave_of", "bond_master_of", "vlan_master_of", "vlan_slave_of",
+            "carrier", "speed", "duplex", "vendor", "pci_bus_path",
+        },
+        Bond: {"ref", "master", "members", "primary", "links_up", "auto_update_mac"},
+    }  # fmt: skip
+    facts: dict[type, tuple[str, ...]] = {
+        Host: saved_plan.HOST_FACTS,
+        Network: saved_plan.NETWORK_FACTS,
+        Pif: saved_plan.NIC_FACTS,
+        Bond: saved_plan.BOND_FACTS,
+    }
+    for kind, left in left_out.items():
+        fields = {one.name for one in dataclasses.fields(kind)}
+        assert fields == left | set(facts[kind]) and not left & set(facts[kind]), kind
+
+
+def test_a_problem_that_the_plan_did_not_have_refuses_even_where_it_is_accepted() -> None:
+    options = {"accept": ["storage_in_use"]}
+    kept, made = saved(tutorial(), **options), tutorial()
+    made.storage("xs-2", "nfs", server="172.16.0.33")
+    made.nic("xs-2", "eth2")  # its address is the way to that storage
+    assert any("storage_in_use" in sentence for sentence in found(kept, made, **options))
+
+
+def test_what_this_plan_has_done_already_is_no_difference() -> None:
+    for strategy in ("direct", "restart"):
+        kept, made = saved(tutorial(), strategy=strategy), tutorial()
+        made.network("NAS")
+        assert found(kept, made, strategy=strategy) == [], "the network is made"
+        made.bond("xs-1", "NAS", ["eth2", "eth4"])
+        assert found(kept, made, strategy=strategy) == [], "the master is done"
+        made.bond("xs-2", "NAS", ["eth2", "eth4"])
+        assert found(kept, made, strategy=strategy) == [], "all is done"
+
+
+def test_what_somebody_else_did_meanwhile_is_one_also_on_a_host_that_is_done() -> None:
+    kept, made = saved(tutorial()), tutorial()
+    made.network("NAS")
+    made.bond("xs-1", "NAS", ["eth2", "eth4"])
+    made.nic("xs-1", "bond0")["IP"] = "172.16.0.99"
+    assert any("xs-1" in sentence and "172.16.0.99" in sentence for sentence in found(kept, made))
+
+
+def test_a_removal_that_was_interrupted_goes_on() -> None:
+    def bonded() -> APool:
+        made = tutorial()
+        made.network("NAS")
+        for host in ("xs-1", "xs-2"):
+            made.bond(host, "NAS", ["eth2", "eth4"])
+        return made
+
+    kept = saved(bonded(), state="absent", nics=["eth2", "eth4"])
+    half_done = bonded()
+    own = half_done.nic("xs-1", "bond0")
+    half_done.remove("bond", half_done.records["bond"][own["bond_master_of"][0]])
+    half_done.remove("pif", own)
+    for device in ("eth2", "eth4"):
+        half_done.nic("xs-1", device).update(bond_slave_of=NULL, currently_attached=True)
+    half_done.address("xs-1", "eth2", "172.16.0.35")
+    assert found(kept, bonded(), state="absent", nics=["eth2", "eth4"]) == []
+    assert found(kept, half_done, state="absent", nics=["eth2", "eth4"]) == []
+
+
+def test_other_options_than_those_of_the_plan_are_named() -> None:
+    kept = saved(tutorial())
+    assert found(kept, tutorial(), mode="balance-slb") == ["The plan was made with mode active-backup, and this run asks for balance-slb."]
+
+
+def test_a_host_that_joined_or_went_is_named() -> None:
+    made = APool("xs-1", "xs-2", "xs-3")
+    kept = saved(made)
+    fewer = APool("xs-1", "xs-2")
+    assert found(kept, fewer) == [f"{made.host('xs-3')['uuid']} was in the plan and is not in the pool any more."]
+    assert found(saved(fewer), made) == ["xs-3 is in the pool now, and was not when the plan was made."]
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        (lambda text: text[: len(text) // 2], "cut off"),
+        (lambda text: "[]", "no saved plan of xapi.network"),
+        (lambda text: '{"kind": "terraform"}', "no saved plan of xapi.network"),
+        (lambda text: text.replace('"format": 1', '"format": 2'), "has the format 2, and this version of xapi.network reads 1"),
+        (lambda text: text.replace("172.16.0.36", "172.16.0.37"), "was edited"),
+        (lambda text: text.replace('"facts"', '"fakts"'), "lacks 'facts'"),
+    ],
+)
+def test_a_file_that_is_no_saved_plan_says_so(spoilt: Callable[[str], str], said: str) -> None:
+    with pytest.raises(NetworkError, match=said) as error:
+        read_file(spoilt(json.dumps(saved(tutorial()).to_dict())), "plan.json")
+    assert "Nothing was changed" in error.value.message and "plan.json" in error.value.message
+
+
+@pytest.mark.parametrize("text", ["", "x", "2:a:b;h=1/2", "1:a:b;h=1", "1:a:b;h", "1:a"])
+def test_a_text_that_is_no_fingerprint_says_so(text: str) -> None:
+    with pytest.raises(NetworkError, match="none of this version"):
+        fingerprint_differences(text, tutorial().pool, spec(), plan(tutorial().pool, spec()))
