@@ -279,7 +279,7 @@ class Replay:
 
     async def do_restart_xapi(self, step: Record) -> list[str]:
         host = self._host(step)
-        await host.restart_xapi()
+        await (host.restart_service() if step.get("how") == "service" else host.restart_xapi())
         await host.init_complete.wait()
         return []
 
@@ -456,8 +456,9 @@ class Replay:
 
         async def trigger() -> Any:
             if "reply" not in step:
-                await host.restart_xapi()
+                await (host.restart_service() if step.get("how") == "service" else host.restart_xapi())
                 return None
+            host.stops_cleanly = "how" in step
             arguments = (self._own_session(), host.ref)
             return await self._post(self.twin.master, xmlrpc.client.dumps(arguments, "host.restart_agent").encode())
 

@@ -93,13 +93,27 @@ def _comparable(values: Record) -> Record:
     return shown
 
 
+def _seen(recorded: list[Any], ours: list[tuple[float, Any]]) -> list[tuple[float, Any]]:
+    """The twin's changes without those that a recorder who looks so seldom may miss: what lasted shorter than its looks are apart."""
+    kept: list[tuple[float, Any]] = []
+    place = 0
+    for number, (time, value) in enumerate(ours):
+        lasts = ours[number + 1][0] - time if number + 1 < len(ours) else LOOKS_APART
+        if place < len(recorded) and recorded[place] == value:
+            place += 1
+        elif lasts < LOOKS_APART:
+            continue
+        kept.append((time, value))
+    return kept
+
+
 def _order(recorded: list[list[Any]], ours: list[tuple[float, str, Any]], names: Renaming, where: str) -> list[str]:
     """Each thing took the same values one after the other, and what was clearly earlier than something else is so here."""
     found: list[str] = []
     times: dict[tuple[str, int], float] = {}
     for name in dict.fromkeys([change[1] for change in recorded] + [change[1] for change in ours]):
         values = [_comparable({name: change[2]})[name] for change in recorded if change[1] == name]
-        theirs = [(time, _comparable({name: value})[name]) for time, kind, value in ours if kind == name]
+        theirs = _seen(values, [(time, _comparable({name: value})[name]) for time, kind, value in ours if kind == name])
         if values != [value for _unused, value in theirs]:
             found.append(f"{where}: {name} became {values}, in the twin {[value for _unused, value in theirs]}")
             continue

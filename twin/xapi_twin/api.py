@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from xapi_twin import generic, sessions, tasks, wire
+from xapi_twin import between, generic, sessions, tasks, wire
 from xapi_twin.calls import handlers
 from xapi_twin.errors import ConnectionDropped, XapiError
 from xapi_twin.event_queue import EventQueue
@@ -223,7 +223,10 @@ class Dispatcher:
             await asyncio.sleep(0)
             return Answer(_REF, task)
         if not _has_task(self.twin.schema, message):
-            return Answer(message.result, await handler(context, *values))
+            value = await handler(context, *values)
+            if (message.cls in between.CLASSES and message.name.startswith("get_")) or (message.name == "from" and value.events):
+                self.twin.between.is_read()
+            return Answer(message.result, value)
         task = tasks.create(self.twin, method)
         try:
             return Answer(message.result, await handler(replace(context, task=task), *values))

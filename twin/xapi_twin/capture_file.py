@@ -56,7 +56,10 @@ _MAP_KEYS = {
     ("host", "other_config"): re.compile(r"multipath(ing|handle)|iscsi_iqn|host_auto_enable|host_disabled_until_reboot|no_local_storage"),
 }
 _SECRET_KEYS = re.compile(r"pass|secret|token|cred|key|user|auth|chap|licen[cs]e|^xo:|^XenCenter", re.I)
-_OPTIONS = ("capture", "pool", "xapi", "backend", "records", "user", "password", "restart_seconds", "faults", "bridge_counter", "about")
+_OPTIONS = (
+    "capture", "pool", "xapi", "backend", "records", "user", "password", "restart_seconds", "faults", "bridge_counter", "about",
+    "hold_states", "link_seconds",
+)  # fmt: skip
 
 
 def kept(cls: str, record: Mapping[str, Any], schema: Schema) -> Record:
@@ -155,7 +158,7 @@ def _sorted(cls: str, records: Records) -> dict[str, Record]:
 
 def scenario(place: Place, **changes: Any) -> Scenario:
     """The pool of a captured file. Raises ScenarioError, naming the line."""
-    from xapi_twin.scenario_file import faults_of
+    from xapi_twin.scenario_file import faults_of, pace_of
 
     top = place.mapping("the capture", _OPTIONS)
     for needed in ("capture", "pool", "xapi", "records"):
@@ -183,6 +186,7 @@ def scenario(place: Place, **changes: Any) -> Scenario:
         faults=faults_of(top.get("faults"), hosts),
         bridge_counter=top["bridge_counter"].whole("bridge_counter", 0) if "bridge_counter" in top else 0,
         source=place.file,
+        **pace_of(top),
     )
     return found.with_options(**{name: value for name, value in changes.items() if value is not None})
 

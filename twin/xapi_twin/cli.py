@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--inventory", type=Path, metavar="FILE", help="write an Ansible inventory of the hosts to this file")
     run.add_argument("--xapi", metavar="VERSION", help="the version of xapi, instead of the scenario's")
     run.add_argument("--restart-seconds", type=float, metavar="N", help="how long a restart of xapi takes (recorded: 12.3; 0: no waiting)")
+    run.add_argument("--hold-states", type=float, metavar="N", help="hold each state in between until it is read, or N seconds long")
+    run.add_argument("--link-seconds", type=float, metavar="N", help="how long a NIC's link is away after a change of its bridge")
     run.add_argument("--http", action="store_true", help="plain HTTP instead of TLS")
     run.add_argument("--workdir", type=Path, metavar="DIR", help="where the certificate, the SSH key and the control socket lie")
     run.set_defaults(work=_run)
@@ -84,7 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     do.add_argument("host", help="name, uuid or reference")
     do.add_argument("--device", help="the NIC, for nic_* and carrier_*")
     do.set_defaults(work=_do)
-    for command in (state, journal, fault, do):
+
+    pace = commands.add_parser("pace", allow_abbrev=False, help="say how long moments last in a running twin")
+    pace.add_argument("--hold-states", type=float, metavar="N", help="hold each state in between until it is read, or N seconds (0: off)")
+    pace.add_argument("--link-seconds", type=float, metavar="N", help="how long a NIC's link is away after a change of its bridge")
+    pace.set_defaults(work=_pace)
+    for command in (state, journal, fault, do, pace):
         command.add_argument("--endpoints", type=Path, required=True, metavar="FILE", help="what `xapi-twin run --endpoints` wrote")
 
     capture = commands.add_parser("capture", allow_abbrev=False, help="write a real pool down as a scenario (reads once, changes nothing)")
@@ -105,10 +112,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.restart_seconds is not None and options.restart_seconds < 0:
-        raise CommandError("--restart-seconds cannot be negative")
+    pace = {name: getattr(options, name) for name in ("restart_seconds", "hold_states", "link_seconds")}
+    for name, seconds in pace.items():
+        if seconds is not None and seconds < 0:
+            raise CommandError(f"--{name.replace('_', '-')} cannot be negative")
     try:
-        scenario = Scenario.load(options.scenario, xapi=options.xapi, restart_seconds=options.restart_seconds)
+        scenario = Scenario.load(options.scenario, xapi=options.xapi, **pace)
     except OSError as error:
         raise CommandError(f"{options.scenario} cannot be read: {error.strerror}") from None
     return asyncio.run(_play(scenario, options))
@@ -248,6 +257,13 @@ def _do(options: argparse.Namespace) -> int:
         request["up"] = action == "carrier_up"
         action = "carrier"
     ask(options.endpoints, do=action, **request)
+    return 0
+
+
+def _pace(options: argparse.Namespace) -> int:
+    for name in ("hold_states", "link_seconds"):
+        if getattr(options, name) is not None:
+            ask(options.endpoints, do=name, seconds=getattr(options, name))
     return 0
 
 

@@ -3,6 +3,7 @@
 """The control socket of a running twin: a Unix socket that takes one JSON object per line and answers one per line.
 
     {"do": "fault", "fault": {"when": {"method": "Bond.create"}, "do": "drop", "stage": "after"}}
+    {"do": "hold_states", "seconds": 2}   {"do": "link_seconds", "seconds": 3}
     {"do": "clear_faults"}   {"do": "faults"}   {"do": "journal", "after": 0}   {"do": "state"}   {"do": "endpoints"}
     {"do": "restart" | "stop" | "start" | "toolstack" | "crash" | "power_off" | "power_on" | "declare_dead", "host": "xs-2"}
     {"do": "nic_gone" | "nic_back", "host": "xs-2", "device": "eth4"}   {"do": "carrier", "host": …, "device": …, "up": false}
@@ -86,6 +87,12 @@ class Control:
         if what == "clear_faults":
             twin.faults.clear()
             return None
+        if what == "hold_states":
+            twin.between.seconds = _seconds(request)
+            return None
+        if what == "link_seconds":
+            twin.set_link_seconds(_seconds(request))
+            return None
         if what == "faults":
             return [asdict(fault) for fault in twin.faults.plan]
         if what == "journal":
@@ -101,8 +108,8 @@ class Control:
         name = str(request.get("host", ""))
         host = self.twin.find_host(name)
         actions: dict[str, Callable[[Host], Awaitable[None]]] = {
-            "restart": lambda host: host.restart_xapi(),
-            "stop": lambda host: host.stop_xapi(),
+            "restart": lambda host: host.restart_service(),
+            "stop": lambda host: host.stop_service(),
             "start": lambda host: host.start_xapi(),
             "toolstack": lambda host: host.restart_toolstack(),
             "power_off": lambda host: host.power_off(),
@@ -122,6 +129,13 @@ class Control:
             host.declare_dead()
         else:
             await actions[what](host)
+
+
+def _seconds(request: Mapping[str, Any]) -> float:
+    seconds = request.get("seconds")
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or seconds < 0:
+        raise ControlError(f"{request['do']} takes a number of seconds, 0 or more, and not {seconds!r}")
+    return float(seconds)
 
 
 def _device(host: Host, request: Mapping[str, Any]) -> str:

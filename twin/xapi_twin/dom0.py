@@ -10,7 +10,7 @@ Nothing here knows a database record.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -213,10 +213,13 @@ class MemoryBackend:
     """A backend that only paints: no interface of this machine is touched.
 
     `updelay` scales the time that a bond's members wait before they carry traffic (1.0: the 31 s of xcp-networkd, 0: none).
+    `link_seconds`: networkd takes a NIC down and up when its bridge changes, and a real link is back only after seconds.
     """
 
-    def __init__(self, dom0: Dom0, updelay: float = 1.0) -> None:
+    def __init__(self, dom0: Dom0, updelay: float = 1.0, link_seconds: float = 0.0) -> None:
         self.dom0 = dom0
+        self.link_seconds = link_seconds
+        self._returning: dict[str, asyncio.TimerHandle] = {}  # NICs whose link is being negotiated
         self.when_links_change: list[Callable[[str], Awaitable[None]]] = []
         self._updelay = updelay
         self._recirculation = 0
@@ -227,6 +230,7 @@ class MemoryBackend:
         self.dom0.powered = True
 
     async def stop(self) -> None:
+        self._links_are_back()
         for name in list(self.dom0.bonds):
             self._forget_bond(name)
         self.dom0.bridges.clear()
@@ -248,6 +252,7 @@ class MemoryBackend:
                     self._forget_bond(bridge.bond.name)
                 self.dom0.bridges[bridge.name] = made
                 raise BringUpError(f"interface {device} does not exist on {self.dom0.hostname}")
+        self._negotiate(bridge, devices)
         for device in devices:
             self.dom0.nics[device] = replace(self.dom0.nics[device], mtu=bridge.mtu)
         ports = bridge.ports or (bridge.nic,) if bridge.nic else bridge.ports
@@ -278,6 +283,7 @@ class MemoryBackend:
         self.dom0.bridges.pop(name, None)
 
     async def nic_gone(self, device: str) -> None:
+        self._link_is_back(device)
         self.dom0.nics[device] = replace(self.dom0.nics[device], present=False)
         for bridge in [bridge.name for bridge in self.dom0.bridges.values() if bridge.ports == (device,)]:
             await self.bring_down(bridge)
@@ -288,15 +294,56 @@ class MemoryBackend:
         await self._link_changed(device, up=self.dom0.nics[device].carrier)
 
     async def set_carrier(self, device: str, up: bool) -> None:
+        self._link_is_back(device)
         self.dom0.nics[device] = replace(self.dom0.nics[device], carrier=up)
         await self._link_changed(device, up)
 
     async def settle(self) -> None:
+        self._links_are_back()
         for name, bond in list(self.dom0.bonds.items()):
             members = tuple(replace(member, enabled=member.may_enable, enables_at=None) for member in bond.members)
             self.dom0.bonds[name] = replace(bond, members=members)
             for member in members:
                 self._cancel(name, member.device)
+
+    # links
+
+    def _negotiate(self, bridge: BridgeConfig, devices: Sequence[str]) -> None:
+        """The links of the NICs that are new on a bridge go, and come back."""
+        if not self.link_seconds:
+            return
+        old = self.dom0.bonds.get(bridge.bond.name) if bridge.bond else None
+        there = {member.device for member in old.members} if old is not None and old.bridge == bridge.name else set()
+        if bridge.name in self.dom0.bridges:
+            there |= set(self.dom0.bridges[bridge.name].ports)
+        for device in devices:
+            if device not in there and (self.dom0.nics[device].carrier or device in self._returning):
+                self._link_is_back(device)
+                self.dom0.nics[device] = replace(self.dom0.nics[device], carrier=False)
+                loop = asyncio.get_running_loop()
+                self._returning[device] = loop.call_later(self.link_seconds, self._link_returns, device)
+
+    def _link_returns(self, device: str) -> None:
+        self._link_is_back(device)
+        self._in_background(self._link_changed(device, up=True))
+
+    def _link_is_back(self, device: str) -> None:
+        timer = self._returning.pop(device, None)
+        if timer is not None:
+            timer.cancel()
+            self.dom0.nics[device] = replace(self.dom0.nics[device], carrier=True)
+
+    def _links_are_back(self) -> None:
+        for device in tuple(self._returning):
+            self._link_is_back(device)
+            for name, bond in list(self.dom0.bonds.items()):
+                if any(member.device == device for member in bond.members):
+                    self._settle(name)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     # bonds
 
@@ -362,9 +409,7 @@ class MemoryBackend:
             return
         members = tuple(replace(member, enabled=True, enables_at=None) if member.device == device else member for member in bond.members)
         self.dom0.bonds[name] = replace(bond, members=members)
-        task = asyncio.ensure_future(self._tell(device))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._in_background(self._tell(device))
 
     def _link(self, device: str) -> bool:
         nic = self.dom0.nics.get(device)

@@ -42,6 +42,8 @@ STORAGE_SECONDS = 2.1
 BONDS_SECONDS = 0.15
 COMPLETE_SECONDS = 0.4
 RESTART_DELAY = 0.1
+FUSE_SECONDS = 1.0  # from `xe host-shutdown-agent` to the end of the process
+TOOLSTACK_SECONDS = 0.8  # the other daemons are stopped before xapi
 AGENT_DELAY = 1.0  # host.restart_agent answers first (since v22.24)
 BOOT_SECONDS = 30.0
 EMERGENCY_AFTER = 60.0  # a member that does not find its master
@@ -75,6 +77,7 @@ class Host:
         self.enables_itself = True  # at a start of xapi; host.disable can forbid it (its auto_enable, late versions)
         self._is_lost = False  # a planned fault keeps it from coming back by itself
         self._booting = False  # since the last start of xapi, dom0 was down
+        self.stops_cleanly = True  # xe-toolstack-restart stops the service; False: it kills xapi (the pools of the first recordings)
         self.dom0.cookies.update((READY_COOKIE, COMPLETE_COOKIE))
 
     @property
@@ -137,18 +140,43 @@ class Host:
         task.add_done_callback(self._background.discard)
         task.add_done_callback(_retrieve)
 
+    async def restart_service(self) -> None:
+        """`service xapi restart`. Returns when the new process runs; what it does then takes its time."""
+        await self.stop_service()
+        if not self._is_lost:
+            await self.start_xapi()
+
+    async def stop_service(self) -> None:
+        """`service xapi stop`: the pool is told, then xapi ends."""
+        if not self.powered or self.xapi == "stopped":
+            return
+        await self._shut_down_agent()
+        await self.stop_xapi()
+
     async def restart_xapi(self) -> None:
-        """`service xapi restart`: xapi ends and is started. Returns when the new process runs; what it does then takes its time."""
+        """xapi is killed and started again. Nothing of its end shows in the pool's database."""
         await self.stop_xapi()
         if not self._is_lost:
             await self.start_xapi()
 
     async def stop_xapi(self) -> None:
-        """`service xapi stop`. Nothing of it shows in the pool's database."""
+        """xapi is killed, and stays down."""
         if not self.powered:
             return
         await self._end_xapi()
         await self._stopped()
+
+    async def _shut_down_agent(self) -> None:
+        """`xe host-shutdown-agent`, run by the service's stop script: the host says that it goes, then lights the fuse (xapi_fuse.ml)."""
+        self.dom0.cookies -= {READY_COOKIE, COMPLETE_COOKIE}
+        self.init_complete.clear()
+        if self.xapi == "running" and self.twin.master_host.xapi == "running":
+            self._set_enabled(False)
+            await self.twin.yield_()
+            self._set_operations()
+            if not self.twin.pool.get("ha_enabled", False):
+                self.twin.database.set("host_metrics", self.record["metrics"], live=False)
+            await self.twin.pause(FUSE_SECONDS)
 
     async def start_xapi(self) -> None:
         """`service xapi start`."""
@@ -168,8 +196,12 @@ class Host:
             await self.power_off()
             self.start_soon(self._boot_later())
             return
-        await self._end_xapi(keep_cookies=True)
-        await self._stopped()
+        if self.stops_cleanly:
+            await self.twin.pause(TOOLSTACK_SECONDS)
+            await self.stop_service()
+        else:
+            await self._end_xapi(keep_cookies=True)
+            await self._stopped()
         if not self._is_lost:
             await self.start_xapi()
 

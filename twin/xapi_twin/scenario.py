@@ -76,6 +76,8 @@ class Scenario:
     `dom0` is host reference -> its cards.
     `bridge_counter` is the first N that the master's xapi tries for a new network's bridge xapiN.
     `restart_seconds` scales the recorded time line of a xapi restart; 0 keeps the order and does not wait.
+    `hold_states`: states in between are held until a client has read them, at the longest so many seconds (see ``between``).
+    `link_seconds`: so long is a NIC's link away after a change of its bridge (None: none, and a second when states are held).
     `faults` is handed to the fault plan as it is.
     """
 
@@ -91,12 +93,21 @@ class Scenario:
     faults: Sequence[Mapping[str, Any]] = ()
     bridge_counter: int = 0
     ha_fences: bool = False
+    hold_states: float = 0.0
+    link_seconds: float | None = None
     source: str = ""
 
     @property
     def version(self) -> str:
         """The xapi version, e.g. "24.19.2"."""
         return self.xapi
+
+    @property
+    def slow_links(self) -> float:
+        """Seconds until a link is back."""
+        if self.link_seconds is not None:
+            return self.link_seconds
+        return 1.0 if self.hold_states else 0.0
 
     @property
     def master(self) -> str:

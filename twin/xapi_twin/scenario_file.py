@@ -23,7 +23,7 @@ from xapi_twin.yaml_lines import Place, document
 
 _TOP = (
     "pool", "xapi", "backend", "user", "password", "restart_seconds", "formats", "bridge_counter", "uuid", "hosts", "networks",
-    "vms", "storage", "tasks", "ha", "cluster", "faults", "other_config", "about",
+    "vms", "storage", "tasks", "ha", "cluster", "faults", "other_config", "about", "hold_states", "link_seconds",
 )  # fmt: skip
 _HOST = ("name", "count", "uuid", "master", "enabled", "nics", "bonds", "vlans", "tunnels", "other_config", "hostname")
 _ADDRESS = ("ip", "netmask", "gateway", "dns", "dhcp")
@@ -63,11 +63,17 @@ def read(text: str, source: str = "scenario", **changes: Any) -> Scenario:
         "formats": _formats(top.get("formats"), product.formats),
         "faults": faults_of(top.get("faults"), {host.name for host in pool.hosts}),
         "bridge_counter": top["bridge_counter"].whole("bridge_counter", 0) if "bridge_counter" in top else 0,
+        **pace_of(top),
     }
     made = Scenario(
         pool=pool.name, xapi=xapi, backend=pool.backend, records=records, dom0=dom0, ha_fences=pool.ha_fences, source=source, **options
     )
     return made.with_options(**{name: value for name, value in changes.items() if value is not None})
+
+
+def pace_of(top: Mapping[str, Place]) -> dict[str, Any]:
+    """What says how long moments last, as far as it is stated."""
+    return {name: top[name].number(name, 0) for name in ("hold_states", "link_seconds") if name in top}
 
 
 def _pool(place: Place, top: Mapping[str, Place], xapi: str) -> PoolOf:

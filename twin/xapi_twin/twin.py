@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xapi_twin.api import Dispatcher
+from xapi_twin.between import Between
 from xapi_twin.database import Database
 from xapi_twin.dom0 import Backend, Dom0, MemoryBackend, Nic
 from xapi_twin.faults import Faults
@@ -46,9 +47,10 @@ class Twin:
         self.clock = asyncio.get_running_loop().time
         self._began, self._clock_began = datetime.now(timezone.utc), self.clock()  # one clock for durations and times of day
         self.scale = scenario.restart_seconds / RECORDED_RESTART_SECONDS
-        self._make_backend = make_backend or (lambda dom0: MemoryBackend(dom0, self.scale))
+        self._make_backend = make_backend or (lambda dom0: MemoryBackend(dom0, self.scale, scenario.slow_links))
         self.schema = Schema.load(scenario.version)
         self.database = Database(self.schema, self.now)
+        self.between = Between(self.database, scenario.hold_states)
         self.bridge_counter = scenario.bridge_counter
         self.hosts: dict[str, Host] = {}
         self.journal = Journal(self.clock)
@@ -155,6 +157,7 @@ class Twin:
         """Let recorded seconds pass, scaled; at least long enough for everybody to see what was done before."""
         if self.scale > 0:
             await asyncio.sleep(seconds * self.scale)
+            await self.between.hold()
         else:
             await self.yield_()
 
@@ -162,6 +165,13 @@ class Twin:
         """Let those who wait for a change see the one that was just made, before the next."""
         for _dummy in range(_YIELDS):
             await asyncio.sleep(0)
+        await self.between.hold()
+
+    def set_link_seconds(self, seconds: float) -> None:
+        """How long the link of a NIC is away when the NIC has been taken down and up."""
+        for host in self.hosts.values():
+            if isinstance(host.backend, MemoryBackend):
+                host.backend.link_seconds = seconds
 
     @property
     def endpoints(self) -> dict[str, Any]:

@@ -48,7 +48,7 @@ async def _sysv(call: Call, name: str, action: str) -> int:
         return 1
     if action != "start":
         call.out("Stopping xapi: .." if host.xapi != "stopped" else "Stopping xapi: xapi is already stopped")
-        await _lasting(host, host.stop_xapi())
+        await _lasting(host, host.stop_service())
         call.out("                                         [  OK  ]\n")
     if action != "stop":
         call.out("Starting xapi: ")
@@ -127,11 +127,11 @@ async def _unit(call: Call, host: Host, action: str, name: str, quiet: bool) -> 
         call.out(f"Id={name}.service\nActiveState={'active' if running else 'inactive'}\nSubState={'running' if running else 'dead'}\n")
         return 0
     if name == "xapi" and action in ("restart", "try-restart", "reload-or-restart"):
-        await _lasting(host, host.restart_xapi())
+        await _lasting(host, host.restart_service())
     elif name == "toolstack" and action == "restart":
         await _lasting(host, host.restart_toolstack())
     elif name == "xapi" and action == "stop":
-        await _lasting(host, host.stop_xapi())
+        await _lasting(host, host.stop_service())
     elif name == "xapi" and action == "start":
         await _lasting(host, host.start_xapi())
     elif action not in ("start", "restart", "stop", "enable", "disable", "reset-failed", "daemon-reload", "mask", "unmask"):

@@ -63,7 +63,7 @@ async def create(
         _check_members(twin, members, primary, with_ip)
         await twin.faults.moment("bond.create.checked", host.ref)
 
-        bond = _records(twin, host.ref, network, members, primary, mac, mode, wanted, ref)
+        bond = await _records(twin, host.ref, network, members, primary, mac, mode, wanted, ref)
         master: str = database.get("Bond", bond)["master"]
         await twin.pause(RECORDS_SECONDS)  # the bond is seen before the IP has moved (recorded)
         moves.configuration(twin, primary, master)
@@ -211,7 +211,7 @@ def _check_members(twin: Twin, members: Sequence[str], primary: str, with_ip: Se
         raise XapiError("PIF_BOND_MORE_THAN_ONE_IP")
 
 
-def _records(
+async def _records(
     twin: Twin,
     host: str,
     network: str,
@@ -222,7 +222,7 @@ def _records(
     properties: Mapping[str, str],
     ref: str | None,
 ) -> str:
-    """The Bond and its PIF, and the members' pointers to it."""
+    """The Bond and its PIF, and the members' pointers to it, one after the other (recorded: a PIF of which no Bond is there yet)."""
     database = twin.database
     source = database.get("PIF", primary)
     metrics = database.add("PIF_metrics", carrier=False, speed=0, duplex=False)
@@ -245,6 +245,7 @@ def _records(
         },
     )
     master = database.add("PIF", network=network, host=host, **fields)
+    await twin.yield_()
     bond = ref or new_ref()
     more = checks.known(
         twin,
@@ -253,6 +254,7 @@ def _records(
     )
     database.add("Bond", bond, master=master, **more)
     for member in members:
+        await twin.yield_()
         database.set("PIF", member, bond_slave_of=bond)
     return bond
 

@@ -45,7 +45,8 @@ class Links:
     def look_soon(self, pif: str = "") -> None:
         """Something happened to a link."""
         if self._timer is None and self._changed in self._host.backend.when_links_change:
-            delay = LOOK_SECONDS * self._host.twin.scale
+            # Where states in between are held, a link that is away is one of them.
+            delay = 0.0 if self._host.twin.between.seconds else LOOK_SECONDS * self._host.twin.scale
             self._timer = asyncio.get_running_loop().call_later(delay, self._look)
 
     def stamp(self) -> None:

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from xapi_twin.host import Host
     from xapi_twin.twin import Twin
 
+ADDRESS_SECONDS = 0.05  # from the bond that is up to the management that has moved, in two steps
+
+
+async def move(twin: Twin, pif: str) -> None:
+    """Management goes to another PIF that is up: the host has no address for a moment (recorded)."""
+    record = twin.database.get("PIF", pif)
+    await twin.pause(ADDRESS_SECONDS)
+    twin.database.set("host", record["host"], address="")
+    await twin.pause(ADDRESS_SECONDS)
+    settle(twin, pif)
+
 
 def settle(twin: Twin, pif: str) -> None:
     """This PIF's bridge is the management interface now: the inventory, the flags of the PIFs and host.address say so."""
@@ -61,7 +72,7 @@ async def reconfigure(twin: Twin, pif: str) -> None:
     if record["management"]:
         return
     await plugging.bring_up(twin, pif, management=True)
-    settle(twin, pif)
+    await move(twin, pif)
 
 
 async def reconfigure_pool(twin: Twin, network: str) -> None:

@@ -29,7 +29,7 @@ def clear_ip(twin: Twin, pif: str) -> None:
 async def move_management(twin: Twin, target: str) -> None:
     """The management interface of a host becomes another PIF's bridge."""
     await plugging.bring_up(twin, target, management=True)
-    management.settle(twin, target)
+    await management.move(twin, target)
 
 
 async def move_vlan(twin: Twin, old: str, target: str) -> None:

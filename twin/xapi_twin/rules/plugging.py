@@ -20,6 +20,7 @@ Record = dict[str, Any]
 # Seconds that it takes to plug, as recorded on v26.17; the twin scales them like a restart.
 PLUG_SECONDS = {"bond": 0.6, "vlan": 0.35, "tunnel": 0.35, "physical": 0.22}
 UNPLUG_SECONDS = 0.1
+MTU_SECONDS = 0.05  # from attached to the MTU in the record
 
 
 def kind_of(pif: Record) -> str:
@@ -75,6 +76,7 @@ async def bring_up(twin: Twin, ref: str, management: bool = False) -> None:
             if pif["bond_slave_of"] != NULL:
                 master = database.get("Bond", pif["bond_slave_of"])["master"]
                 database.set("PIF", master, currently_attached=False)
+            await twin.pause(MTU_SECONDS)
         changes: Record = {"MTU": mtu_of(twin, pif)}
         if pif["VLAN"] == -1 and "igmp_snooping_status" in pif:
             snooping = twin.pool.get("igmp_snooping_enabled", False)
