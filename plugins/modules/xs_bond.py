@@ -48,6 +48,7 @@ options:
         for one pool.
       - The file is on the machine that the task runs on, which without C(delegate_to) is the control node.
     type: path
+    version_added: 1.1.0
   saved_plan:
     description:
       - A file that O(save_plan) has written. This plan is carried out or nothing is - when the pool, the options or the steps are not what
@@ -55,11 +56,22 @@ options:
       - What an interrupted run of the same plan has done already is no difference. Neither are values that change by themselves, as the
         speed of a link, but a problem that the plan did not have is one.
     type: path
+    version_added: 1.1.0
   plan_fingerprint:
     description:
       - The same as O(saved_plan) for where no file travels. It is RV(fingerprint) of the task that made the plan.
       - It tells which host is different, but not in what.
     type: str
+    version_added: 1.1.0
+  confirm_timeout:
+    description:
+      - More than 0 when M(xapi.network.xs_confirm) guards the change with a timer of this many seconds in dom0. The task then returns
+        RV(undo) for it, and refuses what dom0 could not take back - a bond that is repaired, remade or removed, the management interface
+        of a member, and a VLAN that lies on another NIC than the one that gives the bond its address.
+      - This task arms nothing itself.
+    type: int
+    default: 0
+    version_added: 1.1.0
 extends_documentation_fragment:
   - xapi.network.xapi
   - xapi.network.bond_spec
@@ -247,6 +259,10 @@ fingerprint:
   returned: always, when a plan could be made
   type: str
   sample: 1:9f2c60a1b7d3:1f6f1c0b52aa;4b4b0a4e-1d1a-4d0f-8f5b-7c5b6c1f0f11=6d0c3c5a7e11/0b1d8a9f6c22
+undo:
+  description: What dom0 of a host is to take back unless the change is confirmed, by uuid of the host, for M(xapi.network.xs_confirm).
+  returned: when O(confirm_timeout) is more than 0 and a plan could be made
+  type: dict
 differences:
   description: In what the pool or the task is not what it was when the plan was saved, as sentences.
   returned: when O(saved_plan) or O(plan_fingerprint) is given
@@ -320,6 +336,7 @@ import time
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, proof
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import SPEC_CONSTRAINTS, SPEC_OPTIONS, from_task, read_expected
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import difference, not_as_approved, refusal, result, unproven
+from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import guarded, undos
 from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
 from ansible_collections.xapi.network.plugins.module_utils._run.apply import apply
 from ansible_collections.xapi.network.plugins.module_utils._run.plan_file import approved_plan, save_plan
@@ -337,8 +354,14 @@ ARGUMENT_SPEC = {
     "save_plan": {"type": "path"},
     "saved_plan": {"type": "path"},
     "plan_fingerprint": {"type": "str"},
+    "confirm_timeout": {"type": "int", "default": 0},
 }
 CONSTRAINTS = {**SPEC_CONSTRAINTS, "mutually_exclusive": [*SPEC_CONSTRAINTS["mutually_exclusive"], ("saved_plan", "plan_fingerprint")]}
+
+UNGUARDED = (
+    "The change moves a management interface, and nothing takes it back when it cuts the host off: give confirm_timeout"
+    " (storage_bond_confirm_timeout), or have a console at hand that the change does not cut off."
+)
 
 
 def work(task: Task) -> dict[str, object]:
@@ -354,7 +377,13 @@ def work(task: Task) -> dict[str, object]:
         if not task.check_mode:
             before = await_whole(session, before, spec, deadline, task.progress)
         the_plan = plan(before, spec)
+        if task.options["confirm_timeout"]:
+            the_plan = guarded(before, spec, the_plan)
+        elif any(problem.code == "management" and problem.accepted for problem in the_plan.problems):
+            task.warn(UNGUARDED)
         answer = {**result(before, spec, the_plan), **pictured(task.options["picture"], before, the_plan.hosts)}
+        if task.options["confirm_timeout"]:
+            answer["undo"] = undos(before, spec, the_plan)
         answer["fingerprint"] = save_plan(task.options, before, spec, the_plan)
         if task.diff_mode:
             answer["diff"] = difference(before, spec, the_plan)
