@@ -339,6 +339,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.view import dif
 from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import guarded, undos
 from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
 from ansible_collections.xapi.network.plugins.module_utils._run.apply import apply
+from ansible_collections.xapi.network.plugins.module_utils._run.other_run import with_other_run
 from ansible_collections.xapi.network.plugins.module_utils._run.plan_file import approved_plan, save_plan
 from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import look
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
@@ -385,6 +386,7 @@ def work(task: Task) -> dict[str, object]:
         if task.options["confirm_timeout"]:
             answer["undo"] = undos(before, spec, the_plan)
         answer["fingerprint"] = save_plan(task.options, before, spec, the_plan)
+        answer["plan"] = with_other_run(task, session, before, answer["plan"])
         if task.diff_mode:
             answer["diff"] = difference(before, spec, the_plan)
         if approved is not None:

@@ -14,8 +14,9 @@ author:
 description:
   - Marks a pool as being changed by this run of Ansible, in the key C(xapi.network.run) of the pool's other_config. A second run that
     asks for the mark is refused, and told who has it.
-  - The mark dies with its owner. It expires after O(lease) seconds, and a new run on the same control node takes it over at once when the
-    process of the first is gone.
+  - The mark dies with its owner. It expires after O(lease) seconds, and a new run that sees the same processes (the same control node, not
+    rebooted since, and the same container) takes it over at once when the process of the first is gone. When in doubt, the first run is
+    taken for alive until its mark expires.
   - The role P(xapi.network.storage_bond#role) takes the mark before it changes anything, and gives it back at the end.
 options:
   state:
@@ -47,6 +48,22 @@ options:
         default: 0
       began:
         description: When that process began, as the kernel counts.
+        type: str
+        default: ""
+      kernel:
+        description: The boot of the machine that the process is on.
+        type: str
+        default: ""
+      pid_namespace:
+        description: The namespace in which the process has that number. Containers with the same host name are told apart by it.
+        type: str
+        default: ""
+      job:
+        description: The number of the job in AWX that this run is, from E(JOB_ID).
+        type: str
+        default: ""
+      controller:
+        description: The address of that AWX, from E(AWX_HOST) or E(TOWER_HOST).
         type: str
         default: ""
 extends_documentation_fragment:
@@ -86,7 +103,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 holder:
-  description: Who has the mark now, empty when nobody has.
+  description: Who has the mark now, with the job where it is one of AWX; empty when nobody has.
   returned: always, once the pool has answered
   type: str
   sample: admin on control.example.com (process 4711)
@@ -114,7 +131,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "user": {"type": "str", "required": True},
             "node": {"type": "str", "required": True},
             "process": {"type": "int", "default": 0},
-            "began": {"type": "str", "default": ""},
+            **{name: {"type": "str", "default": ""} for name in ("began", "kernel", "pid_namespace", "job", "controller")},
         },
     },
 }

@@ -73,6 +73,11 @@ def write(twin: RunningTwin, text: str) -> None:
     twin.database.set("pool", twin.twin.pool_ref, other_config={**twin.twin.pool["other_config"], lease.KEY: text})
 
 
+def of(process: subprocess.Popen[bytes]) -> Holder:
+    """A run of Anna's on this node, in the processes that are seen here."""
+    return replace(lease.this_run(in_process=True), user="anna", process=process.pid, began=lease.began(process.pid))
+
+
 def writes(twin: RunningTwin) -> list[str]:
     return [entry.method for entry in twin.journal.writes()]
 
@@ -138,7 +143,7 @@ def test_two_runs_of_one_user_are_told_apart_also_by_way_of_the_same_bastion(twi
 
 
 def test_a_living_run_of_this_node_is_not_interfered_with(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
-    theirs = put(twin, Holder("anna", socket.gethostname(), process.pid, lease.began(process.pid)))
+    theirs = put(twin, of(process))
     with pytest.raises(NetworkError, match=f"anna on {socket.gethostname()} .process {process.pid}."):
         lock(twin)
     assert lock(twin, state="released") == {"changed": False, "holder": f"anna on {socket.gethostname()} (process {process.pid})"}
@@ -146,7 +151,7 @@ def test_a_living_run_of_this_node_is_not_interfered_with(twin: RunningTwin, pro
 
 
 def test_the_mark_of_a_dead_run_of_this_node_is_taken_over_at_once(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
-    put(twin, Holder("anna", socket.gethostname(), process.pid, lease.began(process.pid)))
+    put(twin, of(process))
     process.kill()
     process.wait()
     assert lock(twin)["changed"]
@@ -154,8 +159,34 @@ def test_the_mark_of_a_dead_run_of_this_node_is_taken_over_at_once(twin: Running
     assert mine is not None and mine.holder.process == os.getppid()
 
 
+def test_a_run_in_another_container_of_this_node_is_not_taken_for_dead(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
+    """Two jobs of AWX whose containers have the host's name: the number of the other's process is none here, and it lives."""
+    process.kill()
+    process.wait()
+    job = replace(of(process), user="root", pid_namespace="pid:[4026532999]", job="181", controller="https://awx.example.com")
+    theirs = put(twin, job)
+    with pytest.raises(NetworkError, match="root in job 181 of https://awx.example.com, since"):
+        lock(twin)
+    assert not lock(twin, state="released")["changed"]
+    assert mark(twin) == theirs and not writes(twin)
+
+
+def test_a_plan_says_that_another_run_is_changing_the_pool(twin: RunningTwin, tmp_path: Path) -> None:
+    theirs = put(twin, replace(ANNA, job="181", controller="https://awx.example.com"))
+    wanted = {"network": "NAS", "nics": ["eth2", "eth4"], "accept": ["storage_in_use"]}
+    task = [{"xapi.network.xs_bond": wanted, "check_mode": True}]
+    defaults = {"group/xapi.network.xapi": connection(twin)}
+    planned = play(tmp_path, task, hosts="xs-2", module_defaults=defaults)
+    assert planned.status == 0, planned.output
+    assert "Another run is changing this pool: anna in job 181 of https://awx.example.com, since" in planned.last["plan"]["notices"][-1]
+    assert mark(twin) == theirs and not writes(twin)
+    put(twin, ANNA, seconds=-1)
+    later = play(tmp_path, task, hosts="xs-2", module_defaults=defaults)
+    assert "Another run" not in str(later.last["plan"]["notices"])
+
+
 def test_the_mark_of_a_dead_run_can_be_released(twin: RunningTwin, process: subprocess.Popen[bytes]) -> None:
-    put(twin, Holder("anna", socket.gethostname(), process.pid, lease.began(process.pid)))
+    put(twin, of(process))
     process.kill()
     process.wait()
     assert lock(twin, state="released") == {"changed": True, "holder": ""}

@@ -11,13 +11,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import Holder, Lock
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
-ANNA = Holder("anna", "control.example.com", 4711, "1000")
+ANNA = Holder("anna", "control.example.com", 4711, "1000", "boot-1", "pid:[4026531836]")
 BERTA = Holder("berta", "control.example.com", 4712, "1001")
 MARK = Lock(ANNA, since=NOON, until=NOON + timedelta(minutes=15))
 
@@ -55,6 +56,13 @@ def test_a_mark_without_one_of_its_fields_is_none(field: str) -> None:
     assert lease.read(MARK.to_text().replace(f'"{field}"', '"other"')) is None
 
 
+def test_a_mark_of_an_older_version_is_read_and_its_owner_counts_as_alive() -> None:
+    old = '{"began": "1", "node": "n", "process": 4711, "since": "2026-11-22T12:00:00Z", "until": "2026-11-22T12:15:00Z", "user": "anna"}'
+    lock = lease.read(old)
+    assert lock is not None
+    assert lock.blocks(BERTA, NOON, lease.alive)
+
+
 def test_a_mark_keeps_another_run_out_until_it_expires() -> None:
     assert MARK.blocks(BERTA, NOON, alive)
     assert MARK.blocks(BERTA, MARK.until - timedelta(seconds=1), alive)
@@ -74,9 +82,18 @@ def test_an_owner_who_cannot_be_asked_counts_as_alive() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [replace(ANNA, user="berta"), replace(ANNA, node="elsewhere"), replace(ANNA, process=1), replace(ANNA, began="1")]
+    "other",
+    [
+        replace(ANNA, user="berta"),
+        replace(ANNA, node="elsewhere"),
+        replace(ANNA, process=1),
+        replace(ANNA, began="1"),
+        replace(ANNA, kernel="boot-2"),
+        replace(ANNA, pid_namespace="pid:[4026532999]"),
+        replace(ANNA, job="181"),
+    ],
 )
-def test_a_run_is_told_from_another_by_user_node_process_and_its_beginning(other: Holder) -> None:
+def test_a_run_is_told_from_another_by_user_node_process_beginning_container_and_job(other: Holder) -> None:
     assert MARK.blocks(other, NOON, alive)
 
 
@@ -96,7 +113,25 @@ def test_a_holder_is_named_as_an_admin_would() -> None:
     assert str(replace(ANNA, process=0)) == "anna on control.example.com"
 
 
+def test_a_job_of_awx_is_named_as_such() -> None:
+    job = replace(ANNA, user="root", job="181", controller="https://awx.example.com")
+    assert str(job) == "root in job 181 of https://awx.example.com"
+    assert str(replace(job, controller="")) == "root in job 181"
+
+
+@pytest.mark.parametrize("variable", ["AWX_HOST", "TOWER_HOST"])
+def test_a_run_knows_its_job(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv("JOB_ID", "181")
+    monkeypatch.setenv(variable, "https://awx.example.com")
+    run = lease.this_run(in_process=True)
+    assert (run.job, run.controller) == ("181", "https://awx.example.com")
+
+
 # who lives
+
+
+def run_of(process: subprocess.Popen[bytes]) -> Holder:
+    return replace(lease.this_run(in_process=True), process=process.pid, began=lease.began(process.pid))
 
 
 def test_this_run_is_the_parent_of_the_fork_that_asks() -> None:
@@ -112,7 +147,7 @@ def test_no_process_stands_for_a_run_whose_task_is_a_module() -> None:
 
 
 def test_a_run_lives_as_long_as_its_process(process: subprocess.Popen[bytes]) -> None:
-    run = Holder("anna", socket.gethostname(), process.pid, lease.began(process.pid))
+    run = run_of(process)
     assert lease.alive(run) is True
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its parent has not asked for its end: a zombie
@@ -122,13 +157,21 @@ def test_a_run_lives_as_long_as_its_process(process: subprocess.Popen[bytes]) ->
 
 
 def test_a_process_number_that_is_used_again_is_not_the_run(process: subprocess.Popen[bytes]) -> None:
-    assert lease.alive(Holder("anna", socket.gethostname(), process.pid, "1")) is False
+    assert lease.alive(replace(run_of(process), began="1")) is False
 
 
 def test_of_another_node_nothing_is_known(process: subprocess.Popen[bytes]) -> None:
-    assert lease.alive(Holder("anna", "elsewhere.example.com", process.pid, lease.began(process.pid))) is None
+    assert lease.alive(replace(run_of(process), node="elsewhere.example.com")) is None
+
+
+@pytest.mark.parametrize("where", [{"pid_namespace": "pid:[4026532999]"}, {"kernel": "another-boot"}])
+def test_of_another_container_or_machine_of_the_same_name_nothing_is_known(where: dict[str, Any]) -> None:
+    """Jobs of AWX on the network of their host share its name. A process that is not here may live there."""
+    gone = replace(lease.this_run(in_process=True), process=2**22 + 1, began="1")
+    assert lease.alive(gone) is False
+    assert lease.alive(replace(gone, **where)) is None
 
 
 def test_where_there_is_no_proc_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "began", lambda process: "")
-    assert lease.alive(Holder("anna", socket.gethostname(), 1, "1")) is None
+    assert lease.alive(replace(lease.this_run(in_process=False), process=1, began="1")) is None

@@ -21,15 +21,23 @@ class Holder:
     """A run of Ansible: the user, the control node, its process and when that began (in clock ticks since the boot, so that a number
     used again is told apart).
 
-    `process` is 0 where no process stands for the run (a task that runs as a module elsewhere).
+    `process` is 0 where no process stands for the run (a task that runs as a module elsewhere). A number of a process means something only
+    in `kernel` (the boot of a machine) and `pid_namespace` there: containers on the network of their host have its name, and not its
+    processes. `job` and `controller` are the job of AWX that the run is, and its address.
     """
 
     user: str
     node: str
     process: int = 0
     began: str = ""
+    kernel: str = ""
+    pid_namespace: str = ""
+    job: str = ""
+    controller: str = ""
 
     def __str__(self) -> str:
+        if self.job:
+            return f"{self.user} in job {self.job}{f' of {self.controller}' if self.controller else ''}"
         process = f" (process {self.process})" if self.process else ""
         return f"{self.user} on {self.node}{process}"
 
@@ -54,7 +62,13 @@ def read(text: str) -> Lock | None:
     """The lock that this text means; None for a text that nobody of us has written, which cannot keep anyone out."""
     try:
         values = json.loads(text)
-        holder = Holder(str(values["user"]), str(values["node"]), int(values["process"]), str(values["began"]))
+        holder = Holder(
+            str(values["user"]),
+            str(values["node"]),
+            int(values["process"]),
+            str(values["began"]),
+            *(str(values.get(name, "")) for name in ("kernel", "pid_namespace", "job", "controller")),
+        )
         return Lock(holder, _time(values["since"]), _time(values["until"]))
     except (ValueError, KeyError, TypeError):
         return None
@@ -81,14 +95,38 @@ def server_time(text: str) -> datetime:
 def this_run(in_process: bool) -> Holder:
     """The run that asks. In Ansible's own process the work is done in a fork, whose parent is the run."""
     process = os.getppid() if in_process else 0
-    return Holder(_user(), socket.gethostname(), process, began(process) if process else "")
+    kernel, namespace = _processes()
+    return Holder(
+        _user(),
+        socket.gethostname(),
+        process,
+        began(process) if process else "",
+        kernel,
+        namespace,
+        # AWX sets these for every job (awx/main/tasks/jobs.py, build_env); older Towers and Automation Platforms say TOWER_HOST.
+        os.environ.get("JOB_ID", ""),
+        os.environ.get("AWX_HOST", "") or os.environ.get("TOWER_HOST", ""),
+    )
 
 
 def alive(holder: Holder) -> bool | None:
-    """Whether the run still lives; None where that cannot be told from here."""
-    if not holder.process or holder.node != socket.gethostname() or not began(os.getpid()):
+    """Whether the run still lives; None where that cannot be told from here, since its process would not be seen."""
+    kernel, namespace = _processes()
+    if not holder.process or not kernel or not namespace or not began(os.getpid()):
+        return None
+    if (holder.node, holder.kernel, holder.pid_namespace) != (socket.gethostname(), kernel, namespace):
         return None
     return began(holder.process) == holder.began
+
+
+def _processes() -> tuple[str, str]:
+    """Where numbers of processes are those of this process: the boot of the kernel, and the namespace (pid_namespaces(7)). "" where there
+    is no /proc. The first namespace of every machine has the same number, so that the namespace alone would not do."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as boot:
+            return boot.read().strip(), os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return "", ""
 
 
 def began(process: int) -> str:
