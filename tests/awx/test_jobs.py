@@ -16,7 +16,7 @@ import yaml
 from tests.awx.controller import Record
 from tests.awx.jobs import Launch, as_awx_keeps, data, limited, sliced, update_inventory
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario import Scenario
+from xapi_twin.scenario.model import Scenario
 
 PASSWORD = "not-to-be-seen-4711"
 pytestmark = pytest.mark.timeout(300)

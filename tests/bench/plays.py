@@ -22,9 +22,9 @@ from ansible_collections.xapi.network.plugins.modules import xs_bond, xs_bond_in
 
 from tests.integration.bonding import dom0
 from tests.integration.playing import BIN, COLLECTIONS
-from xapi_twin.journal import JournalEntry
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario import Scenario
+from xapi_twin.scenario.model import Scenario
+from xapi_twin.xapi.journal import JournalEntry
 
 MEASURED = Path(__file__).with_name("measured.py")
 SETTINGS = {

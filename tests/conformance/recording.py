@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xapi_twin.scenario import Formats, HostDom0, Nic, Scenario
-from xapi_twin.schema import RELATIONS, Schema
-from xapi_twin.wire import convert
+from xapi_twin.datamodel.releases import Formats
+from xapi_twin.datamodel.schema import RELATIONS, Schema
+from xapi_twin.rpc.values import convert
+from xapi_twin.scenario.model import HostDom0, Nic, Scenario
 
 Record = dict[str, Any]
 Records = dict[str, dict[str, Record]]

@@ -32,10 +32,10 @@ from tests.conformance.recording import Recording
 from tests.conformance.virtual_time import VirtualTimeLoop, run
 from tests.conformance.words import content, dom0_says, in_wire_words, objects_shown, plain, text_or_nothing, uncounted, unordered_tail
 from xapi_twin.database import Change
-from xapi_twin.errors import ConnectionDropped
-from xapi_twin.host import Host
-from xapi_twin.server import respond
-from xapi_twin.twin import Twin
+from xapi_twin.datamodel.errors import ConnectionDropped
+from xapi_twin.server.http import respond
+from xapi_twin.twin.host import Host
+from xapi_twin.twin.pool import Twin
 
 Record = dict[str, Any]
 

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.conformance.compare import Renaming, differences
-from xapi_twin.errors import XapiError
-from xapi_twin.host import COMPLETE_COOKIE, READY_COOKIE, Host
-from xapi_twin.twin import Twin
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.twin.host import COMPLETE_COOKIE, READY_COOKIE, Host
+from xapi_twin.twin.pool import Twin
 
 Record = dict[str, Any]
 

@@ -13,9 +13,9 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 
 from tests.conformance.compare import Renaming, differences
-from xapi_twin.formats import bond_list, bond_show
-from xapi_twin.host import Host
-from xapi_twin.twin import Twin
+from xapi_twin.dom0.formats import bond_list, bond_show
+from xapi_twin.twin.host import Host
+from xapi_twin.twin.pool import Twin
 
 Record = dict[str, Any]
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.integration.playing import Played, play
+from xapi_twin.datamodel.releases import Formats
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario import Formats
 
 NULL = "OpaqueRef:NULL"
 # One per vocabulary of dom0: SysV with ifconfig and three columns, slaves, members.

@@ -14,7 +14,7 @@ from tests.integration.bonding import bond, changed
 from tests.integration.browser import opened, pictured, printed
 from tests.integration.playing import Played, connection
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario import Scenario
+from xapi_twin.scenario.model import Scenario
 
 SECRET = "hunter2"
 

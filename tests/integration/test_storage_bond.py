@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.bonding import bond, changed, dom0, look, sentence, writes
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario import Scenario
+from xapi_twin.scenario.model import Scenario
 
 TUTORIALS = ("tutorial-6.2", "tutorial", "tutorial-26")
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.bonding import bond, changed, dom0, look, sentence, writes
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario import Scenario
+from xapi_twin.scenario.model import Scenario
 
 
 def pool(name: str = "three-hosts", seconds: float = 0, **options: Any) -> RunningTwin:

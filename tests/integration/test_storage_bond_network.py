@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.integration.bonding import bond, changed, look, sentence, writes
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario import Scenario
+from xapi_twin.scenario.model import Scenario
 
 ACCEPT: dict[str, Any] = {"accept": ["storage_in_use"]}
 SERVER = "172.16.0.33"

@@ -15,7 +15,7 @@ import pytest
 
 from tests.lab import FOLDER, INSIDE
 from tests.lab.lab import Lab
-from xapi_twin.scenario import Scenario
+from xapi_twin.scenario.model import Scenario
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

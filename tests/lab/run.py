@@ -12,7 +12,7 @@ import time
 
 from tests.lab import FOLDER, PID
 from tests.lab.lab import CONTROLLER_ADDRESS, ROOT, Lab
-from xapi_twin.scenario import Scenario
+from xapi_twin.scenario.model import Scenario
 
 TEXT = """
 The pool {pool} is up, with real Open vSwitch and sshd on {hosts}. You are its controller, {address} on the management segment.

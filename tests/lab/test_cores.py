@@ -15,7 +15,7 @@ import pytest
 from tests import matrix
 from tests.lab.agreement import agree
 from tests.lab.lab import Lab
-from xapi_twin.scenario import Scenario
+from xapi_twin.scenario.model import Scenario
 
 # XenServer 7 and XCP-ng 8.2 come with Python 2.7, 8.3 with 3.6 beside it; what 6.x has, no Ansible of today knows.
 DOM0_PYTHON: Mapping[str, str] = {"xs-1": "2.7", "xs-2": "3.6", "xs-3": ""}

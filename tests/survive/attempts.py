@@ -14,7 +14,7 @@ from typing import Any
 from tests.survive.journeys import Journey, differences, pool, prepare, state
 from tests.survive.places import Passage, Place, Where, reached
 from tests.survive.stage import Stage, kill
-from xapi_twin.errors import ConnectionDropped
+from xapi_twin.datamodel.errors import ConnectionDropped
 from xapi_twin.faults import Crashed, Point
 from xapi_twin.running import RunningTwin
 

@@ -17,7 +17,7 @@ from tests.integration.bonding import look
 from tests.integration.playing import connection
 from xapi_twin.faults import OnPoint
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario import Scenario
+from xapi_twin.scenario.model import Scenario
 
 POOL = Path(__file__).with_name("pool.yml")
 WISH = {"network": "NAS", "nics": ["eth2", "eth4"], "accept": ["storage_in_use", "vifs_in_use"], "wait_timeout": 30}

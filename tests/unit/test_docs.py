@@ -21,7 +21,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from tests.unit import examples
 from tests.unit.examples import ROOT, Example
-from xapi_twin import cli
+from xapi_twin.cli.main import parser
 
 ALL = list(examples.everything())
 YAML = [example for example in ALL if example.language == "yaml"]
@@ -129,7 +129,7 @@ def test_commands_are_commands_that_there_are(example: Example) -> None:
             targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
             assert words[1] in targets, f"{example}: {command}"
         elif words[0] == "xapi-twin":
-            cli._parser().parse_args(words[1:])
+            parser().parse_args(words[1:])
         elif words[0] == "ansible-playbook":
             for word in words[1:]:
                 if word.startswith("xapi.network."):

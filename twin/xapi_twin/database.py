@@ -18,8 +18,8 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
-from xapi_twin.errors import XapiError
-from xapi_twin.schema import NULL, RELATIONS, Schema
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.datamodel.schema import NULL, RELATIONS, Schema
 
 __all__ = ["NULL", "Change", "Database", "Stamp"]
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from xapi_twin.formats import bond_proc
-from xapi_twin.products import product_of
+from xapi_twin.datamodel.releases import product_of
+from xapi_twin.dom0.formats import bond_proc
 from xapi_twin.shell_streams import Discarded, Given, Sink, Source, is_source
 
 if TYPE_CHECKING:
-    from xapi_twin.host import Host
+    from xapi_twin.twin.host import Host
 
 _FOLDERS = (
     "/", "/bin", "/boot", "/dev", "/etc", "/etc/xensource", "/home", "/lib", "/mnt", "/opt", "/opt/xensource", "/opt/xensource/bin",

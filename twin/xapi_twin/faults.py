@@ -24,12 +24,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from xapi_twin.dom0 import BringUpError
-from xapi_twin.errors import ConnectionDropped, XapiError
+from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
+from xapi_twin.dom0.model import BringUpError
 
 if TYPE_CHECKING:
-    from xapi_twin.host import Host
-    from xapi_twin.twin import Twin
+    from xapi_twin.twin.host import Host
+    from xapi_twin.twin.pool import Twin
 
 #: Moments: where the work can be struck between the call and its reply. `host` is always the host whose xapi does the work.
 MOMENTS: Mapping[str, str] = {

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from xapi_twin.faults import OnPoint
-from xapi_twin.scenario import Scenario
-from xapi_twin.twin import MakeBackend, Twin
+from xapi_twin.scenario.model import Scenario
+from xapi_twin.twin.pool import MakeBackend, Twin
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from xapi_twin.database import Database
-    from xapi_twin.journal import Journal
+    from xapi_twin.xapi.journal import Journal
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class RunningTwin:
     @property
     def inventory_path(self) -> Path:
         """A file with an Ansible inventory of the hosts."""
-        from xapi_twin.inventory import inventory
+        from xapi_twin.serving.inventory import inventory
 
         path = self.twin.workdir / "inventory.yml"
         path.write_text(inventory(self.endpoints), encoding="utf-8")

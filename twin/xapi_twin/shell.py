@@ -23,7 +23,7 @@ from xapi_twin.shell_syntax import SyntaxProblem, parse
 from xapi_twin.shell_words import ExpansionProblem, fields, pattern_of, text_of
 
 if TYPE_CHECKING:
-    from xapi_twin.host import Host
+    from xapi_twin.twin.host import Host
 
 Descriptors = dict[int, "Sink | Source"]
 _DEEPEST = 50  # functions and shells in each other; each takes a good ten frames of Python's stack

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xapi_twin.errors import ConnectionDropped, XapiError
+from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
 from xapi_twin.shell import Exit, LoopControl, Shell
 from xapi_twin.shell_streams import Discarded, Handed
 from xapi_twin.shell_syntax import Incomplete, parse
@@ -25,8 +25,8 @@ from xapi_twin.shell_syntax import Incomplete, parse
 if TYPE_CHECKING:
     import asyncssh
 
-    from xapi_twin.host import Host
-    from xapi_twin.twin import Twin
+    from xapi_twin.twin.host import Host
+    from xapi_twin.twin.pool import Twin
 
 ADDRESS = "127.0.0.1"
 KEY_FILE = "id_ed25519"

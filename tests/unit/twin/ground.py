@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from xapi_twin.scenario import Scenario
-from xapi_twin.twin import Twin
+from xapi_twin.scenario.model import Scenario
+from xapi_twin.twin.pool import Twin
 
 THREE_HOSTS = """
 pool: ground

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.unit.twin.ground import Pool, pool
-from xapi_twin import sessions
-from xapi_twin.api import Context, Dispatcher
-from xapi_twin.errors import ConnectionDropped, XapiError
-from xapi_twin.server import respond
+from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
+from xapi_twin.server.http import respond
+from xapi_twin.xapi import sessions
+from xapi_twin.xapi.dispatcher import Context, Dispatcher
 
 DEAD = "OpaqueRef:00000000-0000-0000-0000-000000000001"
 
@@ -174,7 +174,7 @@ def slow(ground: Pool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         await asyncio.sleep(0.05)
         told.append("done")
 
-    monkeypatch.setattr("xapi_twin.api.handlers", lambda: {"network.destroy": destroy})
+    monkeypatch.setattr("xapi_twin.xapi.dispatcher.handlers", lambda: {"network.destroy": destroy})
     return told
 
 

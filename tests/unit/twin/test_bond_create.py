@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS, Pool, pool
-from xapi_twin.errors import XapiError
-from xapi_twin.schema import NULL
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.datamodel.schema import NULL
 
 
 async def refused(ground: Pool, *arguments: object) -> list[str]:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from xapi_twin.anonymise import anonymised
-from xapi_twin.capture import CaptureError, Trust, capture
-from xapi_twin.capture_file import kept, xapi_version
+from xapi_twin.capture.anonymise import anonymised
+from xapi_twin.capture.real_pool import CaptureError, Trust, capture
+from xapi_twin.datamodel.schema import Schema
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario import Scenario, ScenarioError, shipped_names
-from xapi_twin.schema import Schema
+from xapi_twin.scenario.model import Scenario, ScenarioError, shipped_names
+from xapi_twin.scenario.snapshot import kept, xapi_version
 
 SECRETS = """\
 pool: secretive

@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from xapi_twin import cli
-from xapi_twin.inventory import inventory
+from xapi_twin.cli.tables import aligned
 from xapi_twin.running import RunningTwin
-from xapi_twin.tables import aligned
+from xapi_twin.serving.inventory import inventory
 
 COMMAND = [sys.executable, "-m", "xapi_twin.cli"]
 

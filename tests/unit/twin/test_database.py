@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 import pytest
 
 from xapi_twin.database import LOG, Change, Database
-from xapi_twin.errors import XapiError
-from xapi_twin.schema import NULL, Schema
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.datamodel.schema import NULL, Schema
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import asyncio
 
 import pytest
 
-from xapi_twin.dom0 import BondConfig, BondPort, BridgeConfig, BringUpError, Dom0, MemoryBackend, Nic
+from xapi_twin.dom0.model import BondConfig, BondPort, BridgeConfig, BringUpError, Dom0, MemoryBackend, Nic
 
 
 def backend(updelay: float = 0.0) -> MemoryBackend:

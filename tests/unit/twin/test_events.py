@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.unit.twin.ground import Pool, pool
-from xapi_twin.errors import XapiError
-from xapi_twin.wire import EventBatch
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.rpc.values import EventBatch
 
 
 async def events(ground: Pool, classes: list[str], token: str = "", timeout: float = 0.0) -> EventBatch:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS, Pool, pool
-from xapi_twin.errors import ConnectionDropped, XapiError
+from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
 from xapi_twin.faults import ACTIONS, MOMENTS, Fault, FaultPlanError, Point
-from xapi_twin.wire import Wire
+from xapi_twin.rpc.values import Wire
 
 
 async def client(ground: Pool, method: str, *arguments: Any) -> Any:

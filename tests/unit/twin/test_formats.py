@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from xapi_twin import formats
-from xapi_twin.dom0 import BondMember, BondPort, Bridge, Dom0, Nic
+from xapi_twin.dom0 import formats
+from xapi_twin.dom0.model import BondMember, BondPort, Bridge, Dom0, Nic
 
 MAC = "00:26:55:d1:e8:cc"
 

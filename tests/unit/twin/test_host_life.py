@@ -13,10 +13,10 @@ import pytest
 from tests.conformance import virtual_time
 from tests.unit.twin.ground import THREE_HOSTS, Pool, pool
 from xapi_twin.database import Change
-from xapi_twin.errors import XapiError
-from xapi_twin.host import COMPLETE_COOKIE, READY_COOKIE
-from xapi_twin.twin import Twin
-from xapi_twin.wire import Wire
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.rpc.values import Wire
+from xapi_twin.twin.host import COMPLETE_COOKIE, READY_COOKIE
+from xapi_twin.twin.pool import Twin
 
 
 async def client(ground: Pool, method: str, *arguments: Any) -> Any:
@@ -112,7 +112,7 @@ async def test_a_starting_master_is_booting_until_its_ready_cookie_and_enabled_o
 
 
 async def test_a_silent_member_is_taken_for_dead_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xapi_twin.host.HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr("xapi_twin.twin.host.HEARTBEAT_SECONDS", 0.02)
     async with pool() as ground:
         host = ground.twin.host("xs-2")
         await host.stop_xapi()
@@ -308,7 +308,7 @@ async def test_a_pulled_cable_shows_in_metrics_and_bond() -> None:
 
 
 async def test_sixty_four_hosts_of_twelve_cards_start_in_time() -> None:
-    from xapi_twin.scenario import Scenario
+    from xapi_twin.scenario.model import Scenario
 
     began = time.process_time()  # of this process alone: whatever else the machine is doing
     async with await Twin.start(Scenario.load("sixty-four-hosts"), serve=False) as twin:

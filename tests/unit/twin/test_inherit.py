@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS, pool
-from xapi_twin.errors import XapiError
+from xapi_twin.datamodel.errors import XapiError
 
 
 async def test_a_member_makes_the_masters_bond_with_its_own_address() -> None:

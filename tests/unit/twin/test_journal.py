@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.twin.ground import pool
-from xapi_twin.errors import XapiError
-from xapi_twin.journal import is_write
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.xapi.journal import is_write
 
 
 async def test_every_call_is_written_down_with_its_end() -> None:

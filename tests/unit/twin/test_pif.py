@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS, Pool, pool
-from xapi_twin.errors import XapiError
+from xapi_twin.datamodel.errors import XapiError
 
 
 async def refused(ground: Pool, method: str, *arguments: object) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from xapi_twin.scenario import Scenario, ScenarioError, shipped_names
-from xapi_twin.schema import NULL
+from xapi_twin.datamodel.schema import NULL
+from xapi_twin.scenario.model import Scenario, ScenarioError, shipped_names
 
 SMALL = """\
 pool: small

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from xapi_twin.schema import NULL, Schema, Type, parse_default, parse_type, release
+from xapi_twin.datamodel.schema import NULL, Schema, Type, parse_default, parse_type, release
 
 
 @pytest.mark.parametrize(

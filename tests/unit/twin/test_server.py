@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS
-from xapi_twin.scenario import Scenario
-from xapi_twin.twin import Twin
+from xapi_twin.scenario.model import Scenario
+from xapi_twin.twin.pool import Twin
 
 
 async def start(tls: bool) -> Twin:

@@ -14,8 +14,8 @@ import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS
 from xapi_twin.faults import Point
-from xapi_twin.scenario import Scenario
-from xapi_twin.twin import Twin
+from xapi_twin.scenario.model import Scenario
+from xapi_twin.twin.pool import Twin
 
 
 @pytest.fixture

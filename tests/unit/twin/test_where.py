@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from xapi_twin.errors import XapiError
-from xapi_twin.schema import Schema
-from xapi_twin.where import compile_where
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.datamodel.schema import Schema
+from xapi_twin.xapi.where import compile_where
 
 PIF = Schema.load("26.17.0").classes["PIF"]
 NETWORK = Schema.load("26.17.0").classes["network"]

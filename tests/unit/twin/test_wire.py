@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from xapi_twin.errors import XapiError
-from xapi_twin.requests import read_json, read_xml
-from xapi_twin.schema import Schema, parse_type
-from xapi_twin.wire import Call, DateTime, Malformed, Wire, convert, quoted
-from xapi_twin.writer import Writer
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.datamodel.schema import Schema, parse_type
+from xapi_twin.rpc.decode import read_json, read_xml
+from xapi_twin.rpc.encode import Writer
+from xapi_twin.rpc.values import Call, DateTime, Malformed, Wire, convert, quoted
 
 SCHEMA = Schema.load("26.17.0")
 

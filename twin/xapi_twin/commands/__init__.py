@@ -11,13 +11,13 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from xapi_twin.products import product_of
+from xapi_twin.datamodel.releases import product_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xapi_twin.host import Host
     from xapi_twin.shell import Command
+    from xapi_twin.twin.host import Host
 
 _MODULES = ("awk", "files", "ip", "life", "ovs", "sed", "system", "text", "xe")
 _FOLDERS = ("/opt/xensource/bin", "/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from xapi_twin import formats
-from xapi_twin.products import product_of
+from xapi_twin.datamodel.releases import product_of
+from xapi_twin.dom0 import formats
 from xapi_twin.shell import Call
 
 FOLDER = "/sbin"

@@ -7,9 +7,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from xapi_twin.host import READY_COOKIE, Host
-from xapi_twin.products import product_of
+from xapi_twin.datamodel.releases import product_of
 from xapi_twin.shell import Call
+from xapi_twin.twin.host import READY_COOKIE, Host
 
 FOLDER = "/sbin"
 

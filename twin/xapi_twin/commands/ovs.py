@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from xapi_twin import formats
-from xapi_twin.dom0 import Dom0
+from xapi_twin.dom0 import formats
+from xapi_twin.dom0.model import Dom0
 from xapi_twin.shell import Call
 
 FOLDER = "/usr/bin"

@@ -8,8 +8,8 @@ import asyncio
 from contextlib import suppress
 
 from xapi_twin.commands.text import options
+from xapi_twin.datamodel.releases import product_of
 from xapi_twin.dom0_files import FileProblem
-from xapi_twin.products import product_of
 from xapi_twin.shell import Call
 
 FOLDER = "/bin"

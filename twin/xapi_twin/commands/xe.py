@@ -14,7 +14,7 @@ from typing import Any
 
 from xapi_twin.commands.xe_fields import TABLES, Field, Record, Table
 from xapi_twin.database import Database
-from xapi_twin.errors import ConnectionDropped, XapiError
+from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
 from xapi_twin.shell import Call
 
 FOLDER = "/usr/bin"

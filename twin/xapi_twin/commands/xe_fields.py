@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from xapi_twin.schema import NULL
+from xapi_twin.datamodel.schema import NULL
 
 if TYPE_CHECKING:
     from xapi_twin.database import Database

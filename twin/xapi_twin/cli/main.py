@@ -1,0 +1,301 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `xapi-twin`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from xapi_twin.scenario.model import Scenario, ScenarioError, shipped_names
+
+_HOST_ACTIONS = (
+    "restart", "stop", "start", "toolstack", "crash", "power_off", "power_on", "declare_dead", "nic_gone", "nic_back", "carrier_up",
+    "carrier_down",
+)  # fmt: skip
+
+_SHOWN = 8  # hosts, when a pool starts
+
+
+class CommandError(Exception):
+    """The command cannot be carried out; the sentence says why and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; answers the exit status. 2: the command line or the scenario is wrong, 1: anything else went wrong."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.work(options)
+        return status
+    except ScenarioError as error:
+        print(f"xapi-twin: {error}", file=sys.stderr)
+        return 2
+    except CommandError as error:
+        print(f"xapi-twin: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="xapi-twin", description="A stand-in for a XenServer or XCP-ng pool, on 127.0.0.1.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", allow_abbrev=False, help="play a pool until interrupted")
+    run.add_argument("scenario", help="a YAML file, or the name of one that comes with the twin (see: xapi-twin scenarios)")
+    run.add_argument("--endpoints", type=Path, metavar="FILE", help="write where everything is to this file, as JSON, when ready")
+    run.add_argument("--inventory", type=Path, metavar="FILE", help="write an Ansible inventory of the hosts to this file")
+    run.add_argument("--xapi", metavar="VERSION", help="the version of xapi, instead of the scenario's")
+    run.add_argument("--restart-seconds", type=float, metavar="N", help="how long a restart of xapi takes (recorded: 12.3; 0: no waiting)")
+    run.add_argument("--hold-states", type=float, metavar="N", help="hold each state in between until it is read, or N seconds long")
+    run.add_argument("--link-seconds", type=float, metavar="N", help="how long a NIC's link is away after a change of its bridge")
+    run.add_argument("--http", action="store_true", help="plain HTTP instead of TLS")
+    run.add_argument("--workdir", type=Path, metavar="DIR", help="where the certificate, the SSH key and the control socket lie")
+    run.set_defaults(work=_run)
+
+    listed = commands.add_parser("scenarios", allow_abbrev=False, help="name the scenarios that come with the twin")
+    listed.set_defaults(work=_scenarios)
+
+    state = commands.add_parser("state", allow_abbrev=False, help="print the networks, PIFs, bonds and bridges of a running twin")
+    state.add_argument("--json", action="store_true", help="as JSON, with all records")
+    state.set_defaults(work=_state)
+
+    journal = commands.add_parser("journal", allow_abbrev=False, help="print the calls that reached a running twin")
+    journal.add_argument("--json", action="store_true", help="as JSON, one call a line, with arguments")
+    journal.add_argument("--after", type=int, default=0, metavar="N", help="only calls after number N")
+    journal.set_defaults(work=_journal)
+
+    fault = commands.add_parser("fault", allow_abbrev=False, help="plan a fault in a running twin, list the faults, or clear them")
+    fault.add_argument("entry", nargs="?", help="in YAML, such as '{when: {method: Bond.create, nth: 1}, do: drop, stage: after}'")
+    fault.add_argument("--clear", action="store_true", help="forget all faults")
+    fault.set_defaults(work=_fault)
+
+    do = commands.add_parser("do", allow_abbrev=False, help="do something to a host of a running twin")
+    do.add_argument("action", choices=_HOST_ACTIONS)
+    do.add_argument("host", help="name, uuid or reference")
+    do.add_argument("--device", help="the NIC, for nic_* and carrier_*")
+    do.set_defaults(work=_do)
+
+    pace = commands.add_parser("pace", allow_abbrev=False, help="say how long moments last in a running twin")
+    pace.add_argument("--hold-states", type=float, metavar="N", help="hold each state in between until it is read, or N seconds (0: off)")
+    pace.add_argument("--link-seconds", type=float, metavar="N", help="how long a NIC's link is away after a change of its bridge")
+    pace.set_defaults(work=_pace)
+    for command in (state, journal, fault, do, pace):
+        command.add_argument("--endpoints", type=Path, required=True, metavar="FILE", help="what `xapi-twin run --endpoints` wrote")
+
+    capture = commands.add_parser("capture", allow_abbrev=False, help="write a real pool down as a scenario (reads once, changes nothing)")
+    capture.add_argument("--hostname", default=os.environ.get("XENSERVER_HOST"), help="the master, or a member, which leads to it")
+    capture.add_argument("--username", default=os.environ.get("XENSERVER_USER", "root"))
+    capture.add_argument("--password-file", type=Path, help="instead of XENSERVER_PASSWORD or being asked")
+    capture.add_argument("--ca-path", default=os.environ.get("XENSERVER_CA_PATH"), help="the certificate authority to trust")
+    capture.add_argument("--fingerprint", default=os.environ.get("XENSERVER_FINGERPRINT"), help="SHA-256 of the certificate to trust")
+    capture.add_argument("--no-verify", action="store_true", help="trust any certificate")
+    capture.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for each reply (60)")
+    capture.add_argument("--anonymise", action="store_true", help="replace names, MACs and addresses")
+    capture.add_argument("--output", type=Path, metavar="FILE", help="write to this file (default: standard output)")
+    capture.set_defaults(work=_capture)
+    return parser
+
+
+# run
+
+
+def _run(options: argparse.Namespace) -> int:
+    pace = {name: getattr(options, name) for name in ("restart_seconds", "hold_states", "link_seconds")}
+    for name, seconds in pace.items():
+        if seconds is not None and seconds < 0:
+            raise CommandError(f"--{name.replace('_', '-')} cannot be negative")
+    try:
+        scenario = Scenario.load(options.scenario, xapi=options.xapi, **pace)
+    except OSError as error:
+        raise CommandError(f"{options.scenario} cannot be read: {error.strerror}") from None
+    return asyncio.run(_play(scenario, options))
+
+
+async def _play(scenario: Scenario, options: argparse.Namespace) -> int:
+    from xapi_twin.serving.inventory import inventory
+    from xapi_twin.twin.pool import Twin
+
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted.set)
+    try:
+        twin = await Twin.start(scenario, tls=not options.http, workdir=options.workdir)
+    except OSError as error:
+        raise CommandError(f"the twin cannot open its ports or write its keys: {error}") from None
+    try:
+        endpoints = twin.endpoints
+        if options.inventory is not None:
+            _write(options.inventory, inventory(endpoints))
+        if options.endpoints is not None:
+            _write(options.endpoints, json.dumps(endpoints, indent=1) + "\n")
+        print(_welcome(scenario, endpoints), flush=True)
+        await interrupted.wait()
+    finally:
+        await twin.stop()
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing, for whoever waits for the file; only for its owner: the pool's password is in it."""
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
+        beside.touch(mode=0o600)
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _welcome(scenario: Scenario, endpoints: Mapping[str, Any]) -> str:
+    from xapi_twin.cli.tables import aligned
+
+    rows = []
+    hosts = endpoints["hosts"]
+    for name, host in list(hosts.items())[:_SHOWN]:
+        ssh = host.get("ssh")
+        command = ""
+        if ssh:
+            command = f"ssh -p {ssh['port']} -i {ssh['key']} -o UserKnownHostsFile={ssh['known_hosts']} {ssh['user']}@{ssh['host']}"
+        rows.append((name, "master" if host["master"] else "member", host["address"], host["xapi"], command))
+    return "\n".join([
+        f"pool {endpoints['pool']}, xapi {scenario.version}; user {endpoints['user']}, password {endpoints['password']}",
+        aligned(("HOST", "", "PLAYS", "XAPI", "DOM0"), rows, indent=""),
+        *([f"and {len(hosts) - _SHOWN} more: see the file of --endpoints"] if len(hosts) > _SHOWN else []),
+        "ready",
+    ])  # fmt: skip
+
+
+def _scenarios(options: argparse.Namespace) -> int:
+    print("\n".join(shipped_names()))
+    return 0
+
+
+# talking to a running twin
+
+
+def ask(endpoints: Path, **request: Any) -> Any:
+    """Ask a running twin over its control socket. Raises CommandError."""
+    try:
+        found = json.loads(endpoints.read_text(encoding="utf-8"))
+        path = found["control"]
+    except OSError as error:
+        raise CommandError(f"{endpoints} cannot be read: {error.strerror}; `xapi-twin run --endpoints {endpoints}` writes it") from None
+    except (ValueError, KeyError, TypeError):
+        raise CommandError(f"{endpoints} is no file that `xapi-twin run --endpoints` wrote") from None
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(60)
+        try:
+            connection.connect(path)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as reader:
+                line = reader.readline()
+        except OSError as error:
+            reason = error.strerror or "no answer in 60 seconds"
+            raise CommandError(f"the twin of {endpoints} does not answer ({path}: {reason}); is it still running?") from None
+    if not line:
+        raise CommandError(f"the twin of {endpoints} ended before it answered")
+    answer = json.loads(line)
+    if not answer["ok"]:
+        raise CommandError(str(answer["error"]))
+    return answer["result"]
+
+
+def _state(options: argparse.Namespace) -> int:
+    from xapi_twin.cli import tables
+
+    found = ask(options.endpoints, do="state")
+    print(json.dumps(found, indent=1, sort_keys=True) if options.json else tables.state(found))
+    return 0
+
+
+def _journal(options: argparse.Namespace) -> int:
+    from xapi_twin.cli import tables
+    from xapi_twin.xapi.journal import is_write
+
+    entries = [{**entry, "writes": is_write(entry["method"])} for entry in ask(options.endpoints, do="journal", after=options.after)]
+    print("\n".join(json.dumps(entry) for entry in entries) if options.json else tables.journal(entries))
+    return 0
+
+
+def _fault(options: argparse.Namespace) -> int:
+    from xapi_twin.scenario.yaml_lines import document
+
+    if options.clear:
+        ask(options.endpoints, do="clear_faults")
+    if options.entry:
+        entry = document(options.entry, "fault").plain()
+        if not isinstance(entry, dict):
+            raise CommandError("a fault is a mapping, such as '{when: {method: Bond.create}, do: drop}'")
+        ask(options.endpoints, do="fault", fault=entry)
+    for fault in ask(options.endpoints, do="faults"):
+        print(json.dumps({name: value for name, value in fault.items() if value not in (None, "", [], ())}))
+    return 0
+
+
+def _do(options: argparse.Namespace) -> int:
+    action, request = options.action, {"host": options.host}
+    if action.startswith(("nic_", "carrier_")):
+        if not options.device:
+            raise CommandError(f"{action} needs --device")
+        request["device"] = options.device
+    if action.startswith("carrier_"):
+        request["up"] = action == "carrier_up"
+        action = "carrier"
+    ask(options.endpoints, do=action, **request)
+    return 0
+
+
+def _pace(options: argparse.Namespace) -> int:
+    for name in ("hold_states", "link_seconds"):
+        if getattr(options, name) is not None:
+            ask(options.endpoints, do=name, seconds=getattr(options, name))
+    return 0
+
+
+# capture
+
+
+def _capture(options: argparse.Namespace) -> int:
+    from xapi_twin.capture.real_pool import CaptureError, Trust, capture
+
+    if not options.hostname:
+        raise CommandError("which pool? Name its master with --hostname or XENSERVER_HOST")
+    trust = Trust(verify=not options.no_verify, ca_path=options.ca_path, fingerprint=options.fingerprint)
+    try:
+        text = capture(options.hostname, options.username, _password(options), trust, options.timeout, options.anonymise)
+    except CaptureError as error:
+        raise CommandError(str(error)) from None
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        _write(options.output, text)
+    return 0
+
+
+def _password(options: argparse.Namespace) -> str:
+    """Never from the command line: other users of the machine see that."""
+    if options.password_file is not None:
+        try:
+            return str(options.password_file.read_text(encoding="utf-8").rstrip("\n"))
+        except OSError as error:
+            raise CommandError(f"{options.password_file} cannot be read: {error.strerror}") from None
+    if "XENSERVER_PASSWORD" in os.environ:
+        return os.environ["XENSERVER_PASSWORD"]
+    if not sys.stdin.isatty():
+        raise CommandError("there is no password: set XENSERVER_PASSWORD or give --password-file")
+    return getpass.getpass(f"Password of {options.username} at {options.hostname}: ", stream=sys.stderr)

@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The API's ports: one HTTP or HTTPS endpoint on 127.0.0.1 for each host's xapi."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from xapi_twin.datamodel.errors import ConnectionDropped
+from xapi_twin.rpc.decode import read_json, read_xml
+from xapi_twin.rpc.values import Malformed, Wire
+from xapi_twin.server.certificate import make_certificate
+
+if TYPE_CHECKING:
+    from xapi_twin.twin.pool import Twin
+
+LARGEST_REQUEST = 300 * 1024  # of xapi (http_limit_max_rpc_size)
+
+_FORBIDDEN = "<html><body><h1>HTTP 403 forbidden</h1>Access to the requested resource is forbidden.</body></html>"
+_BROKEN = (
+    "<html><body><h1>HTTP 500 internal server error</h1>An unexpected error occurred; please wait a while and try again. If the problem "
+    "persists, please contact your support representative.<h1> Additional information </h1>{}</body></html>"
+)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP reply. `number`: that of the journal when it answers a call, else 0."""
+
+    status: int
+    reason: str
+    body: str = ""
+    content_type: str = "text/html"
+    number: int = 0
+
+
+async def respond(twin: Twin, at: str, method: str, path: str, body: bytes) -> Reply:
+    """What the xapi of host `at` answers to an HTTP request. Raises ConnectionDropped when it does not answer."""
+    if method == "OPTIONS":
+        return Reply(200, "OK")
+    if method == "HEAD":
+        return Reply(501, "Method not implemented")
+    if method != "POST":
+        return Reply(403, "Forbidden", _FORBIDDEN)
+    is_json = path.startswith("/jsonrpc")
+    try:
+        call = read_json(body) if is_json else read_xml(body)
+    except Malformed as malformed:
+        return Reply(500, "Internal Error", _BROKEN.format(html.escape(str(malformed)).replace("&#x27;", "&apos;")))
+    answer = await twin.dispatcher.answer(at, call.method, call.arguments, call.wire, len(body))
+    writer = twin.dispatcher.writer
+    if call.wire is not Wire.XML:
+        text = (
+            writer.json_success(call, answer.type, answer.value)
+            if answer.error is None
+            else writer.json_failure(call, answer.error)
+        )
+        return Reply(200, "OK", text, "application/json", answer.number)
+    if answer.error is not None:
+        text = writer.xml_failure(answer.error)
+    elif answer.bare:
+        text = writer.xml_bare(answer.type, answer.value)
+    else:
+        text = writer.xml_success(answer.type, answer.value)
+    return Reply(200, "OK", text, "text/xml", answer.number)
+
+
+@dataclass
+class _Endpoint:
+    """One host's port. `guard` keeps the port while nobody listens, so that it refuses connections and cannot be taken."""
+
+    port: int
+    guard: socket.socket
+    web: web.Server
+    listening: asyncio.AbstractServer | None = None
+
+
+class Server:
+    """The endpoints of all hosts of a twin. `urls`: host reference -> address; `certificate`: the file that clients verify them with."""
+
+    def __init__(self, tls: bool = True) -> None:
+        self.tls = tls
+        self.urls: dict[str, str] = {}
+        self.certificate: Path | None = None
+        self._endpoints: dict[str, _Endpoint] = {}
+        self._context: ssl.SSLContext | None = None
+
+    async def start(self, twin: Twin) -> None:
+        """Open the ports of all hosts whose xapi runs."""
+        if self.tls:
+            records = [twin.database.get("host", ref) for ref in twin.hosts]
+            self.certificate = twin.workdir / "ca.pem"
+            self._context = make_certificate(
+                self.certificate, [record["hostname"] for record in records], [record["address"] for record in records]
+            )
+        for ref, host in twin.hosts.items():
+            guard = _socket(0)
+            port: int = guard.getsockname()[1]
+            self._endpoints[ref] = _Endpoint(port, guard, web.Server(_handler(twin, ref), access_log=None))
+            self.urls[ref] = f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"
+            if host.xapi != "stopped":
+                await self.accept(ref)
+
+    async def stop(self) -> None:
+        """Close everything."""
+        for ref, endpoint in self._endpoints.items():
+            await self.refuse(ref)
+            await endpoint.web.shutdown(0)
+            endpoint.guard.close()
+        self._endpoints.clear()
+
+    def listens(self, host: str) -> bool:
+        """Whether the host's port takes connections."""
+        endpoint = self._endpoints.get(host)
+        return endpoint is not None and endpoint.listening is not None
+
+    async def refuse(self, host: str) -> None:
+        """The host's xapi is down: its connections end, new ones are refused."""
+        endpoint = self._endpoints.get(host)
+        if endpoint is None:
+            return
+        if endpoint.listening is not None:
+            endpoint.listening.close()
+            endpoint.listening = None
+        for connection in endpoint.web.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def accept(self, host: str) -> None:
+        """The host's xapi listens again, on the same port."""
+        endpoint = self._endpoints.get(host)
+        if endpoint is None or endpoint.listening is not None:
+            return
+        listener = _socket(endpoint.port)
+        endpoint.listening = await asyncio.get_running_loop().create_server(
+            endpoint.web, sock=listener, ssl=self._context, backlog=128
+        )
+
+
+def _socket(port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # the guard and the listener share the port
+    bound.bind(("127.0.0.1", port))
+    bound.setblocking(False)
+    return bound
+
+
+def _handler(twin: Twin, at: str) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            body = await request.read()
+            if len(body) > LARGEST_REQUEST:
+                raise ConnectionDropped
+            reply = await respond(twin, at, request.method, request.path, body)
+        except ConnectionDropped:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()  # goes nowhere
+        content = reply.body.encode()
+        response = web.Response(
+            status=reply.status,
+            reason=reply.reason,
+            body=content,
+            headers={
+                "Content-Type": reply.content_type,
+                "Access-Control-Allow-Origin": "*",
+                "Access-Control-Allow-Headers": "X-Requested-With",
+            },
+        )
+        if reply.number:
+            twin.journal.sent(reply.number, len(content))
+        return response
+
+    return handle

@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Work that belongs to another host than the master: the master hands it on, and answers for what comes of it
+(ocaml/xapi/message_forwarding.ml)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.faults import Crashed
+
+if TYPE_CHECKING:
+    from xapi_twin.xapi.dispatcher import Context
+
+T = TypeVar("T")
+
+HANG_SECONDS = 127.0  # until TCP gives up on a host without power
+TOLERATED_SECONDS = 30.0  # a bond may cut the connection to the member that makes it
+
+
+async def at_host(context: Context, host: str, work: Callable[[], Awaitable[T]], success: Callable[[], T | None] | None = None) -> T:
+    """Have the host do the work, wherever it is.
+
+    A member whose xapi is down lets the call wait; when it is back it does the work at once, while its start-up ends the call's task:
+    the answer is then HANDLE_INVALID although it worked (recorded). `success` is for work that may cut its own connection: it answers
+    what the work would have, once it can be seen that it has worked, and None before. Raises XapiError HOST_OFFLINE, CANNOT_CONTACT_HOST.
+    """
+    twin = context.twin
+    target = twin.hosts.get(host)
+    if target is None:
+        raise XapiError("HOST_OFFLINE", host)  # a dead reference is a host that is not live (recorded for PIF.scan)
+    if target.is_master:
+        return await work()
+    context.resident_on(host)
+    await context.moment("forward", host=host)
+    if not twin.database.get("host_metrics", target.record["metrics"])["live"]:
+        raise XapiError("HOST_OFFLINE", host)
+    if target.xapi == "emergency":
+        raise XapiError("CANNOT_CONTACT_HOST", host)
+    if not target.powered:
+        await asyncio.sleep(HANG_SECONDS * min(twin.scale, 1.0))
+        raise XapiError("CANNOT_CONTACT_HOST", host)
+    if not target.reachable.is_set():
+        await target.reachable.wait()
+        await target.carry_out(work)
+        raise XapiError("HANDLE_INVALID", "task", context.task or "")
+    try:
+        return await target.carry_out(work)
+    except Crashed:
+        if success is not None:
+            return await _wait_for(context, success, host)
+        raise XapiError("CANNOT_CONTACT_HOST", host) from None
+
+
+async def _wait_for(context: Context, success: Callable[[], T | None], host: str) -> T:
+    """Look every second whether it has worked after all."""
+    for _dummy in range(int(TOLERATED_SECONDS)):
+        answer = success()
+        if answer is not None:
+            return answer
+        await context.twin.pause(1.0)
+    raise XapiError("CANNOT_CONTACT_HOST", host)

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""pool: the management interface of all hosts, HA, and what XenCenter's older calls make of VLANs."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.xapi.forwarding import at_host
+from xapi_twin.xapi.network import mgmt_iface, vlan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xapi_twin.xapi.dispatcher import Context, Handler
+
+
+async def management_reconfigure(context: Context, network: str) -> None:
+    context.database.get("network", network)
+    await mgmt_iface.reconfigure_pool(context.twin, network)
+
+
+async def enable_ha(context: Context, heartbeat_srs: list[str], configuration: Mapping[str, str]) -> None:
+    """HA goes on when every host is up and every management and storage interface is one that cannot be unplugged."""
+    if context.twin.pool["ha_enabled"]:
+        raise XapiError("HA_IS_ENABLED")
+    for host in context.twin.hosts.values():
+        if not host.powered or not host.record["enabled"]:
+            raise XapiError("HOST_OFFLINE", host.ref)
+        for ref in host.pifs():
+            pif = context.database.get("PIF", ref)
+            if pif["management"] and not pif["currently_attached"]:
+                raise XapiError("REQUIRED_PIF_IS_UNPLUGGED", ref)
+    context.database.set("pool", context.twin.pool_ref, ha_enabled=True, ha_configuration=dict(configuration))
+
+
+async def disable_ha(context: Context) -> None:
+    context.database.set("pool", context.twin.pool_ref, ha_enabled=False)
+
+
+async def create_vlan_from_pif(context: Context, pif: str, network: str, tag: int) -> list[str]:
+    """pool.create_VLAN_from_PIF: the VLAN on every host's PIF of the same network. Answers the VLANs' PIFs."""
+    below = context.database.get("PIF", pif)["network"]
+    made = []
+    for base in list(context.database.get("network", below)["PIFs"]):
+        host = context.database.get("PIF", base)["host"]
+        ref = await at_host(context, host, partial(vlan.create, context.twin, base, tag, network))
+        made.append(context.database.get("VLAN", ref)["untagged_PIF"])
+    return made
+
+
+async def recover_slaves(context: Context) -> list[str]:
+    """pool.recover_slaves: members in emergency mode find their master again. Answers them."""
+    recovered = []
+    for host in context.twin.hosts.values():
+        if host.xapi == "emergency":
+            await host.recover()
+            recovered.append(host.ref)
+    return recovered
+
+
+async def sync_database(context: Context) -> None:
+    """Nothing to do: there is one database."""
+
+
+CALLS: dict[str, Handler] = {
+    "management_reconfigure": management_reconfigure,
+    "enable_ha": enable_ha,
+    "disable_ha": disable_ha,
+    "create_VLAN_from_PIF": create_vlan_from_pif,
+    "recover_slaves": recover_slaves,
+    "sync_database": sync_database,
+}

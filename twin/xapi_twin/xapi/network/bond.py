@@ -1,0 +1,291 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bonds: made, taken apart, changed (ocaml/xapi/xapi_bond.ml)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from xapi_twin.database import new_ref
+from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.datamodel.schema import NULL
+from xapi_twin.xapi.network import bond_properties, moves, nm, pif_helpers
+from xapi_twin.xapi.network.addresses import is_mac
+
+if TYPE_CHECKING:
+    from xapi_twin.twin.pool import Twin
+
+Record = dict[str, Any]
+
+RECORDS_SECONDS = 0.07
+Progress = Callable[[float], None]
+
+
+def _no_progress(fraction: float) -> None:
+    """Nobody watches."""
+
+
+async def create(
+    twin: Twin,
+    network: str,
+    members: Sequence[str],
+    mac: str = "",
+    mode: str = "balance-slb",
+    properties: Mapping[str, str] | None = None,
+    progress: Progress = _no_progress,
+    ref: str | None = None,
+) -> str:
+    """Bond.create at the host of the members. Answers the Bond.
+
+    The checks come in xapi's order, so that of several mistakes the same one is answered. An error after the first write leaves a bond
+    that is half made.
+    """
+    database = twin.database
+    pif_helpers.network_managed(twin, network)
+    host = twin.hosts[database.get("PIF", members[0])["host"]]
+    pif_helpers.no_other_local_pifs(twin, host.ref, network)
+    _no_sriov(twin, network)
+    if mac and not is_mac(mac):
+        raise XapiError("MAC_INVALID", mac)
+    for name, value in (properties or {}).items():
+        bond_properties.check(mode, name, value)
+    wanted = bond_properties.with_defaults(mode, properties or {})
+    members = _distinct(members)
+    async with host.bond_lock:
+        pifs = [database.get("PIF", member) for member in members]
+        vlans = [vlan for pif in pifs for vlan in pif["VLAN_slave_of"]]
+        tunnels = [tunnel for pif in pifs for tunnel in pif.get("tunnel_transport_PIF_of", ())]
+        vifs = moves.local_vifs(twin, host.ref, [pif["network"] for pif in pifs])
+        with_ip = [member for member, pif in zip(members, pifs, strict=True) if _has_ip(pif)]
+        managing = [member for member, pif in zip(members, pifs, strict=True) if pif["management"]]
+        primary = (managing or with_ip or members)[0]
+        _check_members(twin, members, primary, with_ip)
+        await twin.faults.moment("bond.create.checked", host.ref)
+
+        bond = await _records(twin, host.ref, network, members, primary, mac, mode, wanted, ref)
+        master: str = database.get("Bond", bond)["master"]
+        await twin.pause(RECORDS_SECONDS)  # the bond is seen before the IP has moved (recorded)
+        moves.configuration(twin, primary, master)
+        if not twin.schema.at_least("7.0"):
+            for member in members:  # the second IP is lost, not refused (CA-106754)
+                moves.clear_ip(twin, member)
+        disallow = any(database.get("PIF", member).get("disallow_unplug", False) for member in members)
+        await twin.faults.moment("bond.create.recorded", host.ref, bond=bond)
+
+        vlan_manages = any(database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans)
+        if managing:
+            await moves.move_management(twin, master)
+        elif not vlan_manages:
+            await nm.bring_up(twin, master)
+        _follow_mtu(twin, members, network)
+        progress(0.2)
+        await twin.faults.moment("bond.create.plugged", host.ref, bond=bond)
+        for vlan in vlans:
+            await moves.move_vlan(twin, vlan, master)
+        progress(0.4)
+        if vlan_manages:
+            await nm.bring_up(twin, master)
+        for tunnel in tunnels:
+            await moves.move_tunnel(twin, tunnel, master)
+        progress(0.6)
+        for vif in vifs:
+            database.set("VIF", vif, network=network)
+        progress(0.8)
+        await twin.faults.moment("bond.create.moved", host.ref, bond=bond)
+        if disallow:
+            database.set("PIF", master, disallow_unplug=True)
+            for member in members:
+                database.set("PIF", member, disallow_unplug=False)
+        progress(0.9)
+        moves.move_cluster_host(twin, host.ref, members, master)
+        progress(1.0)
+    await twin.faults.moment("bond.create.done", host.ref, bond=bond)
+    return bond
+
+
+async def destroy(twin: Twin, bond: str, progress: Progress = _no_progress) -> None:
+    """Bond.destroy at the host of the bond: everything goes back to the primary slave."""
+    database = twin.database
+    record = database.get("Bond", bond)
+    master = record["master"]
+    host = twin.hosts[database.get("PIF", master)["host"]]
+    async with host.bond_lock:
+        record = database.get("Bond", bond)
+        members = list(record["slaves"])
+        pif = database.get("PIF", master)
+        plugged = pif["currently_attached"]
+        primary = record.get("primary_slave", members[0] if members else NULL)
+        vlans = list(pif["VLAN_slave_of"])
+        tunnels = list(pif.get("tunnel_transport_PIF_of", ()))
+        vifs = moves.local_vifs(twin, host.ref, [pif["network"]])
+        primary_network = database.get("PIF", primary)["network"]
+        vlan_manages = any(database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans)
+        if twin.pool.get("ha_enabled", False) and pif["management"]:
+            raise XapiError("HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE")
+        moves.configuration(twin, master, primary)
+        await twin.faults.moment("bond.destroy.recorded", host.ref, bond=bond)
+        if pif["management"]:
+            await moves.move_management(twin, primary)
+            for member in members:
+                if member != primary:
+                    await nm.bring_up(twin, member)
+        elif plugged and not vlan_manages:
+            for member in members:
+                await nm.bring_up(twin, member)
+        progress(0.2)
+        for vlan in vlans:
+            await moves.move_vlan(twin, vlan, primary)
+        progress(0.4)
+        if vlan_manages:
+            for member in members:
+                await nm.bring_up(twin, member)
+        for vif in vifs:
+            database.set("VIF", vif, network=primary_network)
+        progress(0.6)
+        for tunnel in tunnels:
+            await moves.move_tunnel(twin, tunnel, primary)
+        progress(0.8)
+        if pif.get("disallow_unplug", False):
+            database.set("PIF", primary, disallow_unplug=True)
+        moves.move_cluster_host(twin, host.ref, [master], primary)
+        await twin.faults.moment("bond.destroy.plugged", host.ref, bond=bond)
+        for member in members:
+            database.set("PIF", member, bond_slave_of=NULL)
+        database.remove("Bond", bond)
+        database.remove("PIF", master)
+        progress(1.0)
+    await twin.faults.moment("bond.destroy.done", host.ref)
+
+
+async def set_mode(twin: Twin, bond: str, mode: str) -> None:
+    """Bond.set_mode: properties that the new mode does not know go, its defaults come, the bond is plugged anew."""
+    twin.database.set("Bond", bond, mode=mode)
+    record = twin.database.get("Bond", bond)
+    if "properties" in record:
+        fitting = bond_properties.that_fit(mode, record["properties"])
+        twin.database.set("Bond", bond, properties=bond_properties.with_defaults(mode, fitting))
+    await nm.bring_up(twin, record["master"])
+
+
+async def set_property(twin: Twin, bond: str, name: str, value: str) -> None:
+    """Bond.set_property, then the bond is plugged anew."""
+    record = twin.database.get("Bond", bond)
+    bond_properties.check(record["mode"], name, value)
+    twin.database.set("Bond", bond, properties={**record["properties"], name: value})
+    await nm.bring_up(twin, record["master"])
+
+
+def host_of(twin: Twin, bond: str) -> str:
+    """The host of a bond. Raises XapiError HANDLE_INVALID."""
+    host: str = twin.database.get("PIF", twin.database.get("Bond", bond)["master"])["host"]
+    return host
+
+
+def _check_members(twin: Twin, members: Sequence[str], primary: str, with_ip: Sequence[str]) -> None:
+    database = twin.database
+    address_type = database.get("PIF", primary).get("primary_address_type", "IPv4")
+    for member in members:
+        if database.get("PIF", member).get("primary_address_type", "IPv4") != address_type:
+            raise XapiError("PIF_INCOMPATIBLE_PRIMARY_ADDRESS_TYPE", member)
+    for member in members:
+        pif = database.get("PIF", member)
+        pif_helpers.managed(twin, member)
+        if pif.get("tunnel_access_PIF_of"):
+            raise XapiError("IS_TUNNEL_ACCESS_PIF", member)
+        if pif_helpers.is_slave(twin, pif):
+            raise XapiError("PIF_ALREADY_BONDED", member)
+        if pif.get("sriov_logical_PIF_of"):
+            raise XapiError("PIF_IS_SRIOV_LOGICAL", member)
+        if pif["VLAN"] != -1:
+            raise XapiError("PIF_VLAN_EXISTS", pif["device"])
+        if twin.pool.get("ha_enabled", False) and pif["management"]:
+            raise XapiError("HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE")
+        pif_helpers.no_fcoe_in_use(twin, member)
+    if len({database.get("PIF", member)["host"] for member in members}) != 1:
+        raise XapiError("PIF_CANNOT_BOND_CROSS_HOST")
+    properties = [database.get("PIF", member).get("properties", {}) for member in members]
+    if any(other != properties[0] for other in properties):
+        raise XapiError("INCOMPATIBLE_PIF_PROPERTIES")
+    if len(with_ip) > 1 and twin.schema.at_least("7.0"):
+        raise XapiError("PIF_BOND_MORE_THAN_ONE_IP")
+
+
+async def _records(
+    twin: Twin,
+    host: str,
+    network: str,
+    members: Sequence[str],
+    primary: str,
+    mac: str,
+    mode: str,
+    properties: Mapping[str, str],
+    ref: str | None,
+) -> str:
+    """The Bond and its PIF, and the members' pointers to it, one after the other (recorded: a PIF of which no Bond is there yet)."""
+    database = twin.database
+    source = database.get("PIF", primary)
+    metrics = database.add("PIF_metrics", carrier=False, speed=0, duplex=False)
+    fields = pif_helpers.known(
+        twin,
+        "PIF",
+        {
+            "device": _device(twin, host),
+            "MAC": mac or source["MAC"],
+            "MTU": -1,
+            "VLAN": -1,
+            "metrics": metrics,
+            "physical": False,
+            "currently_attached": False,
+            "igmp_snooping_status": "unknown",
+            "IPv6": [""],
+            "primary_address_type": source.get("primary_address_type", "IPv4"),
+            "managed": True,
+            "properties": source.get("properties", {}),
+        },
+    )
+    master = database.add("PIF", network=network, host=host, **fields)
+    await twin.yield_()
+    bond = ref or new_ref()
+    more = pif_helpers.known(
+        twin,
+        "Bond",
+        {"primary_slave": primary, "mode": mode, "properties": dict(properties), "links_up": 0, "auto_update_mac": not mac},
+    )
+    database.add("Bond", bond, master=master, **more)
+    for member in members:
+        await twin.yield_()
+        database.set("PIF", member, bond_slave_of=bond)
+    return bond
+
+
+def _device(twin: Twin, host: str) -> str:
+    """bondN, N the smallest that is free on this host."""
+    pifs = [twin.database.get("PIF", pif) for pif in twin.database.get("host", host)["PIFs"]]
+    taken = {pif["device"] for pif in pifs if pif["bond_master_of"]}
+    return next(name for name in (f"bond{number}" for number in range(len(taken) + 1)) if name not in taken)
+
+
+def _follow_mtu(twin: Twin, members: Sequence[str], network: str) -> None:
+    """The members' networks take the MTU of the bond's network (CA-429051, after v26.17)."""
+    if twin.schema.at_least("26.18"):
+        mtu = twin.database.get("network", network)["MTU"]
+        for member in members:
+            twin.database.set("network", twin.database.get("PIF", member)["network"], MTU=mtu)
+
+
+def _no_sriov(twin: Twin, network: str) -> None:
+    for pif in twin.database.get("network", network)["PIFs"]:
+        if twin.database.get("PIF", pif).get("sriov_logical_PIF_of"):
+            raise XapiError("NETWORK_INCOMPATIBLE_WITH_BOND", network)
+
+
+def _has_ip(pif: Record) -> bool:
+    if pif.get("primary_address_type", "IPv4") == "IPv6":
+        return bool(pif["ipv6_configuration_mode"] != "None")
+    return bool(pif["ip_configuration_mode"] != "None")
+
+
+def _distinct(members: Sequence[str]) -> list[str]:
+    """Each member once, at its last place (as xapi's own list function leaves them)."""
+    return [member for place, member in enumerate(members) if member not in members[place + 1 :]]
