@@ -15,8 +15,22 @@ description:
   - One shell command is sent over the connection of the task, which has to lead to dom0. It needs no Python there, so that it works on
     every version, whatever ansible-core supports as a target.
   - This is the other side of what XAPI says (M(xapi.network.xs_pif_facts), M(xapi.network.xs_bond_info)), and independent of it.
+  - With O(hosts), many hosts are asked at the same time by one task, each over its own connection of the inventory, whichever hosts the
+    play is for. A host that does not answer is told, and does not fail the task.
 author:
   - The xapi.network authors (@xapi-network)
+options:
+  hosts:
+    description:
+      - The hosts to ask, as the inventory's names by the uuid of the host, which is what P(xapi.network.inventory_hosts#filter) gives.
+      - Without it, dom0 at the other end of the task's own connection is asked.
+    type: dict
+    version_added: 1.1.0
+  timeout:
+    description: Seconds within which every host of O(hosts) has to answer.
+    type: int
+    default: 60
+    version_added: 1.1.0
 extends_documentation_fragment:
   - xapi.network.attributes
   - xapi.network.attributes.info
@@ -25,7 +39,7 @@ attributes:
     support: N/A
     membership: []
     details:
-      - This module has no options, and does not talk to XAPI.
+      - This module does not talk to XAPI.
   platform:
     details:
       - Knows the formats of Open vSwitch 1 to 3, net-tools 1.60 and 2, iproute2, BusyBox, bridge-utils and the kernel's bonding driver.
@@ -54,12 +68,36 @@ EXAMPLES = r"""
   xapi.network.xs_dom0_facts:
   delegate_to: xs-2
   delegate_facts: true
+
+- name: Ask every host of a pool at the same time
+  xapi.network.xs_dom0_facts:
+    hosts: "{{ pool.hosts | xapi.network.inventory_hosts(hostvars) }}"
+  register: asked
+
+- name: Compare the pool with what dom0 of each host says
+  xapi.network.xs_bond_info:
+    network: NAS
+    nics: [eth2, eth4]
+    dom0: "{{ asked.dom0 }}"
 """
 
 RETURN = r"""
+dom0:
+  description:
+    - What each host of O(hosts) answered, by uuid, as O(xapi.network.xs_bond_info#module:dom0) takes it. The value is the facts
+      C(xs_dom0), or a text that says why there are none.
+  returned: when O(hosts) is given
+  type: dict
+  version_added: 1.1.0
+silent:
+  description: A sentence for each host of O(hosts) that did not answer, or that was another host than the one meant.
+  returned: when O(hosts) is given
+  type: list
+  elements: str
+  version_added: 1.1.0
 ansible_facts:
   description: The facts.
-  returned: success
+  returned: when O(hosts) is not given
   type: dict
   contains:
     xs_dom0:
@@ -145,26 +183,49 @@ ansible_facts:
               up: true
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
-from ansible_collections.xapi.network.plugins.module_utils._run.task import Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._run.task import Shells, Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
-ARGUMENT_SPEC: dict[str, Any] = {}
+ARGUMENT_SPEC: dict[str, Any] = {"hosts": {"type": "dict"}, "timeout": {"type": "int", "default": 60}}
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
 
 def work(task: Task) -> dict[str, Any]:
-    """Ask dom0 over the task's connection. Raises NetworkError."""
-    if task.shell is None:
+    """Ask dom0 over the task's connection, or many over theirs. Raises NetworkError."""
+    if task.shell is None or task.shells is None:
         raise NetworkError(
             "xs_dom0_facts asks dom0 over the connection of the task. It cannot run as a module process (async, or its own file)."
         )
-    status, output, error = task.shell(answers.PROBE)
+    if task.options.get("hosts") is not None:
+        return _of_many(task.options["hosts"], task.shells, task.options["timeout"])
+    return {"changed": False, "ansible_facts": {"xs_dom0": _facts(*task.shell(answers.PROBE))}}
+
+
+def _of_many(hosts: Mapping[str, str], shells: Shells, seconds: float) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    silent: list[str] = []
+    replies = shells(list(hosts.values()), answers.PROBE, seconds)
+    for uuid, name in hosts.items():
+        reply = replies[name]
+        try:
+            found[uuid] = reply if isinstance(reply, str) else _facts(*reply)
+        except NetworkError as error:
+            found[uuid] = error.message
+        if isinstance(found[uuid], str):
+            silent.append(f"{name}: {found[uuid]}")
+        elif found[uuid]["uuid"] != uuid:
+            silent.append(f"{name}: the SSH connection leads to {found[uuid]['hostname']}, which is another host.")
+    return {"changed": False, "dom0": found, "silent": silent}
+
+
+def _facts(status: int, output: str, error: str) -> dict[str, Any]:
     if status and "#xapi.network" not in output:
         raise NetworkError(f"dom0 did not carry out the command that asks for its network (status {status}): {(error or output).strip()}")
-    return {"changed": False, "ansible_facts": {"xs_dom0": answers.parse(output).facts()}}
+    return answers.parse(output).facts()
 
 
 def main() -> None:

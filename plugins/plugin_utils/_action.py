@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
@@ -17,6 +18,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
+from ansible_collections.xapi.network.plugins.plugin_utils._shells import on_all
 
 
 class Module(Protocol):
@@ -103,6 +105,7 @@ class InProcessAction(ActionBase):
             progress=self._display.display,
             host=str(task_vars.get("inventory_hostname", "")),
             shell=self._shell,
+            shells=partial(on_all, self, task_vars),
         )
         try:
             result = {"changed": False, **task.timed(self.module.work(task))}

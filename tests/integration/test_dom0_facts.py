@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.playing import Played, play
 from xapi_twin.datamodel.releases import Formats
@@ -141,3 +143,73 @@ def test_open_vswitch_that_does_not_answer_is_an_error_and_no_empty_fact(tmp_pat
         played = ask(twin, tmp_path, hosts="xs-1")
         assert played.status == 2
         assert "failed" in played.last["msg"]
+
+
+# many hosts, asked by one task at the same time
+
+
+def ask_many(twin: RunningTwin, folder: Path, *, swapped: bool = False, keywords: dict[str, Any] | None = None, **options: Any) -> Played:
+    """A task on localhost; with `swapped` the inventory leads to the other of two hosts."""
+    uuids = [host["uuid"] for host in twin.endpoints["hosts"].values()]
+    names = list(twin.endpoints["hosts"])
+    hosts = dict(zip(reversed(uuids) if swapped else uuids, names, strict=True))
+    return play(
+        folder,
+        [{"xapi.network.xs_dom0_facts": {"hosts": hosts, **options}}],
+        inventory=twin.inventory_path,
+        environment={"ANSIBLE_SSH_ARGS": "-o ControlMaster=no"},
+        **(keywords or {}),
+    )
+
+
+def test_one_task_on_localhost_asks_every_host(tmp_path: Path) -> None:
+    with RunningTwin("tutorial", restart_seconds=0) as twin:
+        played = ask_many(twin, tmp_path, keywords={"connection": "local"})
+        assert played.status == 0, played.output
+        found = {uuid: facts["hostname"] for uuid, facts in played.last["dom0"].items()}
+        assert found == {about["uuid"]: name for name, about in twin.endpoints["hosts"].items()}
+        assert played.last["silent"] == [] and "ansible_facts" not in played.last
+
+
+def test_the_variables_of_the_play_count_for_the_hosts_that_are_asked(tmp_path: Path) -> None:
+    with RunningTwin("tutorial", restart_seconds=0) as twin:
+        inventory = tmp_path / "hosts.yml"
+        content = yaml.safe_load(twin.inventory_path.read_text())
+        keys = {about.pop("ansible_ssh_private_key_file") for about in content["all"]["children"]["xs_hosts"]["hosts"].values()}
+        inventory.write_text(yaml.safe_dump(content))
+        hosts = {about["uuid"]: name for name, about in twin.endpoints["hosts"].items()}
+        played = play(
+            tmp_path, [{"xapi.network.xs_dom0_facts": {"hosts": hosts}}], inventory=inventory,
+            vars={"ansible_ssh_private_key_file": keys.pop()}, environment={"ANSIBLE_SSH_ARGS": "-o ControlMaster=no"},
+        )  # fmt: skip
+        assert played.last["silent"] == [], played.output
+
+
+def test_a_host_that_does_not_answer_is_told_beside_the_facts_of_the_others(tmp_path: Path) -> None:
+    with RunningTwin("tutorial", restart_seconds=0) as twin:
+        assert twin.twin.ssh is not None
+        twin.run(twin.twin.ssh.refuse, twin.twin.host("xs-1"))
+        played = ask_many(twin, tmp_path)
+        uuids = [host["uuid"] for host in twin.endpoints["hosts"].values()]
+        assert played.status == 0 and "refused" in played.last["dom0"][uuids[0]]
+        assert played.last["dom0"][uuids[1]]["hostname"] == "xs-2"
+        (said,) = played.last["silent"]
+        assert said.startswith("xs-1: ") and "refused" in said
+
+
+def test_a_host_that_hangs_has_its_seconds_and_the_others_do_not_wait_for_it_in_vain(tmp_path: Path) -> None:
+    with RunningTwin("tutorial", restart_seconds=0) as twin:
+        twin.add_fault(when={"ssh": "ovs-vsctl", "host": "xs-1"}, do="hang", stage="before")
+        begun = time.monotonic()
+        played = ask_many(twin, tmp_path, timeout=4)
+        assert time.monotonic() - begun < 30
+        assert played.last["silent"] == ["xs-1: no answer within 4 s"], played.output
+        assert sum(isinstance(facts, dict) for facts in played.last["dom0"].values()) == 1
+
+
+def test_an_inventory_that_leads_to_another_host_is_told(tmp_path: Path) -> None:
+    with RunningTwin("tutorial", restart_seconds=0) as twin:
+        said = ask_many(twin, tmp_path, swapped=True).last["silent"]
+        assert said == [
+            "xs-1: the SSH connection leads to xs-1, which is another host.", "xs-2: the SSH connection leads to xs-2, which is another host."
+        ]  # fmt: skip

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,9 @@ from ansible.module_utils.common.parameters import env_fallback
 from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
+
+# Runs a command in dom0 of each host named, at the same time, within some seconds; gives (rc, stdout, stderr) of each, or why it has none.
+Shells = Callable[[Sequence[str], str, float], Mapping[str, tuple[int, str, str] | str]]
 
 # The options of doc_fragments/xapi.py.
 CONNECTION_OPTIONS: dict[str, Any] = {
@@ -45,6 +48,8 @@ class Task:
     host: str = ""
     # Runs a command over the task's connection, which is dom0, and gives (rc, stdout, stderr); None in a module process.
     shell: Callable[[str], tuple[int, str, str]] | None = field(default=None, repr=False)
+    # The same for hosts of the inventory.
+    shells: Shells | None = field(default=None, repr=False)
     # What happened when, in order. Both doors add it to the result as `timeline`, to that of a failure too.
     moments: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
