@@ -40,6 +40,7 @@ _value:
   type: dict
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,14 +54,20 @@ def inventory_hosts(hosts: Sequence[Mapping[str, Any]], hostvars: Mapping[str, M
         # One strong sign speaks alone: a host that says its uuid is not recognised by anything else.
         for sign in {str(sign) for sign in ([variables["xs_uuid"]] if variables.get("xs_uuid") else [address, name])}:
             known.setdefault(sign, []).append(str(name))
+    often = Counter(sign for host in hosts for sign in set(_signs(host)))
     found = {}
     for host in hosts:
-        for known_as in (host["uuid"], host.get("address"), host.get("name") or host.get("name_label"), host.get("hostname")):
-            candidates = known.get(str(known_as), [])
-            if len(candidates) == 1:
+        for sign in _signs(host):
+            candidates = known.get(sign, [])
+            if len(candidates) == 1 and often[sign] == 1:  # what two hosts of the pool are called tells none of them
                 found[str(host["uuid"])] = candidates[0]
                 break
     return found
+
+
+def _signs(host: Mapping[str, Any]) -> list[str]:
+    """What a host may be recognised by, the surest first."""
+    return [str(host[key]) for key in ("uuid", "address", "name", "name_label", "hostname") if host.get(key)]
 
 
 class FilterModule:

@@ -147,7 +147,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: What each host has now, by host name.
+  description: What each host has now, by host name. Where several hosts have the same name, their uuids follow it in brackets.
   returned: success
   type: dict
   contains:

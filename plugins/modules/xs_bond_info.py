@@ -103,6 +103,7 @@ seconds:
 
 import time
 
+from ansible_collections.xapi.network.plugins.module_utils._bond.given import of_this_pool, read_dom0
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, survey
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import SPEC_CONSTRAINTS, SPEC_OPTIONS, from_task, read_expected
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import links_missing
@@ -133,11 +134,11 @@ def work(task: Task) -> dict[str, object]:
         unclear = [problem for problem in the_plan.problems if problem.code in ("network_ambiguous", "host_unknown")]
         if unclear:
             raise NetworkError(refusal(the_plan))
-        findings = survey(pool, spec, find_network(pool, spec), expected, task.options["dom0"])
+        of_this_pool(pool, expected)
+        dom0 = read_dom0(pool, task.options["dom0"])
+        findings = survey(pool, spec, find_network(pool, spec), expected, dom0)
         if findings and task.options["wait_timeout"]:
-            pool, findings = await_findings(
-                session, pool, spec, expected, task.options["dom0"], begun + task.options["wait_timeout"], task.progress
-            )
+            pool, findings = await_findings(session, pool, spec, expected, dom0, begun + task.options["wait_timeout"], task.progress)
         hosts = hosts_of(pool, spec, plan(pool, spec))
         for sentence in links_missing(hosts):
             task.warn(sentence)

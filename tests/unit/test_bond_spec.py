@@ -67,4 +67,8 @@ def test_an_expectation_that_no_plan_has_made_is_refused() -> None:
         read_expected({"expected": {"xs-1": {"expected": {"colour": "red"}}}})
     with pytest.raises(NetworkError, match="Hand over the hosts"):
         read_expected({"expected": {"xs-1": "red"}})
+    nothing: Any
+    for nothing in ({}, None):
+        with pytest.raises(NetworkError, match="what is given for xs-1 is not the prediction of a plan"):
+            read_expected({"expected": {"xs-1": nothing}})
     assert read_expected({"expected": {"xs-1": {"bond": "other results are ignored"}}}) == {}

@@ -39,6 +39,11 @@ def test_a_host_of_the_pool_is_found_in_the_inventory(hostvars: dict[str, Any], 
     assert inventory_hosts(HOSTS, hostvars) == expected
 
 
+def test_a_name_that_two_hosts_of_the_pool_have_leads_to_none_of_them() -> None:
+    hosts = [{"uuid": uuid, "name_label": "localhost", "address": address} for uuid, address in (("u1", "10.0.0.1"), ("u2", "10.0.0.2"))]
+    assert inventory_hosts(hosts, {"localhost": {}, "b": {"ansible_host": "10.0.0.2"}}) == {"u2": "b"}
+
+
 def test_only_hosts_whose_dom0_has_answered_are_in_the_answers() -> None:
     hostvars = {"a": {"ansible_facts": {"xs_dom0": {"uuid": "u1"}}}, "b": {}}
     assert dom0_answers({"u1": "a", "u2": "b"}, hostvars) == {"u1": {"uuid": "u1"}}

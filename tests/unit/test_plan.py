@@ -341,6 +341,34 @@ def test_a_host_is_found_by_name_address_and_host_name(host: str, word: str) -> 
     assert [one.name for one in plan(tutorial().pool, spec(hosts=[host])).hosts] == [word]
 
 
+def same_names() -> APool:
+    """The master and a member are called the same, as two hosts are that were just installed."""
+    made = APool("xs-1", "xs-2", "xs-3")
+    for number, host in enumerate(("xs-1", "xs-2", "xs-3"), 1):
+        made.address(host, "eth2", f"172.16.0.{number}")
+    for host in ("xs-1", "xs-2"):
+        made.host(host)["name_label"] = "localhost"
+    return made
+
+
+def test_hosts_of_one_name_are_all_in_the_plan_the_master_first() -> None:
+    made = plan(same_names().pool, spec(strategy="restart"))
+    names = ["localhost (host-1-xs-1)", "localhost (host-2-xs-2)", "xs-3"]
+    assert [(step.action, step.host) for step in made.steps][1:] == [
+        ("create_bond", names[0]), ("restart_agent", names[1]), ("restart_agent", names[2])
+    ]  # fmt: skip
+    hosts = result(same_names().pool, spec(), made)["hosts"]
+    assert {name: host["uuid"] for name, host in hosts.items()} == {names[0]: "host-1-xs-1", names[1]: "host-2-xs-2", "xs-3": "host-3-xs-3"}
+
+
+def test_a_name_that_two_hosts_have_is_refused_with_their_uuids() -> None:
+    for asked in (spec(hosts=["localhost"]), spec(addresses={"localhost": {"ip": "172.16.0.9", "netmask": "255.255.255.0"}})):
+        (problem,) = [one for one in plan(same_names().pool, asked).stopping if one.code == "host_unknown"]
+        assert "called localhost" in problem.sentence or "names localhost" in problem.sentence
+        assert "host-1-xs-1" in problem.sentence and "host-2-xs-2" in problem.sentence
+    assert [host.uuid for host in plan(same_names().pool, spec(hosts=["host-2-xs-2"])).hosts] == ["host-2-xs-2"]
+
+
 def test_a_pool_of_64_hosts_is_planned_in_50_ms() -> None:
     made = APool(*(f"xs-{number}" for number in range(1, 65)))
     for number in range(1, 65):

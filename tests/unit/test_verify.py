@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.xapi.network.plugins.module_utils._bond.given import of_this_pool, read_dom0
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan, survey
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
 
 
@@ -187,3 +190,32 @@ def test_each_thing_that_did_not_come_back_in_dom0_is_found(code: str, words: st
 def test_a_bond_left_over_on_a_member_is_found() -> None:
     made = after()
     assert {(one.host, one.code) for one in removed(made)} >= {("xs-1", "bond_left"), ("xs-2", "bond_left")}
+
+
+# what is handed to a comparison
+
+
+@pytest.mark.parametrize("nothing", [{}, None, "", "  ", [], 1, {"uuid": "host-2-xs-2"}, {**DOM0, "bonds": None}, {**DOM0, "uuid": ""}])
+def test_an_answer_of_dom0_that_would_be_compared_with_nothing_is_an_error(nothing: Any) -> None:
+    with pytest.raises(NetworkError, match="what is given for xs-2 is neither the facts xs_dom0"):
+        read_dom0(after().pool, {"xs-2": nothing})
+
+
+@pytest.mark.parametrize("name", ["xs-9", "", "host-9"])
+def test_an_answer_for_a_host_that_the_pool_does_not_have_is_an_error(name: str) -> None:
+    with pytest.raises(NetworkError, match="no host, or more than one, is called .* The pool has xs-1, xs-2"):
+        read_dom0(after().pool, {name: DOM0})
+
+
+def test_answers_are_read_by_the_uuid_of_the_host() -> None:
+    assert read_dom0(after().pool, {"xs-2": DOM0, "host-1-xs-1": "no route to host"}) == {
+        "host-2-xs-2": DOM0,
+        "host-1-xs-1": "no route to host",
+    }
+
+
+def test_a_prediction_for_a_host_that_the_pool_does_not_have_is_an_error() -> None:
+    of_this_pool(after().pool, expected())
+    stranger = {"gone": replace(expected()["host-2-xs-2"], host="xs-9", host_uuid="gone")}
+    with pytest.raises(NetworkError, match=r"xs-9 \(gone\) is no host of the pool"):
+        of_this_pool(after().pool, stranger)

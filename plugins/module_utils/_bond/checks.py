@@ -253,7 +253,8 @@ def address_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
     for name, address in spec.addresses.items():
         host = pool.host_called(name)
         if host is None:
-            sentence = f"addresses names {name}, and no host, or more than one, is called so."
+            known = names([host.name for host in pool.hosts])
+            sentence = f"addresses names {name}, and no host, or more than one, is called so. The pool has {known}."
             found.append(problem(spec, "host_unknown", name, sentence, "Name a host by its name, uuid or address."))
             continue
         others = [pif for pif in pool.pifs.values() if address.ip and pif.ip == address.ip and pif.host != host.ref]

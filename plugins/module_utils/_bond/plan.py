@@ -59,8 +59,8 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.verify import (
     compare,
     compare_absent,
     compare_after,
-    compare_dom0,
-    compare_dom0_absent,
+    dom0_findings,
+    seen_in_xapi,
 )
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pool
 
@@ -405,17 +405,10 @@ def survey(
     for host in wanted_hosts(pool, spec)[0]:
         before = expected.get(host.uuid)
         findings += _differences(pool, spec, host, network, before)
-        facts = dom0.get(host.name) or dom0.get(host.uuid)
-        if not facts:
-            continue
-        if isinstance(facts, str):
-            findings.append(Finding("dom0_silent", host.name, f"{host.name}, dom0: {facts}"))
-            continue
-        if spec.absent:
-            findings += compare_dom0_absent(host, before, facts) if before else []
-        else:
-            target = before or _present(pool, spec, host, network).prediction
-            findings += compare_dom0(pool, host, network, target, facts) if target else []
+        answer = dom0.get(host.name) or dom0.get(host.uuid)
+        if answer:
+            target = before or (None if spec.absent else _present(pool, spec, host, network).prediction)
+            findings += dom0_findings(seen_in_xapi(pool, host, network), target, spec.absent, answer)
     return findings
 
 

@@ -232,6 +232,8 @@ def read_expected(options: Mapping[str, Any]) -> dict[str, Prediction]:
     predictions = {}
     for host, values in (options.get("expected") or {}).items():
         try:
+            if not values:
+                raise ValueError("nothing")
             if values.get("expected"):
                 prediction = Prediction.from_dict(values["expected"])
                 predictions[prediction.host_uuid] = prediction

@@ -215,49 +215,73 @@ def _said(configuration: tuple[str, ...]) -> str:
     return " ".join(value for value in values if value) or mode
 
 
-def compare_dom0(pool: Pool, host: Host, network: Network | None, target: Prediction, dom0: Mapping[str, Any]) -> list[Finding]:
+@dataclass(frozen=True)
+class Seen:
+    """What XAPI has of a host's bond, as far as dom0 has it too. `bridge` and `mac` are "" where XAPI has no bond."""
+
+    host: str
+    uuid: str
+    device: str = ""
+    bridge: str = ""
+    mac: str = ""
+
+
+def seen_in_xapi(pool: Pool, host: Host, network: Network | None) -> Seen:
+    """That, from XAPI's records."""
+    bond = pool.bond_on(host, network) if network else None
+    pif = pool.pifs.get(bond.master) if bond else None
+    bridge = network.bridge if network else ""
+    return Seen(host.name, host.uuid, pif.device, bridge, pif.mac) if pif else Seen(host.name, host.uuid, bridge=bridge)
+
+
+def dom0_findings(seen: Seen, target: Prediction | None, absent: bool, answer: Any) -> list[Finding]:
+    """What dom0's answer says about the bond: the facts of xs_dom0_facts, or a text that says why there are none."""
+    if isinstance(answer, str):
+        return [Finding("dom0_silent", seen.host, f"{seen.host}, dom0: {answer}")]
+    if answer.get("uuid") != seen.uuid:
+        there = " ".join(str(answer[key]) for key in ("hostname", "uuid") if answer.get(key))
+        sentence = (
+            f"{seen.host}, dom0: the SSH connection leads to the host {there}, not to {seen.uuid}. Correct ansible_host of {seen.host}."
+        )
+        return [Finding("dom0_other_host", seen.host, sentence)]
+    if target is None:
+        return []
+    return compare_dom0_absent(seen, target, answer) if absent else compare_dom0(seen, target, answer)
+
+
+def compare_dom0(seen: Seen, target: Prediction, dom0: Mapping[str, Any]) -> list[Finding]:
     """What dom0 itself says about the bond. `dom0`: the facts of xs_dom0_facts."""
 
     def finding(code: str, sentence: str) -> Finding:
-        return Finding(code, host.name, f"{host.name}, dom0: {sentence}")
+        return Finding(code, seen.host, f"{seen.host}, dom0: {sentence}")
 
-    if dom0.get("uuid") and dom0["uuid"] != host.uuid:
-        return [
-            finding(
-                "dom0_other_host",
-                f"the SSH connection leads to the host {dom0['uuid']}, not to {host.uuid}. Correct ansible_host of {host.name}.",
-            )
-        ]
-    bridge = network.bridge if network else target.bridge
-    bond = pool.bond_on(host, network) if network else None
-    pif = pool.pifs.get(bond.master) if bond else None
-    device = pif.device if pif else target.device
-    bridges, bonds, interfaces = dom0.get("bridges") or [], dom0.get("bonds") or {}, dom0.get("interfaces") or {}
+    bridge, device = seen.bridge or target.bridge, seen.device or target.device
+    bridges, bonds, interfaces = dom0["bridges"], dom0["bonds"], dom0["interfaces"]
     found = []
-    if bridge not in bridges:
+    if bridge and bridge not in bridges:
         found.append(finding("dom0_bridge", f"there is no bridge {bridge}; there are {', '.join(sorted(bridges)) or 'none'}."))
     for gone in target.bridges_gone:
         if gone in bridges:
             found.append(finding("dom0_bridge", f"the bridge {gone} of a bonded NIC is still there."))
-    seen = bonds.get(device)
-    if seen is None:
+    switched = bonds.get(device)
+    if switched is None:
         found.append(finding("dom0_bond", f"the switch knows no bond {device}; it knows {', '.join(sorted(bonds)) or 'none'}."))
     else:
-        if sorted(seen.get("members") or []) != sorted(target.nics):
+        if sorted(switched.get("members") or []) != sorted(target.nics):
             found.append(
                 finding(
                     "dom0_members",
-                    f"{device} has {', '.join(sorted(seen.get('members') or [])) or 'no NIC'} instead of {', '.join(target.nics)}.",
+                    f"{device} has {', '.join(sorted(switched.get('members') or [])) or 'no NIC'} instead of {', '.join(target.nics)}.",
                 )
             )
-        if seen.get("mode") and seen["mode"] not in DOM0_MODES[target.mode]:
-            found.append(finding("dom0_mode", f"{device} runs as {seen['mode']} instead of {DOM0_MODES[target.mode][0]}."))
+        if switched.get("mode") and switched["mode"] not in DOM0_MODES[target.mode]:
+            found.append(finding("dom0_mode", f"{device} runs as {switched['mode']} instead of {DOM0_MODES[target.mode][0]}."))
     interface = interfaces.get(bridge)
     if interface is None:
         if bridge in bridges:
             found.append(finding("dom0_interface", f"the bridge {bridge} has no interface."))
         return found
-    mac = pif.mac if pif else target.mac
+    mac = seen.mac or target.mac
     if mac and str(interface.get("mac", "")).lower() != mac:
         found.append(finding("dom0_mac", f"{bridge} has the MAC {interface.get('mac')} instead of {mac}."))
     if int(interface.get("mtu") or target.mtu) != target.mtu:
@@ -271,20 +295,13 @@ def compare_dom0(pool: Pool, host: Host, network: Network | None, target: Predic
     return found
 
 
-def compare_dom0_absent(host: Host, target: Prediction, dom0: Mapping[str, Any]) -> list[Finding]:
+def compare_dom0_absent(seen: Seen, target: Prediction, dom0: Mapping[str, Any]) -> list[Finding]:
     """What dom0 still has of a bond that should be gone, and what it lacks of the NICs that were in it."""
 
     def finding(code: str, sentence: str) -> Finding:
-        return Finding(code, host.name, f"{host.name}, dom0: {sentence}")
+        return Finding(code, seen.host, f"{seen.host}, dom0: {sentence}")
 
-    if dom0.get("uuid") and dom0["uuid"] != host.uuid:
-        return [
-            finding(
-                "dom0_other_host",
-                f"the SSH connection leads to the host {dom0['uuid']}, not to {host.uuid}. Correct ansible_host of {host.name}.",
-            )
-        ]
-    bridges, bonds, interfaces = dom0.get("bridges") or [], dom0.get("bonds") or {}, dom0.get("interfaces") or {}
+    bridges, bonds, interfaces = dom0["bridges"], dom0["bonds"], dom0["interfaces"]
     found = []
     if target.bridge and target.bridge in bridges:
         found.append(finding("dom0_bridge", f"the bridge {target.bridge} of the bond is still there."))

@@ -16,7 +16,7 @@ from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bo
 def host_row(host: Host) -> dict[str, Any]:
     return {
         "uuid": host.uuid,
-        "name_label": host.name,
+        "name_label": host.name_label,
         "hostname": host.hostname,
         "address": host.address,
         "master": host.master,
@@ -83,7 +83,7 @@ def pif_row(pool: Pool, pif: Pif) -> dict[str, Any]:
         "network_name_label": network.name if network else "",
         "bridge": network.bridge if network else "",
         "host_uuid": host.uuid,
-        "host_name_label": host.name,
+        "host_name_label": host.name_label,
     }
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,6 +42,8 @@ class PoolRecordsError(NetworkError):
 class Host:
     """A host. `version` is xapi's as numbers, (24, 19, 2); `release` the product's, "8.3.0"; `backend` openvswitch or bridge.
 
+    `name` is unique in the pool: XAPI's `name_label`, and the uuid with it where several hosts have the same.
+
     `live` is what host_metrics says; it stays true for minutes after a crash, so it only ever proves that a host is gone.
     """
 
@@ -60,11 +63,12 @@ class Host:
     backend: str
     agent_start_time: str
     guidances: tuple[str, ...] = ()
+    name_label: str = ""
     operations: tuple[str, ...] = ()  # what XAPI is doing with the host right now: evacuate, vm_start, …
 
     def answers_to(self, name: str) -> bool:
         """True when a user may mean this host by that name: its name, uuid, address or host name."""
-        return name in (self.name, self.uuid, self.address, self.hostname) and name != ""
+        return name in (self.name, self.name_label, self.uuid, self.address, self.hostname) and name != ""
 
     def at_least(self, *version: int) -> bool:
         """True when this host's xapi is that version or later. Below 7.0 `version` starts with 0."""
@@ -335,7 +339,7 @@ def read(records: Records) -> Pool:
     if len(pools) != 1:
         raise PoolRecordsError(f"XAPI named {len(pools)} pools instead of one; its database is not ready.")
     record = next(iter(pools.values()))
-    hosts = [_host(ref, host, records, ref == record["master"]) for ref, host in records.get("host", {}).items()]
+    hosts = _told_apart([_host(ref, host, records, ref == record["master"]) for ref, host in records.get("host", {}).items()])
     hosts.sort(key=lambda host: (not host.master, natural(host.name), host.uuid))
     if not hosts or not hosts[0].master:
         raise PoolRecordsError("XAPI does not say which host is the pool master; its database is not ready.")
@@ -386,6 +390,7 @@ def _host(ref: str, record: Mapping[str, Any], records: Records, master: bool) -
         ref=ref,
         uuid=record["uuid"],
         name=record.get("name_label", ""),
+        name_label=record.get("name_label", ""),
         hostname=record.get("hostname", ""),
         address=record.get("address", ""),
         master=master,
@@ -401,6 +406,12 @@ def _host(ref: str, record: Mapping[str, Any], records: Records, master: bool) -
         guidances=tuple(sorted({guidance for key in GUIDANCES for guidance in record.get(key, ())})),
         operations=_operations(record),
     )
+
+
+def _told_apart(hosts: Sequence[Host]) -> list[Host]:
+    """The same hosts, each with a name of its own. XAPI lets names repeat, and an installer calls every host localhost.localdomain."""
+    often = Counter(host.name for host in hosts)
+    return [host if often[host.name] == 1 else replace(host, name=f"{host.name} ({host.uuid})") for host in hosts]
 
 
 def _operations(record: Mapping[str, Any]) -> tuple[str, ...]:
