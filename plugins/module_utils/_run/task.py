@@ -17,7 +17,7 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import N
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 # Runs a command in dom0 of each host named, at the same time, within some seconds; gives (rc, stdout, stderr) of each, or why it has none.
-Shells = Callable[[Sequence[str], str, float], Mapping[str, tuple[int, str, str] | str]]
+Shells = Callable[[Sequence[str], str, float], Mapping[str, "tuple[int, str, str] | str"]]
 
 # The options of doc_fragments/xapi.py.
 CONNECTION_OPTIONS: dict[str, Any] = {
