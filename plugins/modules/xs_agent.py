@@ -226,6 +226,7 @@ class Restart:
 def work(task: Task) -> dict[str, Any]:
     """Restart xapi of one host and return when it has started again. Raises NetworkError."""
     options = task.options
+    task.seconds("wait_timeout")
     service = options["method"] == "service"
     shell = task.shell if service else None
     if service and shell is None:

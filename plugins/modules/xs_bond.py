@@ -370,7 +370,7 @@ def work(task: Task) -> dict[str, object]:
     spec = from_task(task.options)
     expected = read_expected(task.options)
     approved = approved_plan(task.options)
-    deadline = time.monotonic() + task.options["wait_timeout"]
+    deadline = time.monotonic() + task.seconds("wait_timeout")
     with task.session() as session:
         before = look(session, spec, planned=bool(expected))
         if spec.strategy == "restart" and expected and not task.check_mode:

@@ -141,6 +141,7 @@ CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 def work(task: Task) -> dict[str, Any]:
     """Takes the mark, renews it or gives it back. Raises NetworkError when another run has it."""
     given = task.options["holder"]
+    task.seconds("lease")
     me = lease.Holder(**given) if given else lease.this_run(in_process=task.shell is not None)
     with task.session() as session:
         ((ref, pool),) = session.read(("pool",))["pool"].items()

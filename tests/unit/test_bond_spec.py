@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._bond.spec import WishError, from_task, read_expected
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import SpecError, from_task, read_expected
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.tests.unit.pools import spec
 
@@ -27,20 +27,20 @@ ADDRESS = {"ip": "172.16.0.35", "netmask": "255.255.255.0"}
         ({"properties": {"lacp-time": "fast"}}, "active-backup has no property lacp-time"),
         ({"mac": "02:00:00:00:00", "hosts": ["xs-1"]}, "not a MAC address"),
         ({"mac": "02:00:00:00:00:01"}, "name that host in hosts"),
-        ({"mtu": 10}, "MTU of 10 is not possible"),
+        ({"mtu": 10}, "mtu is 10; it can be 68 to 65535"),
         ({"vlans": [{"tag": 4095, "network": "V"}]}, "tags go from 0 to 4094"),
         ({"vlans": [{"tag": 5, "network": "V"}, {"tag": 5, "network": "W"}]}, "vlans names 5 twice"),
         ({"accept": ["storage_in_use", "strage_in_use"]}, "accept names strage_in_use, and no risk is called so"),
         ({"accept": ["nic_missing"], "state": "absent"}, "accept names nic_missing"),
-        ({"addresses": {"xs-1": {"ip": "172.16.0.35"}}}, "needs an ip and a netmask"),
+        ({"addresses": {"xs-1": {"ip": "172.16.0.35"}}}, "xs-1 has no netmask; a static address needs ip and netmask"),
         ({"addresses": {"xs-1": {**ADDRESS, "mode": "fixed"}}}, "static, dhcp or none"),
-        ({"addresses": {"xs-1": {**ADDRESS, "gateway": "10.0.0.1"}}}, "gateway 10.0.0.1 of xs-1 is not in 172.16.0.0/24"),
-        ({"addresses": {"xs-1": {**ADDRESS, "gateway": "none"}}}, "gateway none of xs-1"),
+        ({"addresses": {"xs-1": {**ADDRESS, "gateway": "10.0.0.1"}}}, "The gateway of xs-1 is 10.0.0.1, which is not in 172.16.0.0/24"),
+        ({"addresses": {"xs-1": {**ADDRESS, "gateway": "none"}}}, "The gateway of xs-1 is none, which is no IPv4 address"),
         ({"addresses": {"xs-1": ADDRESS, "xs-2": ADDRESS}}, "addresses names 172.16.0.35 twice"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(WishError) as refused:
+    with pytest.raises(SpecError) as refused:
         spec(**options)
     assert words in str(refused.value)
     assert str(refused.value).endswith(".")

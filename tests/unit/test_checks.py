@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import grouped, names
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, plan
-from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS, WishError
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS, SpecError
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import refusal
 from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
 
@@ -240,7 +240,7 @@ def test_a_risk_is_accepted_by_its_code_and_stays_in_the_plan(case: Case) -> Non
 
 @pytest.mark.parametrize("case", FATAL, ids=str)
 def test_what_is_fatal_cannot_be_accepted(case: Case) -> None:
-    with pytest.raises(WishError, match="no risk is called so"):
+    with pytest.raises(SpecError, match="no risk is called so"):
         spec(**case.spec, accept=[case.code])
     made = plan(case.made().pool, spec(**case.spec, accept=list(RISKS)))
     assert case.code in {one.code for one in made.stopping}

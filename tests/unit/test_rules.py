@@ -216,7 +216,7 @@ def test_lacp_gets_the_defaults_that_are_not_given() -> None:
         ("active-backup", {"lacp-time": "slow"}, "active-backup has no property lacp-time"),
         ("lacp", {"lacp-actor-key": "1"}, "no bond property lacp-actor-key"),
         ("lacp", {"lacp-time": "medium"}, "slow or fast"),
-        ("lacp", {"lacp-aggregation-key": "abc"}, "not a whole number"),
+        ("lacp", {"lacp-aggregation-key": "abc"}, "lacp-aggregation-key is abc; it can be 0 to 65535"),
     ],
 )
 def test_properties_that_xapi_refuses_are_named(mode: str, properties: dict[str, str], word: str) -> None:
@@ -224,9 +224,12 @@ def test_properties_that_xapi_refuses_are_named(mode: str, properties: dict[str,
     assert word in sentence
 
 
-@pytest.mark.parametrize("key", ["-1", "70000", "42"])
-def test_aggregation_keys_that_xapi_was_seen_to_take_are_taken(key: str) -> None:
-    assert wrong_properties("lacp", {"lacp-aggregation-key": key}) == []
+@pytest.mark.parametrize(
+    ("key", "refused"), [("0", False), ("42", False), ("65535", False), ("-1", True), ("70000", True), ("65536", True)]
+)
+def test_an_aggregation_key_has_sixteen_bits_whatever_xapi_takes(key: str, refused: bool) -> None:
+    """XAPI was seen to take -1 and 70000, which the switch of dom0 cannot use."""
+    assert bool(wrong_properties("lacp", {"lacp-aggregation-key": key})) is refused
 
 
 def test_a_prediction_survives_its_way_through_a_playbook() -> None:

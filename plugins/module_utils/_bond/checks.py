@@ -75,6 +75,16 @@ def network_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
 
 def managed_problems(pool: Pool, spec: BondSpec, network: Network) -> list[Problem]:
     found = []
+    if network.other_config.get("is_host_internal_management_network") == "true" or network.bridge == "xenapi":
+        found.append(
+            problem(
+                spec,
+                "network_internal",
+                "",
+                f"The network {network.name} is the one between each host and its VMs, and belongs to xapi.",
+                "Choose another network.",
+            )
+        )
     if not network.managed:
         found.append(
             problem(spec, "network_unmanaged", "", f"The network {network.name} is not managed by XAPI.", "Choose another network.")
@@ -164,16 +174,19 @@ def host_problems(pool: Pool, spec: BondSpec, host: Host, match: Match, network:
     found: list[Problem] = []
     if not host.live:
         add("host_down", "XAPI does not see the host alive.", "Bring the host back, or leave it out by naming the others in hosts.")
+    missing = [(device, other) for device, nic, other in zip(spec.nics, match.nics, match.other, strict=True) if nic is None]
+    if missing:
+        known = ", ".join(pif.device for pif in pool.pifs_of(host) if pif.physical) or "no NIC"
+        by = "device name" if match.rule == "position" else "bridge position"
+        why = "".join(f"; by {by} {device} would be {other.device}" for device, other in missing if other)
+        wanted = " and ".join(device for device, _other in missing)
+        add(
+            "nic_missing",
+            f"there is no NIC that stands for {wanted}; the host has {known}{why}.{_smaller(match)}",
+            f"Put the NIC in, run xe pif-scan host-uuid={host.uuid}, or name NICs that every host has.",
+        )
     for device, nic, other in zip(spec.nics, match.nics, match.other, strict=True):
-        if nic is None:
-            known = ", ".join(pif.device for pif in pool.pifs_of(host) if pif.physical) or "no NIC"
-            why = f"; by {'device name' if match.rule == 'position' else 'bridge position'} it would be {other.device}" if other else ""
-            add(
-                "nic_missing",
-                f"there is no NIC that stands for {device}; the host has {known}{why}.{_smaller(match)}",
-                f"Put the NIC in, run xe pif-scan host-uuid={host.uuid}, or name NICs that every host has.",
-            )
-        elif other is not None and other.ref != nic.ref:
+        if nic is not None and other is not None and other.ref != nic.ref:
             add(
                 "nic_names",
                 f"{device} of the master is {nic.device} here by {'device name' if match.rule == 'device' else 'bridge position'},"
@@ -248,8 +261,9 @@ def vlan_problems(pool: Pool, spec: BondSpec, host: Host, carriers: Sequence[Pif
 
 
 def address_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
-    """Addresses that the spec gives to hosts: the host is there, and nobody else has the address."""
-    found = []
+    """Addresses and a MAC that the spec gives to hosts: the host is there, named once, and nobody else has them."""
+    found: list[Problem] = []
+    named: dict[str, str] = {}
     for name, address in spec.addresses.items():
         host = pool.host_called(name)
         if host is None:
@@ -257,11 +271,42 @@ def address_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
             sentence = f"addresses names {name}, and no host, or more than one, is called so. The pool has {known}."
             found.append(problem(spec, "host_unknown", name, sentence, "Name a host by its name, uuid or address."))
             continue
-        others = [pif for pif in pool.pifs.values() if address.ip and pif.ip == address.ip and pif.host != host.ref]
-        for pif in others:
-            sentence = f"{host.name}: the address {address.ip} is that of {pif.device} of {pool.host(pif.host).name}."
-            found.append(problem(spec, "address_taken", host.name, sentence, "Give every host an address of its own."))
-    return found
+        if host.uuid in named:
+            sentence = f"{host.name}: addresses names it twice, as {named[host.uuid]} and as {name}."
+            found.append(problem(spec, "host_twice", host.name, sentence, "Name it once."))
+        named[host.uuid] = name
+        free = _their_own(pool, spec, host)
+        for pif in pool.pifs.values():
+            if address.ip and pif.ip == address.ip and pif.ref not in free:
+                sentence = f"{host.name}: the address {address.ip} is that of {pif.device} of {pool.host(pif.host).name}."
+                found.append(problem(spec, "address_taken", host.name, sentence, "Give every host an address of its own."))
+    return found + _mac_problems(pool, spec)
+
+
+def _their_own(pool: Pool, spec: BondSpec, host: Host) -> set[str]:
+    """PIFs of a host whose address is the bond's own: its NICs, and a bond of them that is there."""
+    nics = [nic for nic in (pool.nic(host, device) for device in spec.nics) if nic is not None]
+    bonds = [pool.bonds[nic.bond_slave_of] for nic in nics if nic.bond_slave_of in pool.bonds]
+    return {nic.ref for nic in nics} | {bond.master for bond in bonds}
+
+
+def _mac_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
+    """A MAC that another interface of the pool has: two hosts with one MAC cannot be told apart by the switch."""
+    host = pool.host_called(spec.hosts[0]) if spec.mac and len(spec.hosts) == 1 else None
+    if host is None:
+        return []
+    free = _their_own(pool, spec, host)
+    return [
+        problem(
+            spec,
+            "mac_taken",
+            host.name,
+            f"{host.name}: the MAC {spec.mac} is that of {pif.device} of {pool.host(pif.host).name}.",
+            "Give the bond a MAC that nothing else has, or leave it out.",
+        )
+        for pif in pool.pifs.values()
+        if pif.mac == spec.mac and pif.vlan < 0 and pif.ref not in free
+    ]
 
 
 def _nic_problems(pool: Pool, spec: BondSpec, host: Host, nics: Iterable[Pif], creating: bool) -> list[Problem]:

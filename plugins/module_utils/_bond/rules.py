@@ -23,8 +23,10 @@ LACP_VALUES: Mapping[str, tuple[str, ...] | None] = {
     "hashing_algorithm": ("src_mac", "tcpudp_ports"),
     "lacp-time": ("slow", "fast"),
     "lacp-fallback-ab": ("true", "false"),
-    "lacp-aggregation-key": None,  # any whole number: XAPI takes -1 and 70000 too (recorded)
+    "lacp-aggregation-key": None,  # a number
 }
+# Sixteen bits in the protocol (IEEE 802.1AX); XAPI takes -1 and 70000 too (recorded), and the switch of dom0 does not.
+AGGREGATION_KEYS = range(65536)
 
 # xapi 25.35 began to recognise a NIC on each host by the N of its network's bridge xenbrN (xen-api pull request 6669); before, by
 # PIF.device.
@@ -163,8 +165,8 @@ def wrong_properties(mode: str, properties: Mapping[str, str]) -> list[str]:
         elif key not in LACP_VALUES:
             wrong.append(f"there is no bond property {key}; lacp knows {', '.join(sorted(LACP_VALUES))}")
         elif key == "lacp-aggregation-key":
-            if not value.lstrip("-").isdigit():
-                wrong.append(f"{key} is {value}, not a whole number")
+            if not value.isdigit() or int(value) not in AGGREGATION_KEYS:
+                wrong.append(f"{key} is {value}; it can be {AGGREGATION_KEYS.start} to {AGGREGATION_KEYS.stop - 1}")
         elif value not in (LACP_VALUES[key] or ()):
             wrong.append(f"{key} is {value}; it can be {' or '.join(LACP_VALUES[key] or ())}")
     return wrong

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import MODES, Prediction, wrong_properties
+from ansible_collections.xapi.network.plugins.module_utils._pool import values
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 STRATEGIES = ("direct", "restart")
@@ -57,7 +57,7 @@ SPEC_OPTIONS: dict[str, Any] = {
 }
 
 
-class WishError(Exception):
+class SpecError(Exception):
     """The options contradict each other or cannot be meant. The sentence says which and what to write instead."""
 
 
@@ -78,7 +78,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class VlanWish:
+class VlanSpec:
     """A VLAN on the bond: `network` is the name of the network that carries the tag."""
 
     tag: int
@@ -103,7 +103,7 @@ class BondSpec:
     mtu: int | None = None
     purpose: str | None = None
     disallow_unplug: bool | None = None
-    vlans: tuple[VlanWish, ...] = ()
+    vlans: tuple[VlanSpec, ...] = ()
     addresses: Mapping[str, Address] = field(default_factory=dict)
 
     @property
@@ -117,27 +117,49 @@ class BondSpec:
 
 
 def read(options: Mapping[str, Any]) -> BondSpec:
-    """The spec that these task options express. Raises WishError."""
-    spec = BondSpec(
-        network=options.get("network") or "",
-        network_uuid=options.get("network_uuid") or "",
-        nics=tuple(options.get("nics") or ()),
-        hosts=tuple(options.get("hosts") or ()),
-        mode=options.get("mode") or "active-backup",
-        properties={key: property_text(value) for key, value in (options.get("properties") or {}).items()},
-        mac=(options.get("mac") or "").lower(),
-        state=options.get("state") or "present",
-        on_drift=options.get("on_drift") or "fail",
-        accept=frozenset(options.get("accept") or ()),
-        strategy=options.get("strategy") or "direct",
-        mtu=options.get("mtu"),
-        purpose=options.get("purpose"),
-        disallow_unplug=options.get("disallow_unplug"),
-        vlans=tuple(VlanWish(int(vlan["tag"]), vlan["network"]) for vlan in options.get("vlans") or ()),
-        addresses={host: _address(host, values) for host, values in (options.get("addresses") or {}).items()},
-    )
+    """The spec that these task options express. Raises SpecError."""
+    try:
+        spec = BondSpec(
+            network=options.get("network") or "",
+            network_uuid=options.get("network_uuid") or "",
+            nics=_words("nics", options.get("nics")),
+            hosts=tuple(values.name("hosts", str(host)) for host in options.get("hosts") or ()),
+            mode=options.get("mode") or "active-backup",
+            properties={key: property_text(value) for key, value in (options.get("properties") or {}).items()},
+            mac=values.mac("mac", options["mac"]) if options.get("mac") else "",
+            state=options.get("state") or "present",
+            on_drift=options.get("on_drift") or "fail",
+            accept=frozenset(options.get("accept") or ()),
+            strategy=options.get("strategy") or "direct",
+            mtu=None if options.get("mtu") is None else values.mtu("mtu", options["mtu"]),
+            purpose=None if options.get("purpose") is None else values.name("purpose", options["purpose"]),
+            disallow_unplug=options.get("disallow_unplug"),
+            vlans=tuple(_vlan(vlan) for vlan in options.get("vlans") or ()),
+            addresses={str(host): _address(str(host), address) for host, address in (options.get("addresses") or {}).items()},
+        )
+    except ValueError as error:
+        raise SpecError(str(error)) from None
     _check(spec)
     return spec
+
+
+def _words(option: str, given: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of NICs, also where a user wrote them as one text: "eth2 eth4"."""
+    return tuple(values.name(option, word) for one in given or () for word in (re.split(r"[\s,]+", one.strip()) if one.strip() else [one]))
+
+
+def _vlan(given: Mapping[str, Any]) -> VlanSpec:
+    tag = int(given["tag"])
+    if not 0 <= tag <= 4094:
+        raise ValueError(f"There is no VLAN {tag}; tags go from 0 to 4094.")
+    return VlanSpec(tag, _network_name(f"The network of VLAN {tag}", given["network"]))
+
+
+def _network_name(option: str, given: str) -> str:
+    found = values.name(option, given)
+    if found == values.INTERNAL_NETWORK:
+        raise ValueError(f"{option} is {found}, which belongs to xapi and its VMs: nothing may be put on it.")
+    return found
 
 
 def property_text(value: Any) -> str:
@@ -147,67 +169,71 @@ def property_text(value: Any) -> str:
 
 def _check(spec: BondSpec) -> None:
     if bool(spec.network) == bool(spec.network_uuid):
-        raise WishError("Name the bond's network by either network or network_uuid.")
+        raise SpecError("Name the bond's network by either network or network_uuid.")
     unknown = sorted(spec.accept - set(RISKS))
     if unknown:
-        raise WishError(
+        raise SpecError(
             f"accept names {', '.join(unknown)}, and no risk is called so. The risks that can be accepted are {', '.join(RISKS)}."
         )
-    if spec.absent:
-        return
+    try:
+        if spec.network:
+            _network_name("network", spec.network)
+    except ValueError as error:
+        raise SpecError(str(error)) from None
     _no_repeats("nics", spec.nics)
     _no_repeats("hosts", spec.hosts)
+    if spec.absent:
+        return
     if len(spec.nics) < 2:
-        raise WishError(
+        raise SpecError(
             f"A bond needs at least two NICs; nics names {', '.join(spec.nics) or 'none'}. XAPI would accept one and make a bond that"
             " protects nothing."
         )
     if spec.mode not in MODES:
-        raise WishError(f"There is no bond mode {spec.mode}; XAPI knows {', '.join(MODES)}.")
+        raise SpecError(f"There is no bond mode {spec.mode}; XAPI knows {', '.join(MODES)}.")
     wrong = wrong_properties(spec.mode, spec.properties)
     if wrong:
-        raise WishError(f"The bond's properties cannot be: {'; '.join(wrong)}.")
-    if spec.mac and not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", spec.mac):
-        raise WishError(f"{spec.mac} is not a MAC address; write it as 00:26:55:d1:e8:cc.")
+        raise SpecError(f"The bond's properties cannot be: {'; '.join(wrong)}.")
     if spec.mac and len(spec.hosts) != 1:
-        raise WishError("A MAC can be given to the bond of one host only: name that host in hosts.")
-    if spec.mtu is not None and not 68 <= spec.mtu <= 65535:
-        raise WishError(f"An MTU of {spec.mtu} is not possible; 1500 and 9000 are usual.")
-    given = [address.ip for address in spec.addresses.values() if address.ip]
-    _no_repeats("addresses", given)
+        raise SpecError("A MAC can be given to the bond of one host only: name that host in hosts.")
+    _no_repeats("addresses", [address.ip for address in spec.addresses.values() if address.ip])
     _no_repeats("vlans", tuple(str(vlan.tag) for vlan in spec.vlans))
-    for vlan in spec.vlans:
-        if not 0 <= vlan.tag <= 4094:
-            raise WishError(f"There is no VLAN {vlan.tag}; tags go from 0 to 4094.")
+    _no_repeats("vlans", tuple(vlan.network for vlan in spec.vlans))
+    if spec.network and spec.network in {vlan.network for vlan in spec.vlans}:
+        raise SpecError(f"vlans puts a VLAN on {spec.network}, which is the bond's own network; it needs one of its own.")
 
 
 def _no_repeats(option: str, values: Sequence[str]) -> None:
     repeated = sorted({value for value in values if values.count(value) > 1})
     if repeated:
-        raise WishError(f"{option} names {', '.join(repeated)} twice.")
+        raise SpecError(f"{option} names {', '.join(repeated)} twice.")
 
 
-def _address(host: str, values: Mapping[str, Any]) -> Address:
-    address = Address(**{key: str(values.get(key) or "") or getattr(Address, key) for key in ("mode", "ip", "netmask", "gateway", "dns")})
-    if address.mode not in ("static", "dhcp", "none"):
-        raise WishError(f"The address of {host} has mode {address.mode}; it can be static, dhcp or none.")
-    if address.mode == "static":
-        try:
-            interface = ipaddress.IPv4Interface(f"{address.ip}/{address.netmask}")
-        except ValueError as error:
-            raise WishError(
-                f"The address of {host} needs an ip and a netmask; found ip '{address.ip}', netmask '{address.netmask}'."
-            ) from error
-        if address.gateway and not _within(address.gateway, interface.network):
-            raise WishError(f"The gateway {address.gateway} of {host} is not in {interface.network}.")
-    return address
+ADDRESS_KEYS = ("mode", "ip", "netmask", "gateway", "dns")
 
 
-def _within(text: str, network: ipaddress.IPv4Network) -> bool:
-    try:
-        return ipaddress.IPv4Address(text) in network
-    except ValueError:
-        return False
+def _address(host: str, given: Any) -> Address:
+    """Raises ValueError."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f"addresses: {host} needs {', '.join(ADDRESS_KEYS)} below it, and has {'nothing' if given is None else 'a text'}.")
+    unknown = sorted(str(key) for key in given if key not in ADDRESS_KEYS)
+    if unknown:
+        raise ValueError(f"addresses: {host} has {', '.join(unknown)}, which is not known; there are {', '.join(ADDRESS_KEYS)}.")
+    mode = str(given.get("mode") or "static")
+    said = {key: given[key] for key in ADDRESS_KEYS[1:] if given.get(key)}
+    if mode not in ("static", "dhcp", "none"):
+        raise ValueError(f"addresses: {host} has the mode {mode}; it can be static, dhcp or none.")
+    if mode != "static":
+        if said:
+            raise ValueError(f"addresses: {host} has mode {mode} and {', '.join(said)} as well; with {mode} there is none to give.")
+        return Address(mode)
+    missing = [key for key in ("ip", "netmask") if key not in said]
+    if missing:
+        raise ValueError(f"addresses: {host} has no {' and no '.join(missing)}; a static address needs ip and netmask.")
+    mask = values.netmask(f"The netmask of {host}", str(said["netmask"]))
+    ip = values.host_address(f"The address of {host}", str(said["ip"]), mask)
+    gateway = values.gateway(f"The gateway of {host}", str(said["gateway"]), ip, mask) if "gateway" in said else ""
+    return Address(mode, ip, mask, gateway, values.servers(f"dns of {host}", said.get("dns", "")))
 
 
 # Of the modules that take a spec.
@@ -223,19 +249,19 @@ def from_task(options: Mapping[str, Any]) -> BondSpec:
     """`read` for a module: what is wrong with the options ends the task. Raises NetworkError."""
     try:
         return read(options)
-    except WishError as error:
+    except SpecError as error:
         raise NetworkError(str(error)) from error
 
 
 def read_expected(options: Mapping[str, Any]) -> dict[str, Prediction]:
     """The predictions handed to a task in `expected`, by host uuid. Raises NetworkError when they are not those of a plan."""
     predictions = {}
-    for host, values in (options.get("expected") or {}).items():
+    for host, given in (options.get("expected") or {}).items():
         try:
-            if not values:
+            if not given:
                 raise ValueError("nothing")
-            if values.get("expected"):
-                prediction = Prediction.from_dict(values["expected"])
+            if given.get("expected"):
+                prediction = Prediction.from_dict(given["expected"])
                 predictions[prediction.host_uuid] = prediction
         except (AttributeError, TypeError, ValueError) as error:
             raise NetworkError(

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._pool import values
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Network, Pool
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 INTERNAL = "is_host_internal_management_network"  # marks the network between a host and its VMs, in other_config
 DEFAULT_MTU = 1500
-MTU_RANGE = (68, 65535)
 
 
 @dataclass(frozen=True)
@@ -80,27 +80,40 @@ def found(pool: Pool, spec: NetworkSpec) -> Network | None:
 
 
 def _check_values(pool: Pool, spec: NetworkSpec, network: Network | None) -> None:
-    wrong = []
-    if spec.mtu is not None and not MTU_RANGE[0] <= spec.mtu <= MTU_RANGE[1]:
-        wrong.append(f"mtu has to be between {MTU_RANGE[0]} and {MTU_RANGE[1]}, and {spec.mtu} was given.")
+    wrong = list(_wrong_values(spec, network))
     if spec.bridge and network is not None and spec.bridge != network.bridge:
         wrong.append(
             f"The network {network.name} has the bridge {network.bridge}, and XAPI cannot change it to {spec.bridge}: "
             "leave bridge out, or remove the network first."
         )
     if spec.bridge and network is None:
-        # XAPI's rules for names that do not collide with its own (xapi_network.ml).
-        if len(spec.bridge) > 15 or re.match(r"xen|xapi|vif|tap|eth", spec.bridge):
-            wrong.append(
-                f"bridge {spec.bridge}: XAPI takes names of at most 15 characters that do not begin with xen, xapi, vif, tap or eth."
-            )
         wrong += [
             f"bridge {spec.bridge} is taken by the network {other.name}." for other in pool.networks.values() if other.bridge == spec.bridge
         ]
-    if spec.name == "":
-        wrong.append("name must not be empty.")
+    if network is not None and network.other_config.get(INTERNAL) == "true":
+        wrong.append(f"The network {network.name} ({network.uuid}) belongs to the system, and is left as it is.")
     if wrong:
         raise NetworkError(" ".join(wrong))
+
+
+def _wrong_values(spec: NetworkSpec, network: Network | None) -> Iterator[str]:
+    """What no network can be, value by value."""
+    checks: list[Callable[[], object]] = []
+    if spec.name is not None:
+        checks.append(partial(values.name, "name", spec.name))
+    if spec.mtu is not None:
+        checks.append(partial(values.mtu, "mtu", spec.mtu))
+    if spec.bridge and network is None:
+        checks.append(partial(values.bridge, "bridge", spec.bridge))
+    checks += [partial(values.name, "tags", tag) for tag in spec.tags or ()]
+    checks += [partial(values.name, "other_config", key) for key in spec.other_config or ()]
+    for check in checks:
+        try:
+            check()
+        except ValueError as error:
+            yield str(error)
+    if spec.name == values.INTERNAL_NETWORK:
+        yield f"name is {spec.name}, which belongs to xapi and its VMs."
 
 
 def _check_may_go(pool: Pool, network: Network) -> None:

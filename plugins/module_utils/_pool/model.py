@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._pool.records import faults
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 Records = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -333,8 +334,10 @@ def natural(text: str) -> tuple[Any, ...]:
 def read(records: Records) -> Pool:
     """The pool that these records describe.
 
-    Raises PoolRecordsError when they hold no pool or no master.
+    Raises PoolRecordsError when they hold no pool or no master, or are not like XAPI's.
     """
+    if fault := next(faults(records), None):
+        raise PoolRecordsError(f"{fault} Nothing can be planned on such a pool: is this XAPI, and does its database answer in full?")
     pools = records.get("pool", {})
     if len(pools) != 1:
         raise PoolRecordsError(f"XAPI named {len(pools)} pools instead of one; its database is not ready.")

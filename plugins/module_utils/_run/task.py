@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import env_fallback
+from ansible_collections.xapi.network.plugins.module_utils._pool import values
 from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
@@ -60,6 +61,13 @@ class Task:
     def timed(self, result: Mapping[str, Any]) -> dict[str, Any]:
         """The result with the moments that were noted."""
         return {**result, "timeline": self.moments} if self.moments else dict(result)
+
+    def seconds(self, option: str) -> float:
+        """The value of an option that says how long. Raises NetworkError for one that nobody can mean."""
+        try:
+            return values.seconds(option, self.options[option])
+        except ValueError as error:
+            raise NetworkError(f"{error} Nothing was changed.") from None
 
     def session(self) -> Session:
         """A session by the task's connection options, to be used with `with`. Raises NetworkError."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
+import io
 import os
 import re
 import select
@@ -16,12 +17,18 @@ import ssl
 import time
 import xmlrpc.client
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, Unreachable
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, Unreachable, shown
 
 CHUNK = 1 << 16
+# A full read of 64 hosts with 12 NICs and 1,000 VMs has about 6 MB (tests/bench); what is far larger is no reply of XAPI, and would fill
+# the memory: as XML-RPC it needs six times its size.
+MOST_BYTES = 48 * 1024 * 1024
+LONGEST_TIMEOUT = 86400
+LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Connection:
     def from_options(cls, options: Any) -> Connection:
         """The connection options of a module, an inventory source or a role. Raises NetworkError when one of them makes no sense."""
         connection = cls(
-            hostname=str(options["hostname"]).strip(),
+            hostname=str(options["hostname"]),
             username=options["username"] or "root",
             password=options["password"],
             validate_certs=options["validate_certs"],
@@ -48,8 +55,10 @@ class Connection:
             fingerprint=options["fingerprint"] or None,
             timeout=float(options["timeout"]),
         )
-        if connection.timeout <= 0:
-            raise NetworkError(f"timeout has to be greater than 0 seconds, and {options['timeout']} was given.")
+        if not 0 < connection.timeout <= LONGEST_TIMEOUT:  # NaN is none of them
+            raise NetworkError(f"timeout is {options['timeout']}; give more than 0 and at most {LONGEST_TIMEOUT} seconds.")
+        if connection.ca_path and (not connection.ca_path.isprintable() or len(connection.ca_path) > LONGEST_PATH):
+            raise NetworkError("ca_path is no path that a file can have.")
         if connection.ca_path and not os.path.exists(connection.ca_path):
             raise NetworkError(f"ca_path: there is no file {connection.ca_path} on this machine ({socket.gethostname()}).")
         _address(connection.hostname)
@@ -90,7 +99,8 @@ def _address(hostname: str) -> tuple[str, int | None]:
     text = rest.rstrip("/")
     # The text may hold a password ("root:secret@xs-1"), so it is not repeated in the message.
     refused = NetworkError(
-        "hostname has to be a name or address with an optional scheme (https, http) and port, like https://xs-1:443, and nothing else."
+        "hostname has to be a name or address with an optional scheme (https, http) and port (1 to 65535), like https://xs-1:443,"
+        " and nothing else."
     )
     if (found and scheme.lower() not in ("http", "https")) or re.search(r"[@/?#\s]", text) or not text:
         raise refused
@@ -101,9 +111,14 @@ def _address(hostname: str) -> tuple[str, int | None]:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise refused from None
-    if not host:
+    if not host or port == 0 or not (":" in host or _is_name(host)):
         raise refused
     return host, port
+
+
+def _is_name(host: str) -> bool:
+    """Whether DNS could have this name (RFC 1035: labels of 1 to 63 characters, 253 in all; _ is seen in practice)."""
+    return len(host) <= 253 and all(re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", label) for label in host.split("."))
 
 
 def _pins(fingerprint: str | None) -> tuple[str, ...]:
@@ -121,6 +136,40 @@ def _pins(fingerprint: str | None) -> tuple[str, ...]:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+class _TooLarge(Exception):
+    """The reply is larger than any that XAPI gives."""
+
+
+class _Response(http.client.HTTPResponse):
+    """A response that is read until a deadline, status line and headers included: a host that sends a byte now and then does not hold us.
+
+    The standard library's own limit counts anew with each byte.
+    """
+
+    def __init__(self, sock: socket.socket, *arguments: Any, deadline: float, **keywords: Any) -> None:
+        super().__init__(sock, *arguments, **keywords)
+        self.fp.close()
+        self.fp = io.BufferedReader(_UntilDeadline(sock, deadline), CHUNK)
+
+
+class _UntilDeadline(io.RawIOBase):
+    """What a socket receives, until the deadline. The socket stays open when this is closed, since the connection is kept."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        super().__init__()
+        self._sock, self._deadline = sock, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        return self._sock.recv_into(buffer)
 
 
 class Transport(xmlrpc.client.Transport):
@@ -142,21 +191,28 @@ class Transport(xmlrpc.client.Transport):
     def request(self, host: Any, handler: str, request_body: Any, verbose: Any = False) -> Any:
         deadline = time.monotonic() + self.patience
         connection = self._connected()
+        connection.response_class = partial(_Response, deadline=deadline)  # type: ignore[assignment]
         try:
             connection.request("POST", handler, request_body, {"Content-Type": "text/xml", "User-Agent": self.user_agent})
             response = connection.getresponse()
-            body = self._body(connection, response, deadline)
+            body = self._body(response)
         except TimeoutError:
             self.close()
             raise ConnectionLost(
                 f"{self.to} did not answer within {self.patience:g} s: its xapi hangs, or the network in between swallows packets."
+            ) from None
+        except _TooLarge:
+            self.close()
+            raise ConnectionLost(
+                f"{self.to} sent more than {MOST_BYTES >> 20} MiB in one reply, which no pool needs: is port {self.to.address[1]} the port"
+                " of xapi?"
             ) from None
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise ConnectionLost(f"The connection to {self.to} was lost before the reply came ({_reason(error)}).") from None
         if response.status != 200:
             self.close()
-            raise ConnectionLost(f"{self.to} answered HTTP {response.status} {response.reason} instead of a reply of XAPI.")
+            raise ConnectionLost(f"{self.to} answered HTTP {response.status} {shown(response.reason)} instead of a reply of XAPI.")
         return self._parsed(body)
 
     def close(self) -> None:
@@ -230,13 +286,14 @@ class Transport(xmlrpc.client.Transport):
         except (OSError, ValueError):
             return ""
 
-    def _body(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: float) -> bytes:
-        """Reads the reply in large pieces; a host that sends a byte now and then does not hold us beyond the deadline."""
-        pieces = []
+    def _body(self, response: http.client.HTTPResponse) -> bytes:
+        """Reads the reply in large pieces, and no more than any reply of XAPI has."""
+        pieces, length = [], 0
         while piece := response.read1(CHUNK):
             pieces.append(piece)
-            if time.monotonic() > deadline:
-                raise TimeoutError
+            length += len(piece)
+            if length > MOST_BYTES:
+                raise _TooLarge
         if response.length:  # fewer bytes than announced
             raise http.client.IncompleteRead(b"", response.length)
         response.close()  # read1 does not notice the end by itself; the connection is kept
@@ -297,4 +354,4 @@ def _colons(digits: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return shown((error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__)

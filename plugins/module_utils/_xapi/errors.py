@@ -6,16 +6,38 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 REFERENCE = re.compile(r"OpaqueRef:[0-9A-Za-z-]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+# Characters of a server's text that a message shows at the most.
+MOST_SHOWN = 300
+
+
+def visible(text: str) -> str:
+    """The text without what a terminal obeys or hides: control characters (ESC and C1 among them), marks of direction, private ones.
+
+    Names in XAPI are data that others write. Newlines stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one in "\n\t" or one.isprintable() else "?" if unicodedata.category(one) != "Zs" else " " for one in text)
+
+
+def shown(text: object, most: int = MOST_SHOWN) -> str:
+    """A server's text for a sentence: on one line, visible, and cut."""
+    line = visible(" ".join(str(text)[: 4 * most].split()))
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 class NetworkError(Exception):
     """A failure told in a sentence. `facts` are added to the failed result; neither ever holds a secret."""
 
     def __init__(self, message: str, **facts: Any) -> None:
+        message = visible(message)
         super().__init__(message)
         self.message = message
         self.facts: dict[str, Any] = facts
@@ -52,15 +74,15 @@ def sentence(code: str, params: Sequence[str] = (), *, names: Mapping[str, str] 
     named = [_named(str(param), names or {}) for param in params]
     template = SENTENCES.get(code)
     if template is None:
-        said = ", ".join(named)
-        return f"XAPI answered {code}{f' ({said})' if said else ''}."
+        said = shown(", ".join(named))
+        return f"XAPI answered {shown(code, 80)}{f' ({said})' if said else ''}."
     wanted = len(set(re.findall(r"\{(\d)\}", template)))
     return template.format(*named, *["an unknown object"] * (wanted - len(named)))
 
 
 def _named(param: str, names: Mapping[str, str]) -> str:
     """One argument of an error; lists come as "[ref; ref]" or "ref,ref" in one string."""
-    return REFERENCE.sub(lambda match: names.get(match.group(), match.group()), param)
+    return shown(REFERENCE.sub(lambda match: names.get(match.group(), match.group()), param[: 4 * MOST_SHOWN]))
 
 
 # The arguments are those of XAPI's own table of errors, in its order.

@@ -230,16 +230,19 @@ class Session:
             raise ConnectionLost(f"{self.connection} answered {method} with something that is not a reply of XAPI.")
         if reply["Status"] == "Success":
             return reply.get("Value", "")
-        code, *params = [str(part) for part in reply.get("ErrorDescription") or ["INTERNAL_ERROR", "no description"]]
+        described = reply.get("ErrorDescription")
+        code, *params = (
+            [str(part) for part in described] if isinstance(described, list) and described else ["INTERNAL_ERROR", str(described)]
+        )
         raise XapiFailure(method, code, params)
 
     def _events(self, token: str, wait: float, classes: tuple[str, ...] | None = None) -> Mapping[str, Any]:
         """One event.from that waits at the most `wait` seconds for a change."""
         wait = min(wait, EVENT_WAIT, self.connection.timeout / 2)
         reply = self.call("event.from", list(classes or self._classes), token, wait)
-        if not isinstance(reply, dict) or "events" not in reply:
+        if not _is_batch(reply):
             raise ConnectionLost(f"{self.connection} answered event.from with something that is not a reply of XAPI.")
-        return reply
+        return reply  # type: ignore[no-any-return]
 
     def _apply(self, reply: Mapping[str, Any]) -> None:
         """Takes over events; what was yielded before stays as it was."""
@@ -296,6 +299,18 @@ class Session:
             f"{self.trouble or 'Look at xe task-list on the master.'}",
             task=task,
         )
+
+
+def _is_batch(reply: Any) -> bool:
+    """Whether this is what event.from answers: a token, and events that say what became of which object."""
+    if not isinstance(reply, dict) or not isinstance(reply.get("token"), str) or not isinstance(reply.get("events"), list):
+        return False
+    return all(
+        isinstance(event, dict)
+        and all(isinstance(event.get(key), str) for key in ("class", "operation", "ref"))
+        and isinstance(event.get("snapshot", {}), dict)
+        for event in reply["events"]
+    )
 
 
 def _task_result(text: str) -> Any:
