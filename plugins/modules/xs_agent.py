@@ -207,12 +207,14 @@ SETTLED = (
     " xapi-wait-init-complete {seconds} >/dev/null 2>&1 || echo '#still starting'"
 )
 SETTLE_SECONDS = 60
+# What the connection itself may need beside the command: its first login, and a dom0 that is busy with the start of xapi.
+SPARE_SECONDS = 30
 
 # What host.restart_agent may answer because it worked: the member's agent is gone before its reply is.
 WORKED_ALL_THE_SAME = frozenset({"CANNOT_CONTACT_HOST", "HOST_STILL_BOOTING", "TASK_CANCELLED"})
 
 
-Shell = Callable[[str], tuple[int, str, str]]
+Shell = Callable[..., tuple[int, str, str]]
 
 
 @dataclass(frozen=True)
@@ -300,7 +302,8 @@ def _make_sure_it_is(host: model.Host, shell: Shell, pool: model.Pool, task: Tas
     """The dom0 behind the task's connection is that of the host that is meant, and its xapi is not in the middle of a start."""
     seconds = min(SETTLE_SECONDS, task.options["wait_timeout"])
     try:
-        status, output, error = shell(answers.INVENTORY if task.check_mode else SETTLED.format(seconds=seconds))
+        command = answers.INVENTORY if task.check_mode else SETTLED.format(seconds=seconds)
+        status, output, error = shell(command, seconds + SPARE_SECONDS)
     except ConnectionLost as lost:
         raise ConnectionLost(f"{lost.message} Nothing was changed: xapi of {host.name} was not restarted.") from None
     uuid = answers.host_uuid(status, output or error)
@@ -366,7 +369,7 @@ def _clock(session: Session, host: model.Host) -> list[Problem]:
 def _by_service(task: Task, shell: Shell, host: model.Host) -> Restart:
     task.progress(f"{host.name}: restarting xapi")
     try:
-        status, output, error = shell(RESTART)
+        status, output, error = shell(RESTART, task.options["wait_timeout"])
     except ConnectionLost as lost:
         return Restart("systemctl restart xapi or service xapi restart", f"The reply to the restart was lost ({lost.message})")
     command = next(
@@ -445,7 +448,7 @@ def _complete(task: Task, shell: Shell, host: model.Host, deadline: float) -> bo
     task.progress(f"{host.name}: xapi has started, waiting until its start-up is complete")
     seconds = max(1, math.ceil(deadline - time.monotonic()))
     try:
-        status, _output, _error = shell(COMPLETE.format(seconds=seconds))
+        status, _output, _error = shell(COMPLETE.format(seconds=seconds), seconds + SPARE_SECONDS)
     except ConnectionLost:
         return None
     return None if status == NO_SUCH_COMMAND else status == 0

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
-from ansible_collections.xapi.network.plugins.plugin_utils._shells import on_all
+from ansible_collections.xapi.network.plugins.plugin_utils._shells import in_time, on_all
 
 
 class Module(Protocol):
@@ -37,6 +37,9 @@ class Module(Protocol):
 
 
 # Options that say which host is meant: when the task does not give them, they come from the inventory.
+# Seconds that a command in dom0 may take when nothing else is said: a busy dom0 answers in some seconds.
+SHELL_SECONDS = 60.0
+
 FROM_INVENTORY: Mapping[str, str] = {"host": "inventory_hostname", "address": "ansible_host"}
 
 
@@ -113,11 +116,14 @@ class InProcessAction(ActionBase):
             result = {"changed": False, **task.timed(error.facts), "failed": True, "msg": error.message}
         return {**result, "warnings": warnings} if warnings else result
 
-    def _shell(self, command: str) -> tuple[int, str, str]:
-        try:
-            reply = self._low_level_execute_command(command)
-        except AnsibleConnectionFailure as error:
-            # What it means that the command may or may not have run is the module's to say, so the host is not simply unreachable.
-            said = " ".join(str(error).split()).rstrip(".")
-            raise ConnectionLost(f"The connection to dom0 at {self._play_context.remote_addr} failed: {said}.") from None
+    def _shell(self, command: str, seconds: float = SHELL_SECONDS) -> tuple[int, str, str]:
+        reply = in_time(lambda: self._low_level_execute_command(command), seconds)
+        where = self._play_context.remote_addr
+        # What it means that the command may or may not have run is the module's to say, so the host is not simply unreachable.
+        if reply is None:
+            self._connection.reset()  # a control connection that hangs would hold the next command too
+            raise ConnectionLost(f"dom0 at {where} has not answered within {seconds:.0f} s; the command may still run there.")
+        if isinstance(reply, Exception):
+            said = " ".join(str(reply).split()).rstrip(".")
+            raise ConnectionLost(f"The connection to dom0 at {where} failed: {said}.")
         return int(reply["rc"]), str(reply["stdout"]), str(reply["stderr"])

@@ -8,14 +8,18 @@ A loop with delegate_to asks one host after the other, and a play over all hosts
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import os
+import signal
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.action import ActionBase
@@ -52,6 +56,43 @@ def on_all(action: ActionBase, task_vars: Mapping[str, Any], names: Iterable[str
         thread.join(max(0.0, deadline - time.monotonic()))
     late = f"no answer within {seconds:.0f} s"
     return {name: replies.get(name, late) for name in names}
+
+
+def in_time(run: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any] | AnsibleConnectionFailure | None:
+    """What a command over a connection answered or failed with; None when it did not in this time. Its programs are then ended.
+
+    Connection plugins have no limit for a command that hangs, and Ansible's keyword `timeout` fails the task without its result.
+    """
+    found: list[dict[str, Any] | AnsibleConnectionFailure | BaseException] = []
+
+    def work() -> None:
+        try:
+            found.append(run())
+        except BaseException as error:  # handed to the thread that waits
+            found.append(error)
+
+    before = _programs()
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not found:
+        for program in _programs() - before:
+            with contextlib.suppress(OSError):
+                os.kill(program, signal.SIGTERM)
+        return None
+    (answer,) = found
+    if isinstance(answer, BaseException) and not isinstance(answer, AnsibleConnectionFailure):
+        raise answer
+    return answer
+
+
+def _programs() -> set[int]:
+    """The processes that this one has started and that are still there, as Linux tells (proc(5), children); elsewhere none."""
+    found: set[int] = set()
+    for file in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError, ValueError):
+            found |= {int(word) for word in file.read_text(encoding="ascii").split()}
+    return found
 
 
 def _variables(action: ActionBase, task_vars: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
@@ -188,3 +191,39 @@ def test_a_connection_that_fails_is_a_lost_connection() -> None:
     made._low_level_execute_command = command
     run(made)
     assert seen
+
+
+def test_a_command_that_hangs_ends_with_its_time_and_so_do_its_programs(tmp_path: Path) -> None:
+    """As a dom0 whose ssh never answers: the task goes on, the program is ended, the control connection is given up."""
+    made = action(LOGIN)
+    process = tmp_path / "process"
+
+    def hangs(command: str) -> dict[str, Any]:
+        with subprocess.Popen(["sleep", "60"]) as program:
+            process.write_text(str(program.pid))
+            program.wait()
+        return {"rc": 0, "stdout": "", "stderr": ""}
+
+    made._low_level_execute_command = hangs
+    begin = time.monotonic()
+    with pytest.raises(ConnectionLost, match="has not answered within 1 s; the command may still run there"):
+        made._shell("date", 1)
+    assert time.monotonic() - begin < 3
+    made._connection.reset.assert_called_once_with()
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{process.read_text()}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{process.read_text()}").exists()
+
+
+def test_a_command_in_time_answers_and_its_failure_is_a_lost_connection() -> None:
+    made = action(LOGIN)
+    made._low_level_execute_command = lambda command: {"rc": 3, "stdout": command, "stderr": "e"}
+    assert made._shell("date", 5) == (3, "date", "e")
+
+    def fails(command: str) -> dict[str, Any]:
+        raise AnsibleConnectionFailure("no route to host")
+
+    made._low_level_execute_command = fails
+    with pytest.raises(ConnectionLost, match="failed: no route to host"):
+        made._shell("date", 5)

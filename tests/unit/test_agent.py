@@ -87,7 +87,8 @@ class Dom0:
     replies: dict[str, tuple[int, str, str] | Exception] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
 
-    def __call__(self, command: str) -> tuple[int, str, str]:
+    def __call__(self, command: str, seconds: float = 60) -> tuple[int, str, str]:
+        assert seconds > 0
         kind = "inventory" if "xensource-inventory" in command else "restart" if "restart xapi" in command else "complete"
         self.commands.append(kind)
         usual = {

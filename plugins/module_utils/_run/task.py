@@ -48,7 +48,8 @@ class Task:
     # The inventory's name of the play's host; "" in a module process.
     host: str = ""
     # Runs a command over the task's connection, which is dom0, and gives (rc, stdout, stderr); None in a module process.
-    shell: Callable[[str], tuple[int, str, str]] | None = field(default=None, repr=False)
+    # Its second argument is how many seconds it may take; beyond them ConnectionLost is raised, and the command may still be at it.
+    shell: Callable[..., tuple[int, str, str]] | None = field(default=None, repr=False)
     # The same for hosts of the inventory.
     shells: Shells | None = field(default=None, repr=False)
     # What happened when, in order. Both doors add it to the result as `timeline`, to that of a failure too.
