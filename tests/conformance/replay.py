@@ -34,8 +34,8 @@ from tests.conformance.words import content, dom0_says, in_wire_words, objects_s
 from xapi_twin.database import Change
 from xapi_twin.datamodel.errors import ConnectionDropped
 from xapi_twin.server.http import respond
+from xapi_twin.serving.ports import Serving
 from xapi_twin.twin.host import Host
-from xapi_twin.twin.pool import Twin
 
 Record = dict[str, Any]
 
@@ -70,20 +70,20 @@ def replay(recording: Recording) -> Outcome:
 
 async def _replay(recording: Recording) -> Outcome:
     outcome = Outcome(recording.name)
-    twin = await Twin.start(recording.scenario(), tls=False, ssh=False)
+    serving = await Serving.start(recording.scenario(), tls=False, ssh=False)
     try:
-        await Replay(recording, twin, outcome).all()
+        await Replay(recording, serving, outcome).all()
     finally:
-        await twin.stop()
+        await serving.stop()
     return outcome
 
 
 class Replay:
     """One recording on one twin. `names` pairs what is called differently; `state` is the recorded database as of the last state."""
 
-    def __init__(self, recording: Recording, twin: Twin, outcome: Outcome) -> None:
+    def __init__(self, recording: Recording, serving: Serving, outcome: Outcome) -> None:
         self.recording = recording
-        self.twin = twin
+        self.twin, self.server = serving.twin, serving.server
         self.outcome = outcome
         self.names = Renaming()
         self.state = {cls: dict(records) for cls, records in recording.records.items()}
@@ -92,9 +92,9 @@ class Replay:
         self.tokens: dict[str, str] = {}  # of event.from, recorded -> the twin's
         self.history: list[Change] = []
         self.waiting: dict[str, asyncio.Task[Any]] = {}
-        twin.database.observers.append(self.history.append)
+        self.twin.database.observers.append(self.history.append)
         self.marks: list[int] = []  # the length of the history before each step
-        self.tracker = timeline.Tracker(twin)
+        self.tracker = timeline.Tracker(serving)
         self.shown = list(objects_shown(recording.steps))
 
     async def all(self) -> None:
@@ -168,7 +168,7 @@ class Replay:
             self.names.pair(name, max(new)[1])
 
     async def _post(self, at: str, body: bytes) -> Record | list[Any]:
-        if self.twin.server is None or not self.twin.server.listens(at):
+        if not self.server.listens(at):
             return {"transport_error": "refused"}
         try:
             reply = await respond(self.twin, at, "POST", "/", body)
@@ -255,8 +255,8 @@ class Replay:
 
     async def do_http(self, step: Record) -> list[str]:
         loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualTimeLoop) and self.twin.server is not None
-        url = self.twin.server.urls[self.recording.hosts[step["on"]]]
+        assert isinstance(loop, VirtualTimeLoop)
+        url = self.server.urls[self.recording.hosts[step["on"]]]
         text = self.names.translate(step["request"]["body"]).replace("$SESSION", self._own_session())
         with loop.real_time():
             ours = await request(url, step["request"], text.encode())

@@ -10,8 +10,9 @@ from typing import Any
 
 from tests.conformance.compare import Renaming, differences
 from xapi_twin.datamodel.errors import XapiError
-from xapi_twin.twin.host import COMPLETE_COOKIE, READY_COOKIE, Host
-from xapi_twin.twin.pool import Twin
+from xapi_twin.serving.ports import Serving
+from xapi_twin.twin.host import Host
+from xapi_twin.xapi.state import COMPLETE_COOKIE, READY_COOKIE
 
 Record = dict[str, Any]
 
@@ -23,8 +24,8 @@ AFTER = 5.0
 class Tracker:
     """Looks at a host while something happens to it."""
 
-    def __init__(self, twin: Twin) -> None:
-        self.twin = twin
+    def __init__(self, serving: Serving) -> None:
+        self.twin, self.server = serving.twin, serving.server
 
     async def compare(self, step: Record, host: Host, trigger: Callable[[], Awaitable[Any]], names: Renaming) -> list[str]:
         """Trigger, look until long after, compare with what was recorded."""
@@ -72,7 +73,7 @@ class Tracker:
         }
 
     async def _login(self, host: Host) -> Any:
-        if self.twin.server is None or not self.twin.server.listens(host.ref):
+        if not self.server.listens(host.ref):
             return "ConnectionRefusedError"
         try:
             await self.twin.dispatcher.call(host.ref, "session.login_with_password", ["root", "wrong", "1.0", "traces"])

@@ -33,7 +33,7 @@ def text_or_nothing(value: Any) -> str:
 
 
 def in_wire_words(twin: Twin, cls: str, record: Mapping[str, Any]) -> Record:
-    body = twin.dispatcher.writer.xml_success(twin.schema.classes[cls].messages["get_record"].result, record)
+    body = twin.pool.writer.xml_success(twin.schema.classes[cls].messages["get_record"].result, record)
     answer: Record = plain(xmlrpc.client.loads(body)[0][0])["Value"]
     return answer
 

@@ -132,8 +132,8 @@ def test_an_xapi_that_never_comes_back_is_a_failure_at_the_deadline(make_twin: C
 
 def test_ssh_that_fails_says_that_nothing_was_changed(make_twin: Callable[..., RunningTwin], tmp_path: Path) -> None:
     twin = make_twin()
-    assert twin.twin.ssh is not None
-    twin.run(twin.twin.ssh.refuse, twin.twin.host("xs-2"))
+    assert twin.serving.ssh is not None
+    twin.run(twin.serving.ssh.refuse, twin.twin.host("xs-2").ref)
     played = restart(twin, tmp_path)
     assert played.status == 2
     assert "The connection to dom0 at 127.0.0.1 failed" in played.last["msg"]
@@ -146,7 +146,7 @@ def test_high_availability_and_running_tasks_stop_it_until_they_are_accepted(
 ) -> None:
     twin = make_twin()
     if code == "ha_enabled":
-        twin.call(lambda: twin.database.set("pool", twin.twin.pool_ref, ha_enabled=True))
+        twin.call(lambda: twin.database.set("pool", twin.twin.pool.ref, ha_enabled=True))
     else:
         host = twin.twin.host("xs-2").ref
         twin.call(lambda: twin.database.add("task", "OpaqueRef:export", name_label="Async.VM.export", status="pending", resident_on=host))

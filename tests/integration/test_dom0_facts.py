@@ -129,8 +129,8 @@ def test_a_task_that_does_not_run_on_dom0_says_so(tmp_path: Path) -> None:
 def test_a_host_that_cannot_be_reached_fails_with_a_sentence(tmp_path: Path) -> None:
     with RunningTwin("tutorial", restart_seconds=0) as twin:
         inventory = twin.inventory_path
-        assert twin.twin.ssh is not None
-        twin.run(twin.twin.ssh.refuse, twin.twin.host("xs-1"))
+        assert twin.serving.ssh is not None
+        twin.run(twin.serving.ssh.refuse, twin.twin.host("xs-1").ref)
         played = play(tmp_path, [{"xapi.network.xs_dom0_facts": {}}], hosts="xs-1", inventory=inventory)
         assert played.status == 2
         assert "The connection to dom0 at 127.0.0.1 failed: " in played.last["msg"]
@@ -187,8 +187,8 @@ def test_the_variables_of_the_play_count_for_the_hosts_that_are_asked(tmp_path: 
 
 def test_a_host_that_does_not_answer_is_told_beside_the_facts_of_the_others(tmp_path: Path) -> None:
     with RunningTwin("tutorial", restart_seconds=0) as twin:
-        assert twin.twin.ssh is not None
-        twin.run(twin.twin.ssh.refuse, twin.twin.host("xs-1"))
+        assert twin.serving.ssh is not None
+        twin.run(twin.serving.ssh.refuse, twin.twin.host("xs-1").ref)
         played = ask_many(twin, tmp_path)
         uuids = [host["uuid"] for host in twin.endpoints["hosts"].values()]
         assert played.status == 0 and "refused" in played.last["dom0"][uuids[0]]

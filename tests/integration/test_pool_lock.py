@@ -55,7 +55,7 @@ def lock(twin: RunningTwin, check: bool = False, **options: Any) -> dict[str, An
 
 
 def mark(twin: RunningTwin) -> str:
-    return str(twin.call(lambda: dict(twin.twin.pool["other_config"])).get(lease.KEY, ""))
+    return str(twin.call(lambda: dict(twin.twin.pool.record["other_config"])).get(lease.KEY, ""))
 
 
 def put(twin: RunningTwin, holder: Holder, *, seconds: float = 600) -> str:
@@ -70,7 +70,7 @@ def put_text(twin: RunningTwin, text: str) -> str:
 
 
 def write(twin: RunningTwin, text: str) -> None:
-    twin.database.set("pool", twin.twin.pool_ref, other_config={**twin.twin.pool["other_config"], lease.KEY: text})
+    twin.database.set("pool", twin.twin.pool.ref, other_config={**twin.twin.pool.record["other_config"], lease.KEY: text})
 
 
 def of(process: subprocess.Popen[bytes]) -> Holder:
@@ -222,10 +222,10 @@ def test_it_lasts_as_long_as_was_asked_for_by_the_clock_of_the_master(twin: Runn
 
 
 def test_other_keys_stay(twin: RunningTwin) -> None:
-    before = twin.call(lambda: dict(twin.twin.pool["other_config"]))
+    before = twin.call(lambda: dict(twin.twin.pool.record["other_config"]))
     lock(twin)
     lock(twin, state="released")
-    assert twin.call(lambda: dict(twin.twin.pool["other_config"])) == before
+    assert twin.call(lambda: dict(twin.twin.pool.record["other_config"])) == before
 
 
 def test_check_mode_writes_nothing(twin: RunningTwin) -> None:

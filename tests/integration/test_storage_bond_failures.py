@@ -168,7 +168,7 @@ def test_a_second_run_on_the_same_pool_is_refused_with_the_name_of_the_first(tmp
     }
     with pool("tutorial") as twin:
         dom0(twin, "xs-1", "true")
-        twin.run(twin.twin.dispatcher.internal, "pool.add_to_other_config", twin.twin.pool_ref, "xapi.network.run", json.dumps(mark))
+        twin.run(twin.twin.dispatcher.internal, "pool.add_to_other_config", twin.twin.pool.ref, "xapi.network.run", json.dumps(mark))
         before = writes(twin)
         refused = bond(twin, tmp_path)
         assert "Another run is changing this pool: ann on elsewhere.example.com (process 4711)" in sentence(refused)
@@ -186,10 +186,10 @@ def test_the_mark_of_a_run_that_has_expired_keeps_nobody_out(tmp_path: Path) -> 
         "until": "2020-11-22T11:00:00Z",
     }
     with pool("tutorial") as twin:
-        twin.run(twin.twin.dispatcher.internal, "pool.add_to_other_config", twin.twin.pool_ref, "xapi.network.run", json.dumps(mark))
+        twin.run(twin.twin.dispatcher.internal, "pool.add_to_other_config", twin.twin.pool.ref, "xapi.network.run", json.dumps(mark))
         done = bond(twin, tmp_path)
         assert done.status == 0 and changed(done) == 2, done.output
-        assert "xapi.network.run" not in twin.twin.pool["other_config"]
+        assert "xapi.network.run" not in twin.twin.pool.record["other_config"]
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
 from xapi_twin.dom0.model import BringUpError
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.host import Host
-    from xapi_twin.twin.pool import Twin
 
 #: Moments: where the work can be struck between the call and its reply. `host` is always the host whose xapi does the work.
 MOMENTS: Mapping[str, str] = {
@@ -203,11 +199,30 @@ class Fault:
 OnPoint = Callable[[Point], "Awaitable[None] | None"]
 
 
+class FaultTarget(Protocol):
+    """The pool that faults strike. Hosts are references."""
+
+    @property
+    def master(self) -> str: ...
+
+    def find(self, name: str) -> str | None:
+        """A host by name, reference or uuid, or None."""
+
+    def crash(self, host: str, come_back: float | None) -> None:
+        """The host's xapi dies on the spot, and starts again after so many seconds (None: at once; negative: never)."""
+
+    def lose_task(self, name: str) -> None:
+        """The newest pending task of this name is gone."""
+
+    async def cut_ssh(self, host: str) -> None:
+        """The host's SSH connections end; new ones are taken."""
+
+
 class Faults:
     """The fault plan of a twin. Entries may be added and cleared at any time."""
 
-    def __init__(self, twin: Twin) -> None:
-        self.twin = twin
+    def __init__(self, target: FaultTarget) -> None:
+        self._target = target
         self.plan: list[Fault] = []
         self.on_point: list[OnPoint] = []
         self.on_stop: list[OnPoint] = []
@@ -217,7 +232,7 @@ class Faults:
         """Plan a fault. Raises FaultPlanError."""
         fault = Fault.read(entry)
         for host in (fault.host, fault.target):
-            if host and self.twin.find_host(host) is None:
+            if host and self._target.find(host) is None:
                 raise FaultPlanError(f"no host of this pool is called '{host}'")
         self.plan.append(fault)
         return fault
@@ -261,8 +276,7 @@ class Faults:
                 await self._strike(fault, point)
 
     def _is_host(self, wanted: str, host: str) -> bool:
-        found = self.twin.find_host(wanted)
-        return found is not None and found.ref == host
+        return self._target.find(wanted) == host
 
     async def _strike(self, fault: Fault, point: Point) -> None:
         actions: Mapping[str, Callable[[Fault, Point], Awaitable[None]]] = {
@@ -298,10 +312,9 @@ class Faults:
     async def _cut_ssh(self, fault: Fault, point: Point) -> None:
         if point.kind == "ssh":
             raise ConnectionDropped(point.name)
-        host = self.twin.find_host(fault.target or point.host)
-        if host is not None and self.twin.ssh is not None:
-            await self.twin.ssh.refuse(host)
-            await self.twin.ssh.accept(host)
+        host = self._target.find(fault.target or point.host)
+        if host is not None:
+            await self._target.cut_ssh(host)
 
     async def _hang(self, fault: Fault, point: Point) -> None:
         if fault.seconds is None:
@@ -324,23 +337,20 @@ class Faults:
 
     async def _crash_host(self, fault: Fault, point: Point) -> None:
         # A call is passed at the master; the host to crash is then the one that the plan names.
-        self._crash(self.twin.find_host(fault.target or point.host) or self.twin.master_host, fault, point)
+        self._crash(self._target.find(fault.target or point.host) or self._target.master, fault, point)
 
     async def _crash_master(self, fault: Fault, point: Point) -> None:
-        self._crash(self.twin.master_host, fault, point)
+        self._crash(self._target.master, fault, point)
 
-    def _crash(self, host: Host, fault: Fault, point: Point) -> None:
+    def _crash(self, host: str, fault: Fault, point: Point) -> None:
         """The work at this point ends with its own xapi; that of others, and a shell, live on."""
-        host.crash(fault.seconds)
-        if point.kind != "ssh" and host.ref == (point.host or self.twin.master):
-            raise Crashed(host.ref)
+        self._target.crash(host, fault.seconds)
+        if point.kind != "ssh" and host == (point.host or self._target.master):
+            raise Crashed(host)
 
     async def _lose_task(self, fault: Fault, point: Point) -> None:
         name = point.name if point.kind == "call" else point.facts.get("method", "")
-        name = f"Async.{name.removeprefix('Async.')}"
-        for task in reversed(self.twin.database.where("task", name_label=name, status="pending")):
-            self.twin.database.remove("task", task)
-            return
+        self._target.lose_task(f"Async.{name.removeprefix('Async.')}")
 
     async def _fail_to_plug(self, fault: Fault, point: Point) -> None:
         if point.name not in ("bond.plug", "pif.plug"):

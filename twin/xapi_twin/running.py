@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from xapi_twin.faults import OnPoint
 from xapi_twin.scenario.model import Scenario
+from xapi_twin.serving.inventory import inventory
+from xapi_twin.serving.ports import Serving
 from xapi_twin.twin.pool import MakeBackend, Twin
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ T = TypeVar("T")
 class RunningTwin:
     """`with RunningTwin(Scenario.load("tutorial"), restart_seconds=0) as twin:` a pool runs in the body of the with.
 
-    Options: `tls`, `ssh`, `workdir`, `make_backend` as for `Twin.start`; `on_point`: called in the twin's loop at every API call and
+    Options: `tls`, `ssh`, `workdir`, `make_backend` as for `Serving.start`; `on_point`: called in the twin's loop at every API call and
     SSH command, before and after, and at every named moment (see `faults.Point`); all others replace options of the scenario.
     """
 
@@ -47,32 +49,35 @@ class RunningTwin:
         self._on_point = on_point
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="xapi-twin", daemon=True)
-        self._twin: Twin | None = None
+        self._serving: Serving | None = None
 
     @property
     def twin(self) -> Twin:
         """The twin itself; touch it only through `run`."""
-        assert self._twin is not None, "the twin runs only inside its with block"
-        return self._twin
+        return self.serving.twin
+
+    @property
+    def serving(self) -> Serving:
+        """The twin's ports; touch them only through `run`."""
+        assert self._serving is not None, "the twin runs only inside its with block"
+        return self._serving
 
     @property
     def endpoints(self) -> dict[str, Any]:
         """Ports, user and password, as `xapi-twin run --endpoints` writes them."""
-        return self.twin.endpoints
+        return self.serving.endpoints
 
     @property
     def endpoints_path(self) -> Path:
         """A file with the endpoints."""
-        path = self.twin.workdir / "endpoints.json"
+        path = self.serving.folder / "endpoints.json"
         path.write_text(json.dumps(self.endpoints, indent=1), encoding="utf-8")
         return path
 
     @property
     def inventory_path(self) -> Path:
         """A file with an Ansible inventory of the hosts."""
-        from xapi_twin.serving.inventory import inventory
-
-        path = self.twin.workdir / "inventory.yml"
+        path = self.serving.folder / "inventory.yml"
         path.write_text(inventory(self.endpoints), encoding="utf-8")
         return path
 
@@ -112,7 +117,7 @@ class RunningTwin:
     def __enter__(self) -> RunningTwin:
         self._thread.start()
         try:
-            self._twin = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+            self._serving = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
         except BaseException:
             self._end()
             raise
@@ -120,15 +125,15 @@ class RunningTwin:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
-            asyncio.run_coroutine_threadsafe(self.twin.stop(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self.serving.stop(), self._loop).result()
         finally:
             self._end()
 
-    async def _start(self) -> Twin:
-        twin = await Twin.start(self.scenario, **self._options)
+    async def _start(self) -> Serving:
+        serving = await Serving.start(self.scenario, **self._options)
         if self._on_point is not None:
-            twin.faults.on_point.append(self._on_point)
-        return twin
+            serving.twin.faults.on_point.append(self._on_point)
+        return serving
 
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

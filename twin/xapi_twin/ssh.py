@@ -55,14 +55,14 @@ class SshServer:
         self._host_key = b""
         self._client_public = ""
 
-    async def start(self, twin: Twin) -> None:
-        """Bind a port for each host, and write the client's key and the known hosts into the twin's folder."""
+    async def start(self, twin: Twin, folder: Path) -> None:
+        """Bind a port for each host, and write the client's key and the known hosts into the folder."""
         for ref, host in twin.hosts.items():
             listening = _listening(0)
             self._doors[ref] = _Door(host, listening.getsockname()[1])
             self._connections[ref] = set()
             self._wait(self._doors[ref], listening)
-        self._write_keys(twin.workdir)
+        self._write_keys(folder)
 
     async def stop(self) -> None:
         """Close the ports and cut the connections."""
@@ -74,18 +74,18 @@ class SshServer:
         return {
             "host": ADDRESS,
             "port": self._doors[host.ref].port,
-            "user": host.twin.scenario.user,
+            "user": host.pool.user,
             "key": str(self.key_path),
             "known_hosts": str(self.known_hosts_path),
         }
 
-    async def refuse(self, host: Host) -> None:
+    async def refuse(self, host: str) -> None:
         """The host lost its power: its port refuses, its connections are cut."""
-        await self._close(self._doors[host.ref])
+        await self._close(self._doors[host])
 
-    async def accept(self, host: Host) -> None:
+    async def accept(self, host: str) -> None:
         """The host has power again: the same port answers."""
-        door = self._doors[host.ref]
+        door = self._doors[host]
         if door.acceptor is None and door.waiting is None and door.opening is None:
             self._wait(door, _listening(door.port))
 
@@ -137,7 +137,7 @@ class SshServer:
     async def _accepting(self, door: _Door, listening: socket.socket) -> asyncssh.SSHAcceptor:
         import asyncssh
 
-        scenario, server = door.host.twin.scenario, self
+        pool, server = door.host.pool, self
         authorized = asyncssh.import_authorized_keys(self._client_public)
 
         class Visitor(asyncssh.SSHServer):
@@ -152,7 +152,7 @@ class SshServer:
                 return True
 
             def validate_password(self, username: str, password: str) -> bool:
-                return username == scenario.user and password == scenario.password
+                return pool.passwords.get(username) == password
 
         async def session(process: asyncssh.SSHServerProcess[str]) -> None:
             await _Session(door.host, process).run()

@@ -120,5 +120,5 @@ class Pool:
 async def pool(text: str = THREE_HOSTS, xapi: str = "24.19.2", **options: Any) -> AsyncIterator[Pool]:
     """A pool of this version; restarts take no time unless `restart_seconds` says otherwise."""
     scenario = Scenario.from_text(text, "ground", xapi=xapi, **{"restart_seconds": 0, **options})
-    async with await Twin.start(scenario, serve=False) as twin:
+    async with await Twin.start(scenario) as twin:
         yield Pool(twin)

@@ -15,7 +15,8 @@ from tests.unit.twin.ground import Pool, pool
 from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
 from xapi_twin.server.http import respond
 from xapi_twin.xapi import sessions
-from xapi_twin.xapi.dispatcher import Context, Dispatcher
+from xapi_twin.xapi.context import Context
+from xapi_twin.xapi.dispatcher import Dispatcher
 
 DEAD = "OpaqueRef:00000000-0000-0000-0000-000000000001"
 
@@ -56,10 +57,10 @@ async def test_logging_in_needs_the_password_and_the_master() -> None:
 
 async def test_the_session_of_a_user_and_originator_beyond_500_ends_the_oldest() -> None:
     async with pool() as ground:
-        other = sessions.open_session(ground.twin, "root", "somebody else")
-        first = sessions.open_session(ground.twin, "root", "a test")
+        other = sessions.open_session(ground.twin.pool, "root", "somebody else")
+        first = sessions.open_session(ground.twin.pool, "root", "a test")
         for _unused in range(sessions.LIMIT):
-            sessions.open_session(ground.twin, "root", "a test")
+            sessions.open_session(ground.twin.pool, "root", "a test")
         assert ground.database.find("session", first) is None
         assert ground.database.find("session", other) is not None
         assert len(ground.database.where("session", originator="a test")) == sessions.LIMIT
@@ -174,7 +175,7 @@ def slow(ground: Pool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         await asyncio.sleep(0.05)
         told.append("done")
 
-    monkeypatch.setattr("xapi_twin.xapi.dispatcher.handlers", lambda: {"network.destroy": destroy})
+    monkeypatch.setattr("xapi_twin.xapi.dispatcher.HANDLERS", {"network.destroy": destroy})
     return told
 
 

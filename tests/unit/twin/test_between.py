@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,9 +203,9 @@ async def test_the_links_of_a_pool_that_has_been_up_for_long_are_up() -> None:
         assert all(nic.carrier for nic in ground.twin.host("xs-1").dom0.nics.values())
 
 
-async def test_holding_is_switched_while_the_twin_runs() -> None:
+async def test_holding_is_switched_while_the_twin_runs(tmp_path: Path) -> None:
     async with pool() as ground:
-        control = Control(ground.twin)
+        control = Control(ground.twin, tmp_path / "control", dict)
         assert await control.answer('{"do": "hold_states", "seconds": 2}') == {"ok": True, "result": None}
         assert ground.twin.between.seconds == 2.0
         assert (await control.answer('{"do": "link_seconds", "seconds": 3}'))["ok"]

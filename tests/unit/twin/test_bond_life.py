@@ -234,6 +234,6 @@ async def test_a_half_made_bond_is_plugged_once_its_card_is_back() -> None:
 async def test_ha_refuses_to_take_the_management_bond_apart() -> None:
     async with pool() as ground:
         bond = await ground.bond("xs-1", ["eth0", "eth1"], await ground.network())
-        ground.database.set("pool", ground.twin.pool_ref, ha_enabled=True)
+        ground.database.set("pool", ground.twin.pool.ref, ha_enabled=True)
         with pytest.raises(XapiError, match="HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE"):
             await ground.call("Bond.destroy", bond)

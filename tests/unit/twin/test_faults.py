@@ -138,7 +138,7 @@ async def test_slow_only_takes_its_time() -> None:
     async with pool() as ground:
         plan(ground, "slow", {"method": "pool.get_all"}, seconds=0.05)
         began = asyncio.get_running_loop().time()
-        assert await client(ground, "pool.get_all") == [ground.twin.pool_ref]
+        assert await client(ground, "pool.get_all") == [ground.twin.pool.ref]
         assert asyncio.get_running_loop().time() - began >= 0.05
 
 

@@ -20,7 +20,7 @@ from xapi_twin.twin.pool import Twin
 
 @pytest.fixture
 async def dom0() -> AsyncIterator[Host]:
-    async with await Twin.start(Scenario.from_text(THREE_HOSTS, restart_seconds=0), serve=False) as twin:
+    async with await Twin.start(Scenario.from_text(THREE_HOSTS, restart_seconds=0)) as twin:
         yield twin.host("xs-1")
 
 

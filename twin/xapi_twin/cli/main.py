@@ -125,18 +125,18 @@ def _run(options: argparse.Namespace) -> int:
 
 async def _play(scenario: Scenario, options: argparse.Namespace) -> int:
     from xapi_twin.serving.inventory import inventory
-    from xapi_twin.twin.pool import Twin
+    from xapi_twin.serving.ports import Serving
 
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted.set)
     try:
-        twin = await Twin.start(scenario, tls=not options.http, workdir=options.workdir)
+        serving = await Serving.start(scenario, tls=not options.http, workdir=options.workdir)
     except OSError as error:
         raise CommandError(f"the twin cannot open its ports or write its keys: {error}") from None
     try:
-        endpoints = twin.endpoints
+        endpoints = serving.endpoints
         if options.inventory is not None:
             _write(options.inventory, inventory(endpoints))
         if options.endpoints is not None:
@@ -144,7 +144,7 @@ async def _play(scenario: Scenario, options: argparse.Namespace) -> int:
         print(_welcome(scenario, endpoints), flush=True)
         await interrupted.wait()
     finally:
-        await twin.stop()
+        await serving.stop()
     return 0
 
 

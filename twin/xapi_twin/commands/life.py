@@ -9,7 +9,8 @@ from collections.abc import Awaitable
 
 from xapi_twin.datamodel.releases import product_of
 from xapi_twin.shell import Call
-from xapi_twin.twin.host import READY_COOKIE, Host
+from xapi_twin.twin.host import Host
+from xapi_twin.xapi.state import READY_COOKIE
 
 FOLDER = "/sbin"
 

@@ -50,7 +50,7 @@ class Request:
 
     @property
     def database(self) -> Database:
-        return self.call.host.twin.database
+        return self.call.host.pool.database
 
     def need(self, name: str) -> str:
         """A parameter that must be given. Raises Refusal."""

@@ -19,13 +19,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xapi_twin.faults import FaultPlanError
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.host import Host
-    from xapi_twin.twin.pool import Twin
+from xapi_twin.twin.host import Host
+from xapi_twin.twin.pool import Twin
 
 
 class ControlError(ValueError):
@@ -35,9 +33,10 @@ class ControlError(ValueError):
 class Control:
     """The control socket; `path` is where it is."""
 
-    def __init__(self, twin: Twin) -> None:
+    def __init__(self, twin: Twin, path: Path, endpoints: Callable[[], Mapping[str, Any]]) -> None:
         self.twin = twin
-        self.path: Path = twin.workdir / "control"
+        self.path = path
+        self._endpoints = endpoints
         self._server: asyncio.AbstractServer | None = None
         self._connections: set[asyncio.StreamWriter] = set()
 
@@ -101,7 +100,7 @@ class Control:
         if what == "state":
             return twin.state()
         if what == "endpoints":
-            return twin.endpoints
+            return self._endpoints()
         return await self._to_host(what, request)
 
     async def _to_host(self, what: str, request: Mapping[str, Any]) -> None:

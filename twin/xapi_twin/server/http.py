@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -19,9 +18,7 @@ from xapi_twin.datamodel.errors import ConnectionDropped
 from xapi_twin.rpc.decode import read_json, read_xml
 from xapi_twin.rpc.values import Malformed, Wire
 from xapi_twin.server.certificate import make_certificate
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.pool import Twin
+from xapi_twin.twin.pool import Twin
 
 LARGEST_REQUEST = 300 * 1024  # of xapi (http_limit_max_rpc_size)
 
@@ -57,7 +54,7 @@ async def respond(twin: Twin, at: str, method: str, path: str, body: bytes) -> R
     except Malformed as malformed:
         return Reply(500, "Internal Error", _BROKEN.format(html.escape(str(malformed)).replace("&#x27;", "&apos;")))
     answer = await twin.dispatcher.answer(at, call.method, call.arguments, call.wire, len(body))
-    writer = twin.dispatcher.writer
+    writer = twin.pool.writer
     if call.wire is not Wire.XML:
         text = (
             writer.json_success(call, answer.type, answer.value)
@@ -94,11 +91,11 @@ class Server:
         self._endpoints: dict[str, _Endpoint] = {}
         self._context: ssl.SSLContext | None = None
 
-    async def start(self, twin: Twin) -> None:
-        """Open the ports of all hosts whose xapi runs."""
+    async def start(self, twin: Twin, folder: Path) -> None:
+        """Open the ports of all hosts whose xapi runs; the certificate goes into the folder."""
         if self.tls:
             records = [twin.database.get("host", ref) for ref in twin.hosts]
-            self.certificate = twin.workdir / "ca.pem"
+            self.certificate = folder / "ca.pem"
             self._context = make_certificate(
                 self.certificate, [record["hostname"] for record in records], [record["address"] for record in records]
             )

@@ -4,109 +4,70 @@
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xapi_twin.database import Database
 from xapi_twin.datamodel.schema import RELATIONS, Schema
 from xapi_twin.dom0.model import Backend, Dom0, MemoryBackend, Nic
 from xapi_twin.faults import Faults
 from xapi_twin.scenario.model import RECORDED_RESTART_SECONDS, Scenario
 from xapi_twin.twin.host import Host
-from xapi_twin.xapi.between import Between
 from xapi_twin.xapi.dispatcher import Dispatcher
-from xapi_twin.xapi.journal import Journal
+from xapi_twin.xapi.state import XapiState
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from xapi_twin.server.control import Control
-    from xapi_twin.server.http import Server
-    from xapi_twin.ssh import SshServer
-
 # Makes the backend of a dom0; hosts are told apart by its hostname.
 MakeBackend = Callable[[Dom0], Backend]
 
-_YIELDS = 3  # turns of the loop that let everybody who waits for a change see it before the next one
-
 
 class Twin:
-    """A pool that runs. Start one with ``await Twin.start(scenario)`` or ``async with``; from synchronous code use `RunningTwin`.
+    """A pool that runs. Start one with ``await Twin.start(scenario)`` or ``async with``; its ports are opened by `Serving`.
 
-    `hosts` are by reference, the master first. `scale`: how long the recorded seconds of a restart take here.
+    `pool` is what calls and rules see of it, `hosts` are by reference, the master first.
     """
 
-    def __init__(self, scenario: Scenario, workdir: Path, tls: bool, make_backend: MakeBackend | None = None) -> None:
+    def __init__(self, scenario: Scenario, make_backend: MakeBackend | None = None) -> None:
         self.scenario = scenario
-        self.workdir = workdir
-        self.tls = tls
-        self.clock = asyncio.get_running_loop().time
-        self._began, self._clock_began = datetime.now(timezone.utc), self.clock()  # one clock for durations and times of day
         self.scale = scenario.restart_seconds / RECORDED_RESTART_SECONDS
         self._make_backend = make_backend or (lambda dom0: MemoryBackend(dom0, self.scale, scenario.slow_links))
         self.schema = Schema.load(scenario.version)
-        self.database = Database(self.schema, self.now)
-        self.between = Between(self.database, scenario.hold_states)
-        self.bridge_counter = scenario.bridge_counter
-        self.hosts: dict[str, Host] = {}
-        self.journal = Journal(self.clock)
         self.faults = Faults(self)
-        self.dispatcher = Dispatcher(self)
-        self.server: Server | None = None
-        self.ssh: SshServer | None = None
-        self.control: Control | None = None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self.pool = XapiState(
+            self.schema,
+            self.faults,
+            scale=self.scale,
+            user=scenario.user,
+            password=scenario.password,
+            network_backend=scenario.backend,
+            bridge_counter=scenario.bridge_counter,
+            hold_states=scenario.hold_states,
+        )
+        self.database, self.journal, self.between = self.pool.database, self.pool.journal, self.pool.between
+        self.clock, self.now, self.pause = self.pool.clock, self.pool.now, self.pool.pause
+        self.dispatcher = Dispatcher(self.pool)
+        self.hosts: dict[str, Host] = {}
 
     @classmethod
-    async def start(
-        cls,
-        scenario: Scenario,
-        *,
-        tls: bool = True,
-        ssh: bool = True,
-        serve: bool = True,
-        workdir: Path | None = None,
-        make_backend: MakeBackend | None = None,
-    ) -> Twin:
-        """Make the pool and open its ports on 127.0.0.1.
+    async def start(cls, scenario: Scenario, *, make_backend: MakeBackend | None = None) -> Twin:
+        """Make the pool. `make_backend` makes the backend of one dom0 (default: one that is in memory alone).
 
-        `make_backend` makes the backend of one dom0 (default: one that only paints). `serve` False opens none at all (for tests of
-        rules); `workdir` gets the certificate, the SSH key and the control socket (default: a temporary directory that goes
-        with the twin). Raises FaultPlanError for a fault plan that cannot be.
+        Raises FaultPlanError for a fault plan that cannot be.
         """
-        temporary = None
-        if workdir is None:
-            temporary = tempfile.TemporaryDirectory(prefix="xapi-twin-")
-            workdir = Path(temporary.name)
-        workdir.mkdir(parents=True, exist_ok=True)
-        twin = cls(scenario, workdir, tls, make_backend)
-        twin._temporary = temporary
+        twin = cls(scenario, make_backend)
         try:
             await twin._make()
-            if serve:
-                await twin._serve(ssh)
         except BaseException:
             await twin.stop()
             raise
         return twin
 
     async def stop(self) -> None:
-        """Close the ports and end everything that was going on."""
-        if self.control is not None:
-            await self.control.stop()
+        """End everything that was going on."""
         self.dispatcher.abandon()
-        if self.ssh is not None:
-            await self.ssh.stop()
-        if self.server is not None:
-            await self.server.stop()
         for host in self.hosts.values():
             await host.close()
-        if self._temporary is not None:
-            self._temporary.cleanup()
 
     async def __aenter__(self) -> Twin:
         return self
@@ -115,19 +76,9 @@ class Twin:
         await self.stop()
 
     @property
-    def pool_ref(self) -> str:
-        return next(iter(self.database.all("pool")))
-
-    @property
-    def pool(self) -> dict[str, Any]:
-        """The pool's record, live: read only."""
-        return self.database.get("pool", self.pool_ref)
-
-    @property
     def master(self) -> str:
         """The reference of the pool's master."""
-        master: str = self.pool["master"]
-        return master
+        return self.pool.master
 
     @property
     def master_host(self) -> Host:
@@ -142,59 +93,32 @@ class Twin:
 
     def find_host(self, name: str) -> Host | None:
         """A host by name, reference or uuid, or None."""
-        if name in self.hosts:
-            return self.hosts[name]
-        for host in self.hosts.values():
-            if name in (host.name, host.uuid) or name == host.record["name_label"]:
-                return host
-        return None
+        found = self.find(name)
+        return None if found is None else self.hosts[found]
 
-    def now(self) -> datetime:
-        """The time of day, in UTC."""
-        return self._began + timedelta(seconds=self.clock() - self._clock_began)
+    # what faults strike
 
-    async def pause(self, seconds: float) -> None:
-        """Let recorded seconds pass, scaled; at least long enough for everybody to see what was done before."""
-        if self.scale > 0:
-            await asyncio.sleep(seconds * self.scale)
-            await self.between.hold()
-        else:
-            await self.yield_()
+    def find(self, name: str) -> str | None:
+        found = self.pool.find_host(name)
+        return None if found is None else found.ref
 
-    async def yield_(self) -> None:
-        """Let those who wait for a change see the one that was just made, before the next."""
-        for _dummy in range(_YIELDS):
-            await asyncio.sleep(0)
-        await self.between.hold()
+    def crash(self, host: str, come_back: float | None = None) -> None:
+        self.hosts[host].crash(come_back)
+
+    def lose_task(self, name: str) -> None:
+        for task in self.database.where("task", name_label=name, status="pending")[-1:]:
+            self.database.remove("task", task)
+
+    async def cut_ssh(self, host: str) -> None:
+        for port in self.hosts[host].dom0_ports:
+            await port.refuse(host)
+            await port.accept(host)
 
     def set_link_seconds(self, seconds: float) -> None:
         """How long the link of a NIC is away when the NIC has been taken down and up."""
         for host in self.hosts.values():
             if isinstance(host.backend, MemoryBackend):
                 host.backend.link_seconds = seconds
-
-    @property
-    def endpoints(self) -> dict[str, Any]:
-        """Where everything is, for people and programs: what `xapi-twin run --endpoints FILE` writes."""
-        hosts: dict[str, Any] = {}
-        for ref, host in self.hosts.items():
-            hosts[host.name] = {
-                "master": ref == self.master,
-                "uuid": host.uuid,
-                "xapi": self.server.urls[ref] if self.server else "",
-                "address": host.record["address"],
-            }
-            if self.ssh is not None:
-                hosts[host.name]["ssh"] = self.ssh.endpoint(host)
-        certificate = self.server.certificate if self.server else None
-        return {
-            "pool": self.pool["name_label"] or self.scenario.pool,
-            "hosts": hosts,
-            "user": self.scenario.user,
-            "password": self.scenario.password,
-            "ca": str(certificate) if certificate else "",
-            "control": str(self.control.path) if self.control else "",
-        }
 
     def state(self) -> dict[str, Any]:
         """The pool as plain data: records by class and reference, dom0 and life of each host."""
@@ -236,7 +160,9 @@ class Twin:
                     for nic in (described.nics if described else ())
                 },
             )
-            self.hosts[ref] = Host(self, ref, self._make_backend(dom0))
+            host = Host(self.pool, ref, self._make_backend(dom0), self.dispatcher, self.scenario.ha_fences)
+            host.twin = self
+            self.hosts[ref] = self.pool.hosts[ref] = host
         for host in self.hosts.values():
             await host.paint()
         for entry in self.scenario.faults:
@@ -257,17 +183,3 @@ class Twin:
                     bound.append((cls, ref, later))
         for cls, ref, later in bound:
             self.database.set(cls, ref, **later)
-
-    async def _serve(self, ssh: bool) -> None:
-        from xapi_twin.server.control import Control
-        from xapi_twin.server.http import Server
-
-        self.server = Server(tls=self.tls)
-        await self.server.start(self)
-        if ssh:
-            from xapi_twin.ssh import SshServer
-
-            self.ssh = SshServer()
-            await self.ssh.start(self)
-        self.control = Control(self)
-        await self.control.start()

@@ -5,23 +5,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
 from xapi_twin.datamodel.schema import Message, Schema, Type, parse_type
-from xapi_twin.rpc.encode import Writer
 from xapi_twin.rpc.values import Wire, text_of
 from xapi_twin.xapi import between, generic, sessions, tasks
-from xapi_twin.xapi.events import EventQueue
-from xapi_twin.xapi.handlers import handlers
-
-if TYPE_CHECKING:
-    from xapi_twin.database import Database
-    from xapi_twin.twin.pool import Twin
-
-Handler = Callable[..., Awaitable[Any]]
+from xapi_twin.xapi.context import Context, Handler
+from xapi_twin.xapi.handlers import HANDLERS
+from xapi_twin.xapi.state import XapiState
 
 # What a xapi answers although it is still starting or in emergency mode (api_server.ml: emergency_call_list).
 EMERGENCY_CALLS = frozenset({
@@ -42,40 +36,6 @@ EMERGENCY_CALLS = frozenset({
 
 
 @dataclass(frozen=True)
-class Context:
-    """One call being carried out. Every call is carried out by the pool's master; members answer HOST_IS_SLAVE before it comes to that.
-
-    `method` is without the Async prefix; `task` is the reference of the call's task record, None for messages that have none; `number` is
-    that of the journal (0 for a call from inside the twin).
-    """
-
-    twin: Twin
-    session: str
-    task: str | None
-    method: str
-    number: int
-    at: str = ""
-
-    @property
-    def database(self) -> Database:
-        return self.twin.database
-
-    async def moment(self, name: str, host: str = "", **facts: str) -> None:
-        """A named place at which a fault may strike."""
-        await self.twin.faults.moment(name, host=host, number=self.number, method=self.method, **facts)
-
-    def resident_on(self, host: str) -> None:
-        """The call goes on at this host: the task record says so."""
-        if self.task is not None and self.database.find("task", self.task) is not None:
-            self.database.set("task", self.task, resident_on=host)
-
-    def progress(self, fraction: float) -> None:
-        """How far the call has come, 0 to 1."""
-        if self.task is not None and self.database.find("task", self.task) is not None:
-            self.database.set("task", self.task, progress=fraction)
-
-
-@dataclass(frozen=True)
 class Answer:
     """What is to be written: a value of a type, or an error's description. `number` is that of the journal; `bare`: without Status."""
 
@@ -91,14 +51,10 @@ _NAMES = parse_type("string set")
 
 
 class Dispatcher:
-    """Carries out calls for one twin."""
+    """Carries out the calls of one pool."""
 
-    def __init__(self, twin: Twin) -> None:
-        self.twin = twin
-        self.writer = Writer(twin.schema)
-        self.local_sessions: dict[str, str] = {}  # of members, not in the pool's database: session -> host
-        self.events = EventQueue(twin.database)
-        self.passwords = {twin.scenario.user: twin.scenario.password}
+    def __init__(self, pool: XapiState) -> None:
+        self.pool = pool
         self._running: set[asyncio.Future[Any]] = set()
 
     async def call(self, at: str, method: str, arguments: Sequence[Any], wire: Wire = Wire.XML) -> Any:
@@ -113,16 +69,16 @@ class Dispatcher:
 
     async def answer(self, at: str, method: str, arguments: Sequence[Any], wire: Wire, bytes_in: int = 0) -> Answer:
         """As `call`, for a server: the value with its type, or the error. Raises ConnectionDropped when there is to be no reply."""
-        sent, method = method, generic.canonical(self.twin.schema, method)
-        session, rest = _split(self.twin, method, arguments)
-        number = self.twin.journal.begin(at, method, rest, session, bytes_in)
+        sent, method = method, generic.canonical(self.pool.schema, method)
+        session, rest = _split(self.pool, method, arguments)
+        number = self.pool.journal.begin(at, method, rest, session, bytes_in)
         work = asyncio.ensure_future(self._answer(at, method, sent, arguments, number))
         self._running.add(work)
         work.add_done_callback(self._running.discard)
         work.add_done_callback(lambda done: self._write_down(number, done))
         try:
             # A client that goes away does not stop what it asked for.
-            return await asyncio.shield(self._unless_lost(work, number) if self.twin.faults.plan else work)
+            return await asyncio.shield(self._unless_lost(work, number) if self.pool.faults.plan else work)
         except asyncio.CancelledError:
             if work.cancelled():
                 raise ConnectionDropped from None  # the xapi that carried it out died, not the client
@@ -131,18 +87,18 @@ class Dispatcher:
     async def internal(self, method: str, *arguments: Any, session: str = "") -> Any:
         """Carry out a message as root from inside the pool (xe in dom0, the life of a host), with native values. Raises XapiError."""
         handler, message = self._handler(method)
-        context = Context(self.twin, session, None, method, 0, self.twin.master)
-        if _has_task(self.twin.schema, message):
-            task = tasks.create(self.twin, method)
+        context = Context(self.pool, session, None, method, 0, self.pool.master)
+        if _has_task(self.pool.schema, message):
+            task = tasks.create(self.pool, method)
             try:
                 return await handler(replace(context, task=task), *arguments)
             finally:
-                tasks.forget(self.twin, task)
+                tasks.forget(self.pool, task)
         return await handler(context, *arguments)
 
     def open_session(self, originator: str, user: str = "root") -> str:
         """A new session of the pool, as after a login."""
-        return sessions.open_session(self.twin, user, originator)
+        return sessions.open_session(self.pool, user, originator)
 
     def abandon(self) -> None:
         """The master's xapi died: what it was doing ends; sessions and tasks, which it keeps in memory only, are gone."""
@@ -150,14 +106,14 @@ class Dispatcher:
             work.cancel()
         self._running.clear()
         for cls in ("session", "task"):
-            for ref in list(self.twin.database.all(cls)):
-                self.twin.database.remove(cls, ref)
-        self.events.forget_all()
+            for ref in list(self.pool.database.all(cls)):
+                self.pool.database.remove(cls, ref)
+        self.pool.events.forget_all()
 
     def abandon_at(self, host: str) -> None:
         """A member's xapi died: its local sessions are gone."""
-        for session in [session for session, at in self.local_sessions.items() if at == host]:
-            del self.local_sessions[session]
+        for session in [session for session, at in self.pool.local_sessions.items() if at == host]:
+            del self.pool.local_sessions[session]
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Carry on with something that dies with the master's xapi."""
@@ -169,7 +125,7 @@ class Dispatcher:
 
     async def _unless_lost(self, work: asyncio.Future[Answer], number: int) -> Answer:
         """The answer; or no reply, when a planned fault cuts the connection while the work goes on."""
-        lost = asyncio.ensure_future(self.twin.faults.lost(number))
+        lost = asyncio.ensure_future(self.pool.faults.lost(number))
         try:
             ends: set[asyncio.Future[Any]] = {work, lost}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -182,17 +138,17 @@ class Dispatcher:
     def _write_down(self, number: int, work: asyncio.Future[Answer]) -> None:
         """The end of a call, for the journal."""
         failed = work.cancelled() or work.exception() is not None
-        self.twin.journal.end(number, ("",) if failed else work.result().error)
+        self.pool.journal.end(number, ("",) if failed else work.result().error)
 
     async def _answer(self, at: str, method: str, sent: str, arguments: Sequence[Any], number: int) -> Answer:
         name = method.removeprefix("Async.")
         try:
-            await self.twin.faults.call("before", method, at, number)
+            await self.pool.faults.call("before", method, at, number)
             answer = await self._carry_out(at, name, sent.removeprefix("Async."), name != method, arguments, number)
         except XapiError as error:
             answer = Answer(_REF, error=tuple(error.description))
         try:
-            await self.twin.faults.call("after", method, at, number)
+            await self.pool.faults.call("after", method, at, number)
         except XapiError as error:
             answer = Answer(_REF, error=tuple(error.description))
         return replace(answer, number=number)
@@ -201,49 +157,49 @@ class Dispatcher:
         self, at: str, method: str, sent: str, in_background: bool, arguments: Sequence[Any], number: int
     ) -> Answer:
         """xapi's own order: is it up; is there such a message; number of arguments; their types; session; role of the host; the work."""
-        refusal = self.twin.hosts[at].refusal
+        refusal = self.pool.hosts[at].refusal
         if refusal is not None and method not in EMERGENCY_CALLS:
             raise refusal
         if method == "system.listMethods":
-            return Answer(_NAMES, list(self.twin.schema.methods), bare=True)
+            return Answer(_NAMES, list(self.pool.schema.methods), bare=True)
         handler, message = self._handler(method)
-        session, values = generic.convert(self.twin.schema, message, *generic.check_count(message, sent, arguments))
+        session, values = generic.convert(self.pool.schema, message, *generic.check_count(message, sent, arguments))
         if message.session:
-            session = sessions.check(self.twin, self.local_sessions, at, session)
-        elif at != self.twin.master and message.name in ("login_with_password", "create_from_db_file"):
-            raise XapiError("HOST_IS_SLAVE", self.twin.database.get("host", self.twin.master)["address"])
-        context = Context(self.twin, session, None, method, number, at)
+            session = sessions.check(self.pool, at, session)
+        elif at != self.pool.master and message.name in ("login_with_password", "create_from_db_file"):
+            raise XapiError("HOST_IS_SLAVE", self.pool.database.get("host", self.pool.master)["address"])
+        context = Context(self.pool, session, None, method, number, at)
         if in_background:
-            if not generic.is_custom(message, self.twin.schema):
+            if not generic.is_custom(message, self.pool.schema):
                 raise XapiError("Fault", f"No async mode for this operation (rpc: {method})")
-            task = tasks.create(self.twin, f"Async.{method}")
+            task = tasks.create(self.pool, f"Async.{method}")
             work = handler(replace(context, task=task), *values)
-            self.start(tasks.carry_out(self.twin, task, message.result, work))
+            self.start(tasks.carry_out(self.pool, task, message.result, work))
             # A short call is done, and its task with it, by the time that the client can ask.
             await asyncio.sleep(0)
             return Answer(_REF, task)
-        if not _has_task(self.twin.schema, message):
+        if not _has_task(self.pool.schema, message):
             value = await handler(context, *values)
             if (message.cls in between.CLASSES and message.name.startswith("get_")) or (message.name == "from" and value.events):
-                self.twin.between.is_read()
+                self.pool.between.is_read()
             return Answer(message.result, value)
-        task = tasks.create(self.twin, method)
+        task = tasks.create(self.pool, method)
         try:
             return Answer(message.result, await handler(replace(context, task=task), *values))
         finally:
-            tasks.forget(self.twin, task)
+            tasks.forget(self.pool, task)
 
     def _handler(self, method: str) -> tuple[Handler, Message]:
         """What carries out a method. Raises XapiError MESSAGE_METHOD_UNKNOWN."""
-        message = generic.message(self.twin.schema, method)
-        handler = handlers().get(method) or generic.handler(self.twin.schema, message)
+        message = generic.message(self.pool.schema, method)
+        handler = HANDLERS.get(method) or generic.handler(self.pool.schema, message)
         return handler, message
 
 
-def _split(twin: Twin, method: str, arguments: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+def _split(pool: XapiState, method: str, arguments: Sequence[Any]) -> tuple[str, Sequence[Any]]:
     """The session and the rest, for the journal, which also writes down calls that turn out to be wrong."""
     try:
-        message = generic.message(twin.schema, method.removeprefix("Async."))
+        message = generic.message(pool.schema, method.removeprefix("Async."))
     except XapiError:
         return "", arguments
     if message.session and arguments:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.faults import Crashed
-
-if TYPE_CHECKING:
-    from xapi_twin.xapi.dispatcher import Context
+from xapi_twin.xapi.context import Context
 
 T = TypeVar("T")
 
@@ -28,20 +26,20 @@ async def at_host(context: Context, host: str, work: Callable[[], Awaitable[T]],
     the answer is then HANDLE_INVALID although it worked (recorded). `success` is for work that may cut its own connection: it answers
     what the work would have, once it can be seen that it has worked, and None before. Raises XapiError HOST_OFFLINE, CANNOT_CONTACT_HOST.
     """
-    twin = context.twin
-    target = twin.hosts.get(host)
+    pool = context.pool
+    target = pool.hosts.get(host)
     if target is None:
         raise XapiError("HOST_OFFLINE", host)  # a dead reference is a host that is not live (recorded for PIF.scan)
     if target.is_master:
         return await work()
     context.resident_on(host)
     await context.moment("forward", host=host)
-    if not twin.database.get("host_metrics", target.record["metrics"])["live"]:
+    if not pool.database.get("host_metrics", target.record["metrics"])["live"]:
         raise XapiError("HOST_OFFLINE", host)
     if target.xapi == "emergency":
         raise XapiError("CANNOT_CONTACT_HOST", host)
     if not target.powered:
-        await asyncio.sleep(HANG_SECONDS * min(twin.scale, 1.0))
+        await asyncio.sleep(HANG_SECONDS * min(pool.scale, 1.0))
         raise XapiError("CANNOT_CONTACT_HOST", host)
     if not target.reachable.is_set():
         await target.reachable.wait()
@@ -61,5 +59,5 @@ async def _wait_for(context: Context, success: Callable[[], T | None], host: str
         answer = success()
         if answer is not None:
             return answer
-        await context.twin.pause(1.0)
+        await context.pool.pause(1.0)
     raise XapiError("CANNOT_CONTACT_HOST", host)

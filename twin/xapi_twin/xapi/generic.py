@@ -6,15 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import NULL, Class, Field, Message, Parameter, Schema, parse_type
 from xapi_twin.rpc.values import convert as convert_value
+from xapi_twin.xapi.context import Context
 from xapi_twin.xapi.where import compile_where
-
-if TYPE_CHECKING:
-    from xapi_twin.xapi.dispatcher import Context
 
 Handler = Callable[..., Awaitable[Any]]
 

@@ -5,51 +5,49 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
 from xapi_twin.datamodel.schema import Type
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.pool import Twin
+from xapi_twin.xapi.state import XapiState
 
 
-def create(twin: Twin, label: str, description: str = "") -> str:
+def create(pool: XapiState, label: str, description: str = "") -> str:
     """A new pending task, resident on the master."""
     fields: dict[str, Any] = {
         "name_label": label,
         "name_description": description,
-        "created": twin.now(),
+        "created": pool.now(),
         "status": "pending",
-        "resident_on": twin.master,
+        "resident_on": pool.master,
         "type": "<none/>",
         "backtrace": "()",
     }
-    known = twin.schema.fields("task")
-    return twin.database.add("task", **{name: value for name, value in fields.items() if name in known})
+    known = pool.schema.fields("task")
+    return pool.database.add("task", **{name: value for name, value in fields.items() if name in known})
 
 
-def forget(twin: Twin, task: str) -> None:
+def forget(pool: XapiState, task: str) -> None:
     """The task of a call that the client waited for."""
-    if twin.database.find("task", task) is not None:
-        twin.database.remove("task", task)
+    if pool.database.find("task", task) is not None:
+        pool.database.remove("task", task)
 
 
-async def carry_out(twin: Twin, task: str, result: Type, work: Awaitable[Any]) -> None:
+async def carry_out(pool: XapiState, task: str, result: Type, work: Awaitable[Any]) -> None:
     """Await the work and write its end into the task. A task that is no more (destroyed, lost) is no obstacle to the work."""
     try:
         value = await work
     except XapiError as error:
-        _end(twin, task, status="failure", error_info=error.description)
+        _end(pool, task, status="failure", error_info=error.description)
     except ConnectionDropped:
         return  # the xapi that carried it out is gone: nobody writes the end
     except Exception as error:  # xapi answers for a mistake of its own likewise
-        _end(twin, task, status="failure", error_info=["INTERNAL_ERROR", repr(error)])
+        _end(pool, task, status="failure", error_info=["INTERNAL_ERROR", repr(error)])
         raise
     else:
-        _end(twin, task, status="success", result=twin.dispatcher.writer.xml(result, value))
+        _end(pool, task, status="success", result=pool.writer.xml(result, value))
 
 
-def _end(twin: Twin, task: str, **fields: Any) -> None:
-    if twin.database.find("task", task) is not None:
-        twin.database.set("task", task, progress=1.0, finished=twin.now(), **fields)
+def _end(pool: XapiState, task: str, **fields: Any) -> None:
+    if pool.database.find("task", task) is not None:
+        pool.database.set("task", task, progress=1.0, finished=pool.now(), **fields)

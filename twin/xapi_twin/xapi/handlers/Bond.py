@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from xapi_twin.database import new_ref
 from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.forwarding import at_host
 from xapi_twin.xapi.network import bond
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xapi_twin.xapi.dispatcher import Context, Handler
 
 
 async def create(
@@ -38,30 +38,30 @@ async def create(
     return await at_host(
         context,
         host,
-        lambda: bond.create(context.twin, network, members, mac, mode, properties, context.progress, ref),
+        lambda: bond.create(context.pool, network, members, mac, mode, properties, context.progress, ref),
         done,
     )
 
 
 async def destroy(context: Context, self: str) -> None:
-    host = bond.host_of(context.twin, self)
+    host = bond.host_of(context.pool, self)
 
     def done() -> bool | None:
         return True if context.database.find("Bond", self) is None else None
 
     async def work() -> bool:
-        await bond.destroy(context.twin, self, context.progress)
+        await bond.destroy(context.pool, self, context.progress)
         return True
 
     await at_host(context, host, work, done)
 
 
 async def set_mode(context: Context, self: str, value: str) -> None:
-    await at_host(context, bond.host_of(context.twin, self), lambda: bond.set_mode(context.twin, self, value))
+    await at_host(context, bond.host_of(context.pool, self), lambda: bond.set_mode(context.pool, self, value))
 
 
 async def set_property(context: Context, self: str, name: str, value: str) -> None:
-    await at_host(context, bond.host_of(context.twin, self), lambda: bond.set_property(context.twin, self, name, value))
+    await at_host(context, bond.host_of(context.pool, self), lambda: bond.set_property(context.pool, self, name, value))
 
 
 CALLS: dict[str, Handler] = {"create": create, "destroy": destroy, "set_mode": set_mode, "set_property": set_property}

@@ -4,12 +4,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from xapi_twin.datamodel.errors import XapiError
-
-if TYPE_CHECKING:
-    from xapi_twin.xapi.dispatcher import Context, Handler
+from xapi_twin.xapi.context import Context, Handler
 
 
 async def enable(context: Context, self: str) -> None:

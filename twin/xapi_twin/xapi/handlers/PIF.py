@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.forwarding import at_host
 from xapi_twin.xapi.network import nm, pif, pif_helpers, vlan
-
-if TYPE_CHECKING:
-    from xapi_twin.xapi.dispatcher import Context, Handler
 
 
 def _host(context: Context, ref: str) -> str:
@@ -21,32 +19,32 @@ def _host(context: Context, ref: str) -> str:
 
 async def reconfigure_ip(context: Context, self: str, mode: str, ip: str, netmask: str, gateway: str, dns: str) -> None:
     host = _host(context, self)
-    await at_host(context, host, lambda: pif.reconfigure_ip(context.twin, self, mode, ip, netmask, gateway, dns))
+    await at_host(context, host, lambda: pif.reconfigure_ip(context.pool, self, mode, ip, netmask, gateway, dns))
 
 
 async def reconfigure_ipv6(context: Context, self: str, mode: str, ipv6: str, gateway: str, dns: str) -> None:
     host = _host(context, self)
-    await at_host(context, host, lambda: pif.reconfigure_ipv6(context.twin, self, mode, ipv6, gateway, dns))
+    await at_host(context, host, lambda: pif.reconfigure_ipv6(context.pool, self, mode, ipv6, gateway, dns))
 
 
 async def plug(context: Context, self: str) -> None:
-    await at_host(context, _host(context, self), lambda: pif.plug(context.twin, self))
+    await at_host(context, _host(context, self), lambda: pif.plug(context.pool, self))
 
 
 async def unplug(context: Context, self: str) -> None:
-    await at_host(context, _host(context, self), lambda: pif.unplug(context.twin, self))
+    await at_host(context, _host(context, self), lambda: pif.unplug(context.pool, self))
 
 
 async def forget(context: Context, self: str) -> None:
-    await at_host(context, _host(context, self), lambda: pif.forget(context.twin, self))
+    await at_host(context, _host(context, self), lambda: pif.forget(context.pool, self))
 
 
 async def introduce(context: Context, host: str, mac: str, device: str, managed: bool = True) -> str:
-    return await at_host(context, host, lambda: pif.introduce(context.twin, host, mac, device, managed))
+    return await at_host(context, host, lambda: pif.introduce(context.pool, host, mac, device, managed))
 
 
 async def scan(context: Context, host: str) -> None:
-    await at_host(context, host, lambda: pif.scan(context.twin, host))
+    await at_host(context, host, lambda: pif.scan(context.pool, host))
 
 
 async def db_introduce(context: Context, device: str, network: str, host: str, *more: Any) -> str:
@@ -59,7 +57,7 @@ async def db_introduce(context: Context, device: str, network: str, host: str, *
     given = dict(zip(names, more, strict=False))
     given.pop("bond_slave_of", None)  # xapi ignores it
     metrics = context.database.add("PIF_metrics", carrier=False, speed=0, duplex=False)
-    fields = pif_helpers.known(context.twin, "PIF", {**given, "device": device, "metrics": metrics, "currently_attached": False})
+    fields = pif_helpers.known(context.pool, "PIF", {**given, "device": device, "metrics": metrics, "currently_attached": False})
     return context.database.add("PIF", network=network, host=host, **fields)
 
 
@@ -71,12 +69,12 @@ async def set_disallow_unplug(context: Context, self: str, value: bool) -> None:
     record = context.database.get("PIF", self)
     if record["disallow_unplug"] != value:
         if not value:
-            pif_helpers.no_clustering(context.twin, self)
+            pif_helpers.no_clustering(context.pool, self)
         context.database.set("PIF", self, disallow_unplug=value)
 
 
 async def set_primary_address_type(context: Context, self: str, value: str) -> None:
-    pif_helpers.not_protected(context.twin, self)
+    pif_helpers.not_protected(context.pool, self)
     if context.database.get("PIF", self)["management"]:
         raise XapiError("PIF_IS_MANAGEMENT_INTERFACE", self)
     context.database.set("PIF", self, primary_address_type=value)
@@ -87,7 +85,7 @@ async def set_property(context: Context, self: str, name: str, value: str) -> No
     record = context.database.get("PIF", self)
     if name != "gro" or value not in ("on", "off"):
         raise XapiError("INVALID_VALUE", "properties", f"{name} = {value}")
-    if pif_helpers.is_slave(context.twin, record) or not (record["physical"] or record["bond_master_of"]):
+    if pif_helpers.is_slave(context.pool, record) or not (record["physical"] or record["bond_master_of"]):
         raise XapiError("CANNOT_CHANGE_PIF_PROPERTIES", self)
     changed = [self]
     for bond in record["bond_master_of"]:
@@ -95,7 +93,7 @@ async def set_property(context: Context, self: str, name: str, value: str) -> No
     for ref in changed:
         context.database.set("PIF", ref, properties={**context.database.get("PIF", ref)["properties"], name: value})
     if record["currently_attached"]:
-        await at_host(context, record["host"], lambda: nm.bring_up(context.twin, self))
+        await at_host(context, record["host"], lambda: nm.bring_up(context.pool, self))
 
 
 async def create_vlan(context: Context, device: str, network: str, host: str, tag: int) -> str:
@@ -107,7 +105,7 @@ async def create_vlan(context: Context, device: str, network: str, host: str, ta
     ]
     if not base:
         raise XapiError("INVALID_VALUE", "device", device)
-    ref = await at_host(context, host, lambda: vlan.create(context.twin, base[0], tag, network))
+    ref = await at_host(context, host, lambda: vlan.create(context.pool, base[0], tag, network))
     untagged: str = context.database.get("VLAN", ref)["untagged_PIF"]
     return untagged
 
@@ -117,7 +115,7 @@ async def destroy(context: Context, self: str) -> None:
     record = context.database.get("PIF", self)
     if record["VLAN"] < 0:
         raise XapiError("PIF_IS_PHYSICAL", self)
-    await at_host(context, record["host"], lambda: vlan.destroy(context.twin, record["VLAN_master_of"]))
+    await at_host(context, record["host"], lambda: vlan.destroy(context.pool, record["VLAN_master_of"]))
 
 
 CALLS: dict[str, Handler] = {

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from xapi_twin.database import new_ref
 from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.network import addresses, pif_helpers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xapi_twin.xapi.dispatcher import Context, Handler
 
 
 async def create(context: Context, args: Mapping[str, Any]) -> str:
@@ -37,7 +37,7 @@ async def create(context: Context, args: Mapping[str, Any]) -> str:
         "metrics": new_ref(),
         "allowed_operations": ["attach"],
     }
-    return context.database.add("VIF", **pif_helpers.known(context.twin, "VIF", made))
+    return context.database.add("VIF", **pif_helpers.known(context.pool, "VIF", made))
 
 
 async def plug(context: Context, self: str) -> None:
@@ -73,7 +73,7 @@ def _attachable(context: Context, network: str, host: str) -> None:
     """A network whose card is a bond's member on this host cannot be attached there."""
     for pif in context.database.get("network", network)["PIFs"]:
         record = context.database.get("PIF", pif)
-        if record["host"] == host and pif_helpers.is_slave(context.twin, record):
+        if record["host"] == host and pif_helpers.is_slave(context.pool, record):
             raise XapiError("CANNOT_PLUG_BOND_SLAVE", pif)
 
 

@@ -4,23 +4,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.forwarding import at_host
 from xapi_twin.xapi.network import vlan
-
-if TYPE_CHECKING:
-    from xapi_twin.xapi.dispatcher import Context, Handler
 
 
 async def create(context: Context, tagged_pif: str, tag: int, network: str) -> str:
     host = context.database.get("PIF", tagged_pif)["host"]
-    return await at_host(context, host, lambda: vlan.create(context.twin, tagged_pif, tag, network))
+    return await at_host(context, host, lambda: vlan.create(context.pool, tagged_pif, tag, network))
 
 
 async def destroy(context: Context, self: str) -> None:
     host = context.database.get("PIF", context.database.get("VLAN", self)["tagged_PIF"])["host"]
-    await at_host(context, host, lambda: vlan.destroy(context.twin, self))
+    await at_host(context, host, lambda: vlan.destroy(context.pool, self))
 
 
 CALLS: dict[str, Handler] = {"create": create, "destroy": destroy}

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from xapi_twin.database import new_ref
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import NULL
+from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.network import moves, pif_helpers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xapi_twin.xapi.dispatcher import Context, Handler
 
 
 async def create(context: Context, args: Mapping[str, Any]) -> str:
@@ -24,7 +24,7 @@ async def create(context: Context, args: Mapping[str, Any]) -> str:
     fields = {"domain_type": "hvm" if args.get("HVM_boot_policy") else "pv", "metrics": new_ref(), "domid": -1}
     if args.get("domain_type", "unspecified") != "unspecified":
         fields.pop("domain_type")
-    known = pif_helpers.known(context.twin, "VM", {**fields, **args, "other_config": other_config})
+    known = pif_helpers.known(context.pool, "VM", {**fields, **args, "other_config": other_config})
     return context.database.add("VM", **known)
 
 
@@ -39,7 +39,7 @@ async def destroy(context: Context, vm: str) -> None:
 async def start(context: Context, vm: str, start_paused: bool, force: bool) -> None:
     """On the first host that has all its networks."""
     _halted(context, vm)
-    hosts = moves.possible_hosts(context.twin, context.database.get("VM", vm))
+    hosts = moves.possible_hosts(context.pool, context.database.get("VM", vm))
     if not hosts:
         raise XapiError("NO_HOSTS_AVAILABLE")
     _start(context, vm, hosts[0], start_paused)
@@ -51,7 +51,7 @@ async def start_on(context: Context, vm: str, host: str, start_paused: bool, for
     for vif in context.database.get("VM", vm)["VIFs"]:
         network = context.database.get("VIF", vif)["network"]
         local = [pif for pif in context.database.get("network", network)["PIFs"] if context.database.get("PIF", pif)["host"] == host]
-        if any(pif_helpers.is_slave(context.twin, context.database.get("PIF", pif)) for pif in local):
+        if any(pif_helpers.is_slave(context.pool, context.database.get("PIF", pif)) for pif in local):
             raise XapiError("HOST_CANNOT_ATTACH_NETWORK", host, network)
         if not local and context.database.get("network", network)["PIFs"]:
             raise XapiError("VM_REQUIRES_NET", vm, network)

@@ -9,21 +9,15 @@ Optional arguments of the message have Python defaults.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING
+from types import ModuleType
 
-if TYPE_CHECKING:
-    from xapi_twin.xapi.dispatcher import Handler
+from xapi_twin.xapi.context import Handler
+from xapi_twin.xapi.handlers import PBD, PIF, VIF, VLAN, VM, Bond, Cluster_host, event, host, message, network, pool, session, task, tunnel
 
+_MODULES: tuple[ModuleType, ...] = (Bond, Cluster_host, PBD, PIF, VIF, VLAN, VM, event, host, message, network, pool, session, task, tunnel)
 
-@cache
-def handlers() -> Mapping[str, Handler]:
-    """"Bond.create" -> what carries it out, for every message that has a behaviour of its own."""
-    found: dict[str, Handler] = {}
-    for module in pkgutil.iter_modules(__path__):
-        calls: Mapping[str, Handler] = importlib.import_module(f"{__name__}.{module.name}").CALLS
-        found.update((f"{module.name}.{message}", handler) for message, handler in calls.items())
-    return found
+#: "Bond.create" -> what carries it out, for every message that has a behaviour of its own.
+HANDLERS: Mapping[str, Handler] = {
+    f"{module.__name__.rpartition('.')[2]}.{message}": handler for module in _MODULES for message, handler in module.CALLS.items()
+}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.rpc.values import Event, EventBatch
 from xapi_twin.xapi import events
-from xapi_twin.xapi.dispatcher import Context, Handler
+from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.events import Subscriptions
 
 
@@ -30,21 +30,21 @@ def _numbers(token: str) -> tuple[int, int]:
 
 
 def _alive(context: Context) -> None:
-    if context.session and context.session not in context.twin.dispatcher.local_sessions:
+    if context.session and context.session not in context.pool.local_sessions:
         if context.database.find("session", context.session) is None:
             raise XapiError("SESSION_INVALID", context.session)
 
 
 async def register(context: Context, classes: list[str]) -> None:
-    context.twin.dispatcher.events.register(context.session, classes)
+    context.pool.events.register(context.session, classes)
 
 
 async def unregister(context: Context, classes: list[str]) -> None:
-    context.twin.dispatcher.events.unregister(context.session, classes)
+    context.pool.events.unregister(context.session, classes)
 
 
 async def next_(context: Context) -> tuple[Event, ...]:
-    queue = context.twin.dispatcher.events
+    queue = context.pool.events
     if not queue.registered(context.session):
         # xapi does not show a session in an error, only a hash of it
         raise XapiError("SESSION_NOT_REGISTERED", f"trackid={hashlib.md5(context.session.encode(), usedforsecurity=False).hexdigest()}")
@@ -52,7 +52,7 @@ async def next_(context: Context) -> tuple[Event, ...]:
 
 
 async def get_current_id(context: Context) -> int:
-    return context.twin.dispatcher.events.current_id
+    return context.pool.events.current_id
 
 
 async def inject(context: Context, cls: str, ref: str) -> str:

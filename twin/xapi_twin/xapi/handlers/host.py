@@ -8,34 +8,39 @@ from typing import TYPE_CHECKING
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import NULL
+from xapi_twin.xapi import host_helpers
+from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.forwarding import at_host
 from xapi_twin.xapi.network import mgmt_iface
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from xapi_twin.xapi.dispatcher import Context, Handler
 
 
 async def enable(context: Context, host: str) -> None:
     async def work() -> None:
-        context.twin.hosts[host].enables_itself = True
-        context.twin.hosts[host].set_enabled(True)
+        state = context.pool.hosts[host]
+        state.enables_itself = True
+        host_helpers.set_enabled(state, True)
+        host_helpers.set_operations(state)
 
     await at_host(context, host, work)
 
 
 async def disable(context: Context, host: str, auto_enable: bool = True) -> None:
     async def work() -> None:
-        context.twin.hosts[host].enables_itself = auto_enable
-        context.twin.hosts[host].set_enabled(False)
+        state = context.pool.hosts[host]
+        state.enables_itself = auto_enable
+        host_helpers.set_enabled(state, False)
+        host_helpers.set_operations(state)
 
     await at_host(context, host, work)
 
 
 async def restart_agent(context: Context, host: str) -> None:
     async def work() -> None:
-        context.twin.hosts[host].restart_agent_later()
+        context.pool.hosts[host].life.restart_agent_later()
 
     await at_host(context, host, work)
 
@@ -44,7 +49,7 @@ async def management_reconfigure(context: Context, pif: str) -> None:
     host = context.database.get("PIF", pif)["host"]
 
     async def work() -> bool:
-        await mgmt_iface.reconfigure(context.twin, pif)
+        await mgmt_iface.reconfigure(context.pool, pif)
         return True
 
     def done() -> bool | None:
@@ -66,7 +71,7 @@ async def _switch_off(context: Context, host: str, again: bool) -> None:
         raise XapiError("HOST_NOT_DISABLED")
 
     async def work() -> None:
-        context.twin.hosts[host].switch_off_later(again)
+        context.pool.hosts[host].life.switch_off_later(again)
 
     await at_host(context, host, work)
 
@@ -74,7 +79,7 @@ async def _switch_off(context: Context, host: str, again: bool) -> None:
 async def declare_dead(context: Context, host: str) -> None:
     """host.declare_dead: the user vouches that the host is off; its VMs can then be started elsewhere."""
     record = context.database.get("host", host)
-    context.twin.hosts[host].declare_dead()
+    host_helpers.declare_dead(context.pool.hosts[host])
     for vm in list(record["resident_VMs"]):
         for vif in context.database.get("VM", vm)["VIFs"]:
             context.database.set("VIF", vif, currently_attached=False)
@@ -83,7 +88,7 @@ async def declare_dead(context: Context, host: str) -> None:
 
 async def get_servertime(context: Context, host: str) -> datetime:
     context.database.get("host", host)
-    return context.twin.now()
+    return context.pool.now()
 
 
 async def get_management_interface(context: Context, host: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from xapi_twin.database import Database
 from xapi_twin.datamodel.errors import XapiError
-from xapi_twin.xapi.dispatcher import Context, Handler
+from xapi_twin.xapi.context import Context, Handler
 
 Record = dict[str, Any]
 
@@ -27,7 +27,7 @@ async def create(context: Context, name: str, priority: int, cls: str, obj_uuid:
                 context.database.by_uuid(known, obj_uuid)
             except XapiError:
                 raise XapiError("UUID_INVALID", known, obj_uuid) from None
-    return post(context.database, name, priority, cls, obj_uuid, body, context.twin.now())
+    return post(context.database, name, priority, cls, obj_uuid, body, context.pool.now())
 
 
 async def destroy(context: Context, ref: str) -> None:

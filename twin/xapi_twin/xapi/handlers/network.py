@@ -6,20 +6,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.network import network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xapi_twin.xapi.dispatcher import Context, Handler
 
 
 async def create(context: Context, args: Mapping[str, Any]) -> str:
-    return network.create(context.twin, args)
+    return network.create(context.pool, args)
 
 
 async def destroy(context: Context, self: str) -> None:
-    network.destroy(context.twin, self)
+    network.destroy(context.pool, self)
 
 
 async def add_purpose(context: Context, self: str, value: str) -> None:

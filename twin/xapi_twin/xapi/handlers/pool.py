@@ -8,36 +8,36 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.forwarding import at_host
 from xapi_twin.xapi.network import mgmt_iface, vlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xapi_twin.xapi.dispatcher import Context, Handler
 
 
 async def management_reconfigure(context: Context, network: str) -> None:
     context.database.get("network", network)
-    await mgmt_iface.reconfigure_pool(context.twin, network)
+    await mgmt_iface.reconfigure_pool(context.pool, network)
 
 
 async def enable_ha(context: Context, heartbeat_srs: list[str], configuration: Mapping[str, str]) -> None:
     """HA goes on when every host is up and every management and storage interface is one that cannot be unplugged."""
-    if context.twin.pool["ha_enabled"]:
+    if context.pool.ha_enabled:
         raise XapiError("HA_IS_ENABLED")
-    for host in context.twin.hosts.values():
+    for host in context.pool.hosts.values():
         if not host.powered or not host.record["enabled"]:
             raise XapiError("HOST_OFFLINE", host.ref)
         for ref in host.pifs():
             pif = context.database.get("PIF", ref)
             if pif["management"] and not pif["currently_attached"]:
                 raise XapiError("REQUIRED_PIF_IS_UNPLUGGED", ref)
-    context.database.set("pool", context.twin.pool_ref, ha_enabled=True, ha_configuration=dict(configuration))
+    context.database.set("pool", context.pool.ref, ha_enabled=True, ha_configuration=dict(configuration))
 
 
 async def disable_ha(context: Context) -> None:
-    context.database.set("pool", context.twin.pool_ref, ha_enabled=False)
+    context.database.set("pool", context.pool.ref, ha_enabled=False)
 
 
 async def create_vlan_from_pif(context: Context, pif: str, network: str, tag: int) -> list[str]:
@@ -46,7 +46,7 @@ async def create_vlan_from_pif(context: Context, pif: str, network: str, tag: in
     made = []
     for base in list(context.database.get("network", below)["PIFs"]):
         host = context.database.get("PIF", base)["host"]
-        ref = await at_host(context, host, partial(vlan.create, context.twin, base, tag, network))
+        ref = await at_host(context, host, partial(vlan.create, context.pool, base, tag, network))
         made.append(context.database.get("VLAN", ref)["untagged_PIF"])
     return made
 
@@ -54,9 +54,9 @@ async def create_vlan_from_pif(context: Context, pif: str, network: str, tag: in
 async def recover_slaves(context: Context) -> list[str]:
     """pool.recover_slaves: members in emergency mode find their master again. Answers them."""
     recovered = []
-    for host in context.twin.hosts.values():
+    for host in context.pool.hosts.values():
         if host.xapi == "emergency":
-            await host.recover()
+            await host.life.recover()
             recovered.append(host.ref)
     return recovered
 

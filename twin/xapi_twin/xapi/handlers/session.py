@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from xapi_twin.database import new_ref
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi import sessions
-from xapi_twin.xapi.dispatcher import Context, Handler
+from xapi_twin.xapi.context import Context, Handler
 
 
 def _authenticate(context: Context, user: str, password: str) -> None:
-    passwords = context.twin.dispatcher.passwords
+    passwords = context.pool.passwords
     if user == "":
         raise XapiError("SESSION_AUTHENTICATION_FAILED", user, "User not known to the underlying authentication module")
     if passwords.get(user) != password:
@@ -22,30 +22,30 @@ def _authenticate(context: Context, user: str, password: str) -> None:
 
 async def login_with_password(context: Context, uname: str, pwd: str, version: str = "", originator: str = "") -> str:
     _authenticate(context, uname, pwd)
-    return sessions.open_session(context.twin, uname, originator)
+    return sessions.open_session(context.pool, uname, originator)
 
 
 async def slave_local_login_with_password(context: Context, uname: str, pwd: str) -> str:
     _authenticate(context, uname, pwd)
     session = new_ref()
-    context.twin.dispatcher.local_sessions[session] = context.at
+    context.pool.local_sessions[session] = context.at
     return session
 
 
 async def logout(context: Context) -> None:
-    if context.twin.dispatcher.local_sessions.pop(context.session, None) is None:
-        sessions.close_session(context.twin, context.session)
+    if context.pool.local_sessions.pop(context.session, None) is None:
+        sessions.close_session(context.pool, context.session)
 
 
 async def local_logout(context: Context) -> None:
-    context.twin.dispatcher.local_sessions.pop(context.session, None)
+    context.pool.local_sessions.pop(context.session, None)
 
 
 async def change_password(context: Context, old_pwd: str, new_pwd: str) -> None:
-    user = context.database.get("session", context.session).get("auth_user_name") or context.twin.scenario.user
-    if context.twin.dispatcher.passwords.get(user) != old_pwd:
+    user = context.database.get("session", context.session).get("auth_user_name") or context.pool.user
+    if context.pool.passwords.get(user) != old_pwd:
         raise XapiError("SESSION_AUTHENTICATION_FAILED", user, "Authentication failure")
-    context.twin.dispatcher.passwords[user] = new_pwd
+    context.pool.passwords[user] = new_pwd
 
 
 async def get_all_subject_identifiers(context: Context) -> list[str]:

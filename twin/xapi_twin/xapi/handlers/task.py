@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi import tasks
-from xapi_twin.xapi.dispatcher import Context, Handler
+from xapi_twin.xapi.context import Context, Handler
 
 
 async def create(context: Context, label: str, description: str) -> str:
-    return tasks.create(context.twin, label, description)
+    return tasks.create(context.pool, label, description)
 
 
 async def destroy(context: Context, task: str) -> None:

@@ -5,16 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xapi_twin.database import new_ref
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import NULL
 from xapi_twin.xapi.network import bond_properties, moves, nm, pif_helpers
 from xapi_twin.xapi.network.addresses import is_mac
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.pool import Twin
+from xapi_twin.xapi.state import XapiState
 
 Record = dict[str, Any]
 
@@ -27,7 +25,7 @@ def _no_progress(fraction: float) -> None:
 
 
 async def create(
-    twin: Twin,
+    pool: XapiState,
     network: str,
     members: Sequence[str],
     mac: str = "",
@@ -41,11 +39,11 @@ async def create(
     The checks come in xapi's order, so that of several mistakes the same one is answered. An error after the first write leaves a bond
     that is half made.
     """
-    database = twin.database
-    pif_helpers.network_managed(twin, network)
-    host = twin.hosts[database.get("PIF", members[0])["host"]]
-    pif_helpers.no_other_local_pifs(twin, host.ref, network)
-    _no_sriov(twin, network)
+    database = pool.database
+    pif_helpers.network_managed(pool, network)
+    host = pool.hosts[database.get("PIF", members[0])["host"]]
+    pif_helpers.no_other_local_pifs(pool, host.ref, network)
+    _no_sriov(pool, network)
     if mac and not is_mac(mac):
         raise XapiError("MAC_INVALID", mac)
     for name, value in (properties or {}).items():
@@ -56,60 +54,60 @@ async def create(
         pifs = [database.get("PIF", member) for member in members]
         vlans = [vlan for pif in pifs for vlan in pif["VLAN_slave_of"]]
         tunnels = [tunnel for pif in pifs for tunnel in pif.get("tunnel_transport_PIF_of", ())]
-        vifs = moves.local_vifs(twin, host.ref, [pif["network"] for pif in pifs])
+        vifs = moves.local_vifs(pool, host.ref, [pif["network"] for pif in pifs])
         with_ip = [member for member, pif in zip(members, pifs, strict=True) if _has_ip(pif)]
         managing = [member for member, pif in zip(members, pifs, strict=True) if pif["management"]]
         primary = (managing or with_ip or members)[0]
-        _check_members(twin, members, primary, with_ip)
-        await twin.faults.moment("bond.create.checked", host.ref)
+        _check_members(pool, members, primary, with_ip)
+        await pool.faults.moment("bond.create.checked", host.ref)
 
-        bond = await _records(twin, host.ref, network, members, primary, mac, mode, wanted, ref)
+        bond = await _records(pool, host.ref, network, members, primary, mac, mode, wanted, ref)
         master: str = database.get("Bond", bond)["master"]
-        await twin.pause(RECORDS_SECONDS)  # the bond is seen before the IP has moved (recorded)
-        moves.configuration(twin, primary, master)
-        if not twin.schema.at_least("7.0"):
+        await pool.pause(RECORDS_SECONDS)  # the bond is seen before the IP has moved (recorded)
+        moves.configuration(pool, primary, master)
+        if not pool.schema.at_least("7.0"):
             for member in members:  # the second IP is lost, not refused (CA-106754)
-                moves.clear_ip(twin, member)
+                moves.clear_ip(pool, member)
         disallow = any(database.get("PIF", member).get("disallow_unplug", False) for member in members)
-        await twin.faults.moment("bond.create.recorded", host.ref, bond=bond)
+        await pool.faults.moment("bond.create.recorded", host.ref, bond=bond)
 
         vlan_manages = any(database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans)
         if managing:
-            await moves.move_management(twin, master)
+            await moves.move_management(pool, master)
         elif not vlan_manages:
-            await nm.bring_up(twin, master)
-        _follow_mtu(twin, members, network)
+            await nm.bring_up(pool, master)
+        _follow_mtu(pool, members, network)
         progress(0.2)
-        await twin.faults.moment("bond.create.plugged", host.ref, bond=bond)
+        await pool.faults.moment("bond.create.plugged", host.ref, bond=bond)
         for vlan in vlans:
-            await moves.move_vlan(twin, vlan, master)
+            await moves.move_vlan(pool, vlan, master)
         progress(0.4)
         if vlan_manages:
-            await nm.bring_up(twin, master)
+            await nm.bring_up(pool, master)
         for tunnel in tunnels:
-            await moves.move_tunnel(twin, tunnel, master)
+            await moves.move_tunnel(pool, tunnel, master)
         progress(0.6)
         for vif in vifs:
             database.set("VIF", vif, network=network)
         progress(0.8)
-        await twin.faults.moment("bond.create.moved", host.ref, bond=bond)
+        await pool.faults.moment("bond.create.moved", host.ref, bond=bond)
         if disallow:
             database.set("PIF", master, disallow_unplug=True)
             for member in members:
                 database.set("PIF", member, disallow_unplug=False)
         progress(0.9)
-        moves.move_cluster_host(twin, host.ref, members, master)
+        moves.move_cluster_host(pool, host.ref, members, master)
         progress(1.0)
-    await twin.faults.moment("bond.create.done", host.ref, bond=bond)
+    await pool.faults.moment("bond.create.done", host.ref, bond=bond)
     return bond
 
 
-async def destroy(twin: Twin, bond: str, progress: Progress = _no_progress) -> None:
+async def destroy(pool: XapiState, bond: str, progress: Progress = _no_progress) -> None:
     """Bond.destroy at the host of the bond: everything goes back to the primary slave."""
-    database = twin.database
+    database = pool.database
     record = database.get("Bond", bond)
     master = record["master"]
-    host = twin.hosts[database.get("PIF", master)["host"]]
+    host = pool.hosts[database.get("PIF", master)["host"]]
     async with host.bond_lock:
         record = database.get("Bond", bond)
         members = list(record["slaves"])
@@ -118,101 +116,101 @@ async def destroy(twin: Twin, bond: str, progress: Progress = _no_progress) -> N
         primary = record.get("primary_slave", members[0] if members else NULL)
         vlans = list(pif["VLAN_slave_of"])
         tunnels = list(pif.get("tunnel_transport_PIF_of", ()))
-        vifs = moves.local_vifs(twin, host.ref, [pif["network"]])
+        vifs = moves.local_vifs(pool, host.ref, [pif["network"]])
         primary_network = database.get("PIF", primary)["network"]
         vlan_manages = any(database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans)
-        if twin.pool.get("ha_enabled", False) and pif["management"]:
+        if pool.ha_enabled and pif["management"]:
             raise XapiError("HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE")
-        moves.configuration(twin, master, primary)
-        await twin.faults.moment("bond.destroy.recorded", host.ref, bond=bond)
+        moves.configuration(pool, master, primary)
+        await pool.faults.moment("bond.destroy.recorded", host.ref, bond=bond)
         if pif["management"]:
-            await moves.move_management(twin, primary)
+            await moves.move_management(pool, primary)
             for member in members:
                 if member != primary:
-                    await nm.bring_up(twin, member)
+                    await nm.bring_up(pool, member)
         elif plugged and not vlan_manages:
             for member in members:
-                await nm.bring_up(twin, member)
+                await nm.bring_up(pool, member)
         progress(0.2)
         for vlan in vlans:
-            await moves.move_vlan(twin, vlan, primary)
+            await moves.move_vlan(pool, vlan, primary)
         progress(0.4)
         if vlan_manages:
             for member in members:
-                await nm.bring_up(twin, member)
+                await nm.bring_up(pool, member)
         for vif in vifs:
             database.set("VIF", vif, network=primary_network)
         progress(0.6)
         for tunnel in tunnels:
-            await moves.move_tunnel(twin, tunnel, primary)
+            await moves.move_tunnel(pool, tunnel, primary)
         progress(0.8)
         if pif.get("disallow_unplug", False):
             database.set("PIF", primary, disallow_unplug=True)
-        moves.move_cluster_host(twin, host.ref, [master], primary)
-        await twin.faults.moment("bond.destroy.plugged", host.ref, bond=bond)
+        moves.move_cluster_host(pool, host.ref, [master], primary)
+        await pool.faults.moment("bond.destroy.plugged", host.ref, bond=bond)
         for member in members:
             database.set("PIF", member, bond_slave_of=NULL)
         database.remove("Bond", bond)
         database.remove("PIF", master)
         progress(1.0)
-    await twin.faults.moment("bond.destroy.done", host.ref)
+    await pool.faults.moment("bond.destroy.done", host.ref)
 
 
-async def set_mode(twin: Twin, bond: str, mode: str) -> None:
+async def set_mode(pool: XapiState, bond: str, mode: str) -> None:
     """Bond.set_mode: properties that the new mode does not know go, its defaults come, the bond is plugged anew."""
-    twin.database.set("Bond", bond, mode=mode)
-    record = twin.database.get("Bond", bond)
+    pool.database.set("Bond", bond, mode=mode)
+    record = pool.database.get("Bond", bond)
     if "properties" in record:
         fitting = bond_properties.that_fit(mode, record["properties"])
-        twin.database.set("Bond", bond, properties=bond_properties.with_defaults(mode, fitting))
-    await nm.bring_up(twin, record["master"])
+        pool.database.set("Bond", bond, properties=bond_properties.with_defaults(mode, fitting))
+    await nm.bring_up(pool, record["master"])
 
 
-async def set_property(twin: Twin, bond: str, name: str, value: str) -> None:
+async def set_property(pool: XapiState, bond: str, name: str, value: str) -> None:
     """Bond.set_property, then the bond is plugged anew."""
-    record = twin.database.get("Bond", bond)
+    record = pool.database.get("Bond", bond)
     bond_properties.check(record["mode"], name, value)
-    twin.database.set("Bond", bond, properties={**record["properties"], name: value})
-    await nm.bring_up(twin, record["master"])
+    pool.database.set("Bond", bond, properties={**record["properties"], name: value})
+    await nm.bring_up(pool, record["master"])
 
 
-def host_of(twin: Twin, bond: str) -> str:
+def host_of(pool: XapiState, bond: str) -> str:
     """The host of a bond. Raises XapiError HANDLE_INVALID."""
-    host: str = twin.database.get("PIF", twin.database.get("Bond", bond)["master"])["host"]
+    host: str = pool.database.get("PIF", pool.database.get("Bond", bond)["master"])["host"]
     return host
 
 
-def _check_members(twin: Twin, members: Sequence[str], primary: str, with_ip: Sequence[str]) -> None:
-    database = twin.database
+def _check_members(pool: XapiState, members: Sequence[str], primary: str, with_ip: Sequence[str]) -> None:
+    database = pool.database
     address_type = database.get("PIF", primary).get("primary_address_type", "IPv4")
     for member in members:
         if database.get("PIF", member).get("primary_address_type", "IPv4") != address_type:
             raise XapiError("PIF_INCOMPATIBLE_PRIMARY_ADDRESS_TYPE", member)
     for member in members:
         pif = database.get("PIF", member)
-        pif_helpers.managed(twin, member)
+        pif_helpers.managed(pool, member)
         if pif.get("tunnel_access_PIF_of"):
             raise XapiError("IS_TUNNEL_ACCESS_PIF", member)
-        if pif_helpers.is_slave(twin, pif):
+        if pif_helpers.is_slave(pool, pif):
             raise XapiError("PIF_ALREADY_BONDED", member)
         if pif.get("sriov_logical_PIF_of"):
             raise XapiError("PIF_IS_SRIOV_LOGICAL", member)
         if pif["VLAN"] != -1:
             raise XapiError("PIF_VLAN_EXISTS", pif["device"])
-        if twin.pool.get("ha_enabled", False) and pif["management"]:
+        if pool.ha_enabled and pif["management"]:
             raise XapiError("HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE")
-        pif_helpers.no_fcoe_in_use(twin, member)
+        pif_helpers.no_fcoe_in_use(pool, member)
     if len({database.get("PIF", member)["host"] for member in members}) != 1:
         raise XapiError("PIF_CANNOT_BOND_CROSS_HOST")
     properties = [database.get("PIF", member).get("properties", {}) for member in members]
     if any(other != properties[0] for other in properties):
         raise XapiError("INCOMPATIBLE_PIF_PROPERTIES")
-    if len(with_ip) > 1 and twin.schema.at_least("7.0"):
+    if len(with_ip) > 1 and pool.schema.at_least("7.0"):
         raise XapiError("PIF_BOND_MORE_THAN_ONE_IP")
 
 
 async def _records(
-    twin: Twin,
+    pool: XapiState,
     host: str,
     network: str,
     members: Sequence[str],
@@ -223,14 +221,14 @@ async def _records(
     ref: str | None,
 ) -> str:
     """The Bond and its PIF, and the members' pointers to it, one after the other (recorded: a PIF of which no Bond is there yet)."""
-    database = twin.database
+    database = pool.database
     source = database.get("PIF", primary)
     metrics = database.add("PIF_metrics", carrier=False, speed=0, duplex=False)
     fields = pif_helpers.known(
-        twin,
+        pool,
         "PIF",
         {
-            "device": _device(twin, host),
+            "device": _device(pool, host),
             "MAC": mac or source["MAC"],
             "MTU": -1,
             "VLAN": -1,
@@ -245,38 +243,38 @@ async def _records(
         },
     )
     master = database.add("PIF", network=network, host=host, **fields)
-    await twin.yield_()
+    await pool.yield_()
     bond = ref or new_ref()
     more = pif_helpers.known(
-        twin,
+        pool,
         "Bond",
         {"primary_slave": primary, "mode": mode, "properties": dict(properties), "links_up": 0, "auto_update_mac": not mac},
     )
     database.add("Bond", bond, master=master, **more)
     for member in members:
-        await twin.yield_()
+        await pool.yield_()
         database.set("PIF", member, bond_slave_of=bond)
     return bond
 
 
-def _device(twin: Twin, host: str) -> str:
+def _device(pool: XapiState, host: str) -> str:
     """bondN, N the smallest that is free on this host."""
-    pifs = [twin.database.get("PIF", pif) for pif in twin.database.get("host", host)["PIFs"]]
+    pifs = [pool.database.get("PIF", pif) for pif in pool.database.get("host", host)["PIFs"]]
     taken = {pif["device"] for pif in pifs if pif["bond_master_of"]}
     return next(name for name in (f"bond{number}" for number in range(len(taken) + 1)) if name not in taken)
 
 
-def _follow_mtu(twin: Twin, members: Sequence[str], network: str) -> None:
+def _follow_mtu(pool: XapiState, members: Sequence[str], network: str) -> None:
     """The members' networks take the MTU of the bond's network (CA-429051, after v26.17)."""
-    if twin.schema.at_least("26.18"):
-        mtu = twin.database.get("network", network)["MTU"]
+    if pool.schema.at_least("26.18"):
+        mtu = pool.database.get("network", network)["MTU"]
         for member in members:
-            twin.database.set("network", twin.database.get("PIF", member)["network"], MTU=mtu)
+            pool.database.set("network", pool.database.get("PIF", member)["network"], MTU=mtu)
 
 
-def _no_sriov(twin: Twin, network: str) -> None:
-    for pif in twin.database.get("network", network)["PIFs"]:
-        if twin.database.get("PIF", pif).get("sriov_logical_PIF_of"):
+def _no_sriov(pool: XapiState, network: str) -> None:
+    for pif in pool.database.get("network", network)["PIFs"]:
+        if pool.database.get("PIF", pif).get("sriov_logical_PIF_of"):
             raise XapiError("NETWORK_INCOMPATIBLE_WITH_BOND", network)
 
 

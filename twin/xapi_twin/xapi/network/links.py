@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xapi_twin.dom0.model import BondPort
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.host import Host
+from xapi_twin.xapi.state import HostState
 
 #: xapi looks at the links every five seconds; the twin looks that long after something has happened to them.
 LOOK_SECONDS = 5.0
@@ -19,7 +17,7 @@ LOOK_SECONDS = 5.0
 class Links:
     """The watch over the links of one host; it rests while its xapi is down."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: HostState) -> None:
         self._host = host
         self._timer: asyncio.TimerHandle | None = None
         self._seen: dict[str, int] = {}  # Bond -> links up, as last reported
@@ -46,12 +44,12 @@ class Links:
         """Something happened to a link."""
         if self._timer is None and self._changed in self._host.backend.when_links_change:
             # Where states in between are held, a link that is away is one of them.
-            delay = 0.0 if self._host.twin.between.seconds else LOOK_SECONDS * self._host.twin.scale
+            delay = 0.0 if self._host.pool.between.seconds else LOOK_SECONDS * self._host.pool.scale
             self._timer = asyncio.get_running_loop().call_later(delay, self._look)
 
     def stamp(self) -> None:
         """A new xapi measures everything anew; nothing but PIF_metrics.last_updated shows it (recorded)."""
-        database, now = self._host.twin.database, self._host.twin.now()
+        database, now = self._host.pool.database, self._host.pool.now()
         for ref in self._host.pifs():
             pif = database.get("PIF", ref)
             metrics = database.find("PIF_metrics", pif["metrics"])
@@ -63,7 +61,7 @@ class Links:
 
     def _look(self, report: bool = True) -> None:
         self._timer = None
-        database = self._host.twin.database
+        database = self._host.pool.database
         for ref in self._host.pifs():
             pif = database.get("PIF", ref)
             if pif["physical"]:
@@ -77,7 +75,7 @@ class Links:
                     self._look_at_bond(bond, pif, port, report)
 
     def _look_at_bond(self, ref: str, pif: dict[str, Any], port: BondPort, report: bool) -> None:
-        database = self._host.twin.database
+        database = self._host.pool.database
         speeds = [self._host.dom0.nics[member.device].speed for member in port.members if member.enabled]
         up, count = len(speeds), len(port.members)
         speed = max(speeds, default=0) if port.mode == "active-backup" else sum(speeds)
@@ -97,11 +95,11 @@ class Links:
                 cls="Host",
                 obj_uuid=self._host.uuid,
                 body=f"The status of the {name} bond {text}",
-                timestamp=self._host.twin.now(),
+                timestamp=self._host.pool.now(),
             )
 
     def _measure(self, pif: dict[str, Any], carrier: bool, speed: int, duplex: bool, pci: str | None) -> None:
-        database = self._host.twin.database
+        database = self._host.pool.database
         metrics = database.find("PIF_metrics", pif["metrics"])
         if metrics is None:
             return
@@ -110,4 +108,4 @@ class Links:
             new["pci_bus_path"] = pci
         new = {name: value for name, value in new.items() if name in metrics and metrics[name] != value}
         if new:
-            database.set("PIF_metrics", pif["metrics"], **new, last_updated=self._host.twin.now())
+            database.set("PIF_metrics", pif["metrics"], **new, last_updated=self._host.pool.now())

@@ -5,46 +5,42 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi.network import nm, pif_helpers
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.host import Host
-    from xapi_twin.twin.pool import Twin
+from xapi_twin.xapi.state import HostState, XapiState
 
 ADDRESS_SECONDS = 0.05  # from the bond that is up to the management that has moved, in two steps
 
 
-async def move(twin: Twin, pif: str) -> None:
+async def move(pool: XapiState, pif: str) -> None:
     """Management goes to another PIF that is up: the host has no address for a moment (recorded)."""
-    record = twin.database.get("PIF", pif)
-    await twin.pause(ADDRESS_SECONDS)
-    twin.database.set("host", record["host"], address="")
-    await twin.pause(ADDRESS_SECONDS)
-    settle(twin, pif)
+    record = pool.database.get("PIF", pif)
+    await pool.pause(ADDRESS_SECONDS)
+    pool.database.set("host", record["host"], address="")
+    await pool.pause(ADDRESS_SECONDS)
+    settle(pool, pif)
 
 
-def settle(twin: Twin, pif: str) -> None:
+def settle(pool: XapiState, pif: str) -> None:
     """This PIF's bridge is the management interface now: the inventory, the flags of the PIFs and host.address say so."""
-    record = twin.database.get("PIF", pif)
-    host = twin.hosts[record["host"]]
-    host.management_bridge = nm.bridge_of(twin, record)
+    record = pool.database.get("PIF", pif)
+    host = pool.hosts[record["host"]]
+    host.management_bridge = nm.bridge_of(pool, record)
     update_flags(host)
     address = primary_address(record)
     if address:
-        twin.database.set("host", host.ref, address=address)
+        pool.database.set("host", host.ref, address=address)
 
 
-def update_flags(host: Host) -> None:
+def update_flags(host: HostState) -> None:
     """PIF.management follows the bridge that the inventory names."""
-    database = host.twin.database
+    database = host.pool.database
     if not host.management_bridge:
         return
     for ref in host.pifs():
         pif = database.get("PIF", ref)
-        is_management = nm.bridge_of(host.twin, pif) == host.management_bridge
+        is_management = nm.bridge_of(host.pool, pif) == host.management_bridge
         if pif["management"] != is_management:
             database.set("PIF", ref, management=is_management)
 
@@ -57,12 +53,12 @@ def primary_address(pif: dict[str, object]) -> str:
     return str(pif["IP"])
 
 
-async def reconfigure(twin: Twin, pif: str) -> None:
+async def reconfigure(pool: XapiState, pif: str) -> None:
     """host.management_reconfigure. Raises XapiError as xapi does, in its order."""
-    if twin.pool.get("ha_enabled", False):
+    if pool.ha_enabled:
         raise XapiError("HA_IS_ENABLED")
-    record = twin.database.get("PIF", pif)
-    if pif_helpers.is_slave(twin, record):
+    record = pool.database.get("PIF", pif)
+    if pif_helpers.is_slave(pool, record):
         raise XapiError("CANNOT_PLUG_BOND_SLAVE", pif)
     if record.get("primary_address_type", "IPv4") == "IPv6":
         if record["ipv6_configuration_mode"] == "None":
@@ -71,24 +67,24 @@ async def reconfigure(twin: Twin, pif: str) -> None:
         raise XapiError("PIF_HAS_NO_NETWORK_CONFIGURATION", pif)
     if record["management"]:
         return
-    await nm.bring_up(twin, pif, management=True)
-    await move(twin, pif)
+    await nm.bring_up(pool, pif, management=True)
+    await move(pool, pif)
 
 
-async def reconfigure_pool(twin: Twin, network: str) -> None:
+async def reconfigure_pool(pool: XapiState, network: str) -> None:
     """pool.management_reconfigure: every host's management goes to its PIF on the network, the members' first, the master's last."""
-    if twin.pool.get("ha_enabled", False):
+    if pool.ha_enabled:
         raise XapiError("HA_IS_ENABLED")
     targets = {}
-    for host in twin.hosts:
-        local = [ref for ref in twin.database.get("network", network)["PIFs"] if twin.database.get("PIF", ref)["host"] == host]
+    for host in pool.hosts:
+        local = [ref for ref in pool.database.get("network", network)["PIFs"] if pool.database.get("PIF", ref)["host"] == host]
         if not local:
             raise XapiError("PIF_NOT_PRESENT", host, network)
-        record = twin.database.get("PIF", local[0])
+        record = pool.database.get("PIF", local[0])
         if not record["currently_attached"]:
             raise XapiError("REQUIRED_PIF_IS_UNPLUGGED", local[0])
         if not primary_address(record):
             raise XapiError("INTERFACE_HAS_NO_IP", local[0])
         targets[host] = local[0]
-    for host, pif in sorted(targets.items(), key=lambda item: item[0] == twin.master):
-        await twin.hosts[host].carry_out(partial(reconfigure, twin, pif))
+    for host, pif in sorted(targets.items(), key=lambda item: item[0] == pool.master):
+        await pool.hosts[host].carry_out(partial(reconfigure, pool, pif))

@@ -5,23 +5,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi.network import pif_helpers
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.pool import Twin
+from xapi_twin.xapi.state import XapiState
 
 RESERVED = ("xen", "xapi", "vif", "tap", "eth")
 
 
-def create(twin: Twin, args: Mapping[str, Any]) -> str:
+def create(pool: XapiState, args: Mapping[str, Any]) -> str:
     """network.create with a network record. Answers the network."""
-    bridges = {network["bridge"] for network in twin.database.all("network").values()}
+    bridges = {network["bridge"] for network in pool.database.all("network").values()}
     bridge = args.get("bridge", "")
     if not bridge:
-        bridge = _next_bridge(twin, bridges)
+        bridge = _next_bridge(pool, bridges)
     elif len(bridge) > 15 or bridge.startswith(RESERVED):
         raise XapiError("INVALID_VALUE", "bridge", bridge)
     elif bridge in bridges:
@@ -36,23 +34,23 @@ def create(twin: Twin, args: Mapping[str, Any]) -> str:
         "tags": args.get("tags", []),
         "managed": args.get("managed", True),
     }
-    return twin.database.add("network", **pif_helpers.known(twin, "network", fields))
+    return pool.database.add("network", **pif_helpers.known(pool, "network", fields))
 
 
-def _next_bridge(twin: Twin, taken: set[str]) -> str:
+def _next_bridge(pool: XapiState, taken: set[str]) -> str:
     """xapiN: the counter lives in the master's xapi and never goes back while that runs."""
     while True:
-        name = f"xapi{twin.bridge_counter}"
-        twin.bridge_counter += 1
+        name = f"xapi{pool.bridge_counter}"
+        pool.bridge_counter += 1
         if name not in taken:
             return name
 
 
-def destroy(twin: Twin, ref: str) -> None:
+def destroy(pool: XapiState, ref: str) -> None:
     """network.destroy: refused while something hangs on it; VIFs that are not plugged go with it."""
-    record = twin.database.get("network", ref)
+    record = pool.database.get("network", ref)
     vifs = list(record["VIFs"])
-    plugged = [vif for vif in vifs if twin.database.get("VIF", vif)["currently_attached"]]
+    plugged = [vif for vif in vifs if pool.database.get("VIF", vif)["currently_attached"]]
     if plugged:
         raise XapiError("NETWORK_CONTAINS_VIF", *plugged)
     if record["PIFs"]:
@@ -60,5 +58,5 @@ def destroy(twin: Twin, ref: str) -> None:
     if record["other_config"].get("is_host_internal_management_network") == "true":
         raise XapiError("CANNOT_DESTROY_SYSTEM_NETWORK", ref)
     for vif in vifs:
-        twin.database.remove("VIF", vif)
-    twin.database.remove("network", ref)
+        pool.database.remove("VIF", vif)
+    pool.database.remove("network", ref)

@@ -5,13 +5,10 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xapi_twin.datamodel.errors import XapiError
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.host import Host
-    from xapi_twin.twin.pool import Twin
+from xapi_twin.xapi.state import HostState, XapiState
 
 Record = dict[str, Any]
 
@@ -31,7 +28,7 @@ def target_of(device_config: Record) -> str:
     return text.partition(",")[0].strip()
 
 
-def reaches(host: Host, address: str) -> bool:
+def reaches(host: HostState, address: str) -> bool:
     """Whether a packet gets there: from an interface of dom0 with a link in that subnet, or by the gateway of the management interface.
 
     A name, as opposed to an address, is taken for one that resolves to somewhere in reach.
@@ -49,14 +46,14 @@ def reaches(host: Host, address: str) -> bool:
     return management is not None and bool(management.gateway)
 
 
-def _ports(host: Host, name: str) -> tuple[str, ...]:
+def _ports(host: HostState, name: str) -> tuple[str, ...]:
     bridge = host.dom0.bridges[name]
     while bridge.parent is not None and bridge.parent in host.dom0.bridges:
         bridge = host.dom0.bridges[bridge.parent]
     return bridge.ports
 
 
-def _link(host: Host, port: str) -> bool:
+def _link(host: HostState, port: str) -> bool:
     bond = host.dom0.bonds.get(port)
     if bond is not None:
         return bond.links_up() > 0
@@ -64,37 +61,37 @@ def _link(host: Host, port: str) -> bool:
     return nic is not None and nic.present and nic.carrier
 
 
-async def plug(twin: Twin, ref: str) -> None:
+async def plug(pool: XapiState, ref: str) -> None:
     """PBD.plug. Raises XapiError SR_BACKEND_FAILURE_… when the target is out of reach."""
-    record = twin.database.get("PBD", ref)
+    record = pool.database.get("PBD", ref)
     if record["currently_attached"]:
         return
-    host = twin.hosts[record["host"]]
+    host = pool.hosts[record["host"]]
     address = target_of(record["device_config"])
     if address and not reaches(host, address):
-        sr = twin.database.find("SR", record["SR"])
+        sr = pool.database.find("SR", record["SR"])
         kind = sr["type"] if sr else ""
         raise XapiError(*_FAILURES.get(kind, ("SR_BACKEND_FAILURE", "", f"{address} is out of reach", "")))
-    twin.database.set("PBD", ref, currently_attached=True)
+    pool.database.set("PBD", ref, currently_attached=True)
 
 
-async def unplug(twin: Twin, ref: str) -> None:
+async def unplug(pool: XapiState, ref: str) -> None:
     """PBD.unplug."""
-    twin.database.get("PBD", ref)
-    twin.database.set("PBD", ref, currently_attached=False)
+    pool.database.get("PBD", ref)
+    pool.database.set("PBD", ref, currently_attached=False)
 
 
-async def plug_all(host: Host) -> None:
+async def plug_all(host: HostState) -> None:
     """A starting xapi plugs the PBDs of its host; what fails is logged."""
     for ref in host.record.get("PBDs", ()):
-        record = host.twin.database.get("PBD", ref)
+        record = host.pool.database.get("PBD", ref)
         try:
-            await plug(host.twin, ref)
+            await plug(host.pool, ref)
         except XapiError as error:
             host.log("error", "storage_access", f"could not plug PBD {record['uuid']}: {error}", "initialising storage")
 
 
-def detach_all(host: Host) -> None:
+def detach_all(host: HostState) -> None:
     """The host has lost its power, and its mounts with it; the records follow when it starts again."""
     for ref in host.record.get("PBDs", ()):
-        host.twin.database.set("PBD", ref, currently_attached=False)
+        host.pool.database.set("PBD", ref, currently_attached=False)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi.network import bond, tunnel, vlan
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.host import Host
+from xapi_twin.xapi.state import HostState
 
 Record = dict[str, Any]
 
@@ -25,7 +23,7 @@ VLANS = "Synchronising VLANs on slave with master"
 TUNNELS = "Synchronising tunnels on slave with master"
 
 
-async def synchronise(host: Host) -> None:
+async def synchronise(host: HostState) -> None:
     """All of it, in xapi's order."""
     await _step(host, "host.sync.bonds", BONDS, "Resynchronising bonds", "resynchronising bonds on slave", _bonds)
     host.log("debug", "sync_networking", "Resynchronising network-sriovs", SRIOVS)
@@ -33,35 +31,35 @@ async def synchronise(host: Host) -> None:
     await _step(host, "host.sync.tunnels", TUNNELS, "Resynchronising tunnels", "resynchronising tunnels on slave", _tunnels)
 
 
-async def _step(host: Host, moment: str, task: str, text: str, doing: str, work: Callable[[Host], Awaitable[None]]) -> None:
+async def _step(host: HostState, moment: str, task: str, text: str, doing: str, work: Callable[[HostState], Awaitable[None]]) -> None:
     host.log("debug", "sync_networking", text, task)
     try:
-        await host.twin.faults.moment(moment, host.ref)
+        await host.pool.faults.moment(moment, host.ref)
         await work(host)
     except XapiError as error:
         _ignore(host, error, doing, task)
 
 
-def _ignore(host: Host, error: XapiError, doing: str, task: str) -> None:
+def _ignore(host: HostState, error: XapiError, doing: str, task: str) -> None:
     host.log("debug", "helpers", f"Ignoring exception: {error} while {doing}", task)
 
 
-async def _bonds(host: Host) -> None:
-    database = host.twin.database
+async def _bonds(host: HostState) -> None:
+    database = host.pool.database
     for ref, record in list(database.all("Bond").items()):
         master = database.find("PIF", record["master"])
-        if master is None or master["host"] != host.twin.master:
+        if master is None or master["host"] != host.pool.master:
             continue
         try:
-            await host.twin.faults.moment("host.sync.bond", host.ref, bond=ref, network=master["network"])
+            await host.pool.faults.moment("host.sync.bond", host.ref, bond=ref, network=master["network"])
             await _bond(host, ref)
         except XapiError as error:
             _ignore(host, error, "resynchronising bonds on slave", BONDS)
 
 
-async def _bond(host: Host, ref: str) -> None:
+async def _bond(host: HostState, ref: str) -> None:
     """One bond of the master."""
-    twin, database = host.twin, host.twin.database
+    pool, database = host.pool, host.pool.database
     record = database.get("Bond", ref)
     master_pif = database.get("PIF", record["master"])
     network = master_pif["network"]
@@ -70,7 +68,7 @@ async def _bond(host: Host, ref: str) -> None:
     donors = [pif for pif in theirs if pif["MAC"] == master_pif["MAC"]]
     if len(donors) == 1:
         place = ""
-        if twin.schema.at_least("25.35"):
+        if pool.schema.at_least("25.35"):
             place = f", position {position(host, donors[0])}"
         host.log("debug", "sync_networking", f"Master bond has MAC address derived from {donors[0]['device']}{place}", BONDS)
         first = _matching(host, donors)
@@ -87,7 +85,7 @@ async def _bond(host: Host, ref: str) -> None:
         old = database.get("PIF", existing[0])["bond_master_of"][0]
         if set(database.get("Bond", old)["slaves"]) != set(mine):
             host.log("debug", "sync_networking", "Partial bond exists; recreating", BONDS)
-            await bond.destroy(twin, old)
+            await bond.destroy(pool, old)
             await _create(host, network, mine, record)
     elif len(existing) == 1:
         uuid = database.get("PIF", existing[0])["uuid"]
@@ -97,50 +95,50 @@ async def _bond(host: Host, ref: str) -> None:
         host.log("warn", "sync_networking", "Unexpected bond configuration", BONDS)
 
 
-async def _create(host: Host, network: str, members: list[str], record: Record) -> None:
+async def _create(host: HostState, network: str, members: list[str], record: Record) -> None:
     """Mode and properties are the master's; a MAC that a user gave there is not."""
     if not members:
         raise XapiError("PIF_BOND_NEEDS_MORE_MEMBERS")
-    await bond.create(host.twin, network, members, "", record.get("mode", "balance-slb"), record.get("properties", {}))
+    await bond.create(host.pool, network, members, "", record.get("mode", "balance-slb"), record.get("properties", {}))
 
 
-def _matching(host: Host, theirs: list[Record]) -> list[str]:
+def _matching(host: HostState, theirs: list[Record]) -> list[str]:
     """This host's cards that correspond to cards of the master: of the same device name (before v25.35), or at the same position."""
-    database = host.twin.database
-    if host.twin.schema.at_least("25.35"):
+    database = host.pool.database
+    if host.pool.schema.at_least("25.35"):
         wanted = {position(host, pif) for pif in theirs} - {None}
         return [ref for ref in _cards(host) if position(host, database.get("PIF", ref)) in wanted]
     devices = {pif["device"] for pif in theirs}
     return [ref for ref in _cards(host) if database.get("PIF", ref)["device"] in devices]
 
 
-def _cards(host: Host) -> list[str]:
-    records = [(ref, host.twin.database.get("PIF", ref)) for ref in host.pifs()]
+def _cards(host: HostState) -> list[str]:
+    records = [(ref, host.pool.database.get("PIF", ref)) for ref in host.pifs()]
     return [ref for ref, record in records if record["physical"]]
 
 
-def position(host: Host, pif: Record) -> int | None:
+def position(host: HostState, pif: Record) -> int | None:
     """The N of the bridge xenbrN of a card's network; a bridge with another name has none."""
-    match = re.fullmatch(r"xenbr(\d+)", host.twin.database.get("network", pif["network"])["bridge"])
+    match = re.fullmatch(r"xenbr(\d+)", host.pool.database.get("network", pif["network"])["bridge"])
     return int(match.group(1)) if match else None
 
 
-async def _vlans(host: Host) -> None:
+async def _vlans(host: HostState) -> None:
     """A VLAN for each of the master's, on the PIF that is on the same network as the master's tagged PIF. They are not plugged."""
-    database = host.twin.database
+    database = host.pool.database
     for record in list(database.all("VLAN").values()):
         untagged = database.find("PIF", record["untagged_PIF"])
-        if untagged is None or untagged["host"] != host.twin.master:
+        if untagged is None or untagged["host"] != host.pool.master:
             continue
         below = database.get("PIF", record["tagged_PIF"])["network"]
         if not _has_vlan(host, untagged["network"], record["tag"], below):
             base = [pif for pif in host.pifs() if database.get("PIF", pif)["network"] == below]
             if len(base) == 1:  # made without any check, and not plugged (recorded)
-                vlan.records(host.twin, base[0], record["tag"], untagged["network"])
+                vlan.records(host.pool, base[0], record["tag"], untagged["network"])
 
 
-def _has_vlan(host: Host, network: str, tag: int, below: str) -> bool:
-    database = host.twin.database
+def _has_vlan(host: HostState, network: str, tag: int, below: str) -> bool:
+    database = host.pool.database
     for record in database.all("VLAN").values():
         mine = database.find("PIF", record["untagged_PIF"])
         if mine is not None and mine["host"] == host.ref and mine["network"] == network and record["tag"] == tag:
@@ -149,12 +147,12 @@ def _has_vlan(host: Host, network: str, tag: int, below: str) -> bool:
     return False
 
 
-async def _tunnels(host: Host) -> None:
+async def _tunnels(host: HostState) -> None:
     """A tunnel for each of the master's, on the PIF that is on the same network as the master's transport PIF. It is not plugged."""
-    database = host.twin.database
+    database = host.pool.database
     for record in list(database.all("tunnel").values()):
         access = database.find("PIF", record["access_PIF"])
-        if access is None or access["host"] != host.twin.master:
+        if access is None or access["host"] != host.pool.master:
             continue
         mine = [pif for pif in host.pifs() if database.get("PIF", pif)["network"] == access["network"]]
         if any(database.get("PIF", pif)["tunnel_access_PIF_of"] for pif in mine):
@@ -162,4 +160,4 @@ async def _tunnels(host: Host) -> None:
         below = database.get("PIF", record["transport_PIF"])["network"]
         base = [pif for pif in host.pifs() if database.get("PIF", pif)["network"] == below]
         if len(base) == 1:
-            tunnel.records(host.twin, base[0], access["network"], record.get("protocol", "gre"))
+            tunnel.records(host.pool, base[0], access["network"], record.get("protocol", "gre"))

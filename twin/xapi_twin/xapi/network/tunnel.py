@@ -5,45 +5,42 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi.network import pif, pif_helpers
 from xapi_twin.xapi.network.addresses import mac_of_seed
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.pool import Twin
+from xapi_twin.xapi.state import XapiState
 
 
-async def create(twin: Twin, transport: str, network: str, protocol: str) -> str:
+async def create(pool: XapiState, transport: str, network: str, protocol: str) -> str:
     """tunnel.create; a tunnel that cannot be plugged stays, unplugged, behind the error (recorded). Answers the tunnel."""
-    pif_helpers.network_managed(twin, network)
-    record = twin.database.get("PIF", transport)
-    pif_helpers.no_other_local_pifs(twin, record["host"], network)
-    pif_helpers.managed(twin, transport)
-    if pif_helpers.is_slave(twin, record):
+    pif_helpers.network_managed(pool, network)
+    record = pool.database.get("PIF", transport)
+    pif_helpers.no_other_local_pifs(pool, record["host"], network)
+    pif_helpers.managed(pool, transport)
+    if pif_helpers.is_slave(pool, record):
         raise XapiError("CANNOT_ADD_TUNNEL_TO_BOND_SLAVE", transport)
     if record.get("tunnel_access_PIF_of"):
         raise XapiError("IS_TUNNEL_ACCESS_PIF", transport)
-    for host in twin.database.all("host").values():
-        if host["software_version"].get("network_backend", twin.scenario.backend) != "openvswitch":
+    for host in pool.database.all("host").values():
+        if host["software_version"].get("network_backend", pool.network_backend) != "openvswitch":
             raise XapiError("OPENVSWITCH_NOT_ACTIVE")
-    tunnel, access = records(twin, transport, network, protocol)
-    await pif.plug(twin, access)
+    tunnel, access = records(pool, transport, network, protocol)
+    await pif.plug(pool, access)
     return tunnel
 
 
-def records(twin: Twin, transport: str, network: str, protocol: str) -> tuple[str, str]:
+def records(pool: XapiState, transport: str, network: str, protocol: str) -> tuple[str, str]:
     """A new tunnel and its access PIF with a random MAC, not plugged."""
-    below = twin.database.get("PIF", transport)
+    below = pool.database.get("PIF", transport)
     devices = {
-        twin.database.get("PIF", ref)["device"]
-        for ref in twin.database.get("host", below["host"])["PIFs"]
-        if twin.database.get("PIF", ref).get("tunnel_access_PIF_of")
+        pool.database.get("PIF", ref)["device"]
+        for ref in pool.database.get("host", below["host"])["PIFs"]
+        if pool.database.get("PIF", ref).get("tunnel_access_PIF_of")
     }
     number = next(number for number in range(len(devices) + 1) if f"tunnel{number}" not in devices)
     fields = pif_helpers.known(
-        twin,
+        pool,
         "PIF",
         {
             "device": f"tunnel{number}",
@@ -60,15 +57,15 @@ def records(twin: Twin, transport: str, network: str, protocol: str) -> tuple[st
             "properties": {},
         },
     )
-    access = twin.database.add("PIF", network=network, host=below["host"], **fields)
-    more = pif_helpers.known(twin, "tunnel", {"protocol": protocol})
-    tunnel = twin.database.add("tunnel", access_PIF=access, transport_PIF=transport, status={"active": "false"}, **more)
+    access = pool.database.add("PIF", network=network, host=below["host"], **fields)
+    more = pif_helpers.known(pool, "tunnel", {"protocol": protocol})
+    tunnel = pool.database.add("tunnel", access_PIF=access, transport_PIF=transport, status={"active": "false"}, **more)
     return tunnel, access
 
 
-async def destroy(twin: Twin, ref: str) -> None:
+async def destroy(pool: XapiState, ref: str) -> None:
     """tunnel.destroy: the tunnel and its access PIF."""
-    access = twin.database.get("tunnel", ref)["access_PIF"]
-    await pif.unplug(twin, access)
-    twin.database.remove("PIF", access)
-    twin.database.remove("tunnel", ref)
+    access = pool.database.get("tunnel", ref)["access_PIF"]
+    await pif.unplug(pool, access)
+    pool.database.remove("PIF", access)
+    pool.database.remove("tunnel", ref)

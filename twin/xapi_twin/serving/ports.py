@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A twin whose ports are open on 127.0.0.1: HTTP and SSH of each host, and the control socket."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from xapi_twin.scenario.model import Scenario
+from xapi_twin.server.control import Control
+from xapi_twin.server.http import Server
+from xapi_twin.ssh import SshServer
+from xapi_twin.twin.pool import MakeBackend, Twin
+
+
+class Serving:
+    """A twin with open ports. Start one with ``await Serving.start(scenario)`` or ``async with``.
+
+    `folder` holds the certificate, the SSH key and the control socket. `ssh` is None for a twin without SSH.
+    """
+
+    def __init__(self, twin: Twin, folder: Path, *, tls: bool = True, ssh: bool = True) -> None:
+        self.twin = twin
+        self.folder = folder
+        self.server = Server(tls=tls)
+        self.ssh = SshServer() if ssh else None
+        self.control = Control(twin, folder / "control", lambda: self.endpoints)
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        scenario: Scenario,
+        *,
+        tls: bool = True,
+        ssh: bool = True,
+        workdir: Path | None = None,
+        make_backend: MakeBackend | None = None,
+    ) -> Serving:
+        """Make the pool of a scenario and open its ports.
+
+        `workdir`: the folder of its files (default: a temporary directory that goes with the ports). Raises FaultPlanError for a fault plan
+        that cannot be, OSError for a port or a file that cannot be.
+        """
+        twin = await Twin.start(scenario, make_backend=make_backend)
+        temporary = None if workdir is not None else tempfile.TemporaryDirectory(prefix="xapi-twin-")
+        serving = cls(twin, workdir or Path(temporary.name if temporary else ""), tls=tls, ssh=ssh)
+        serving._temporary = temporary
+        try:
+            await serving._open()
+        except BaseException:
+            await serving.stop()
+            raise
+        return serving
+
+    async def stop(self) -> None:
+        """Close the ports and stop the twin."""
+        await self.control.stop()
+        self.twin.dispatcher.abandon()
+        if self.ssh is not None:
+            await self.ssh.stop()
+        await self.server.stop()
+        await self.twin.stop()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    async def __aenter__(self) -> Serving:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.stop()
+
+    @property
+    def endpoints(self) -> dict[str, Any]:
+        """Where everything is, for people and programs: what `xapi-twin run --endpoints FILE` writes."""
+        twin = self.twin
+        hosts: dict[str, Any] = {}
+        for ref, host in twin.hosts.items():
+            hosts[host.name] = {
+                "master": ref == twin.master,
+                "uuid": host.uuid,
+                "xapi": self.server.urls[ref],
+                "address": host.record["address"],
+            }
+            if self.ssh is not None:
+                hosts[host.name]["ssh"] = self.ssh.endpoint(host)
+        return {
+            "pool": twin.pool.record["name_label"] or twin.scenario.pool,
+            "hosts": hosts,
+            "user": twin.scenario.user,
+            "password": twin.scenario.password,
+            "ca": str(self.server.certificate) if self.server.certificate else "",
+            "control": str(self.control.path),
+        }
+
+    async def _open(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        await self.server.start(self.twin, self.folder)
+        if self.ssh is not None:
+            await self.ssh.start(self.twin, self.folder)
+        for host in self.twin.hosts.values():
+            host.xapi_ports.append(self.server)
+            if self.ssh is not None:
+                host.dom0_ports.append(self.ssh)
+        await self.control.start()
