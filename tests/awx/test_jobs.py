@@ -16,7 +16,7 @@ import yaml
 from tests.awx.controller import Record
 from tests.awx.jobs import Launch, as_awx_keeps, data, limited, sliced, update_inventory
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import read_scenario
 
 PASSWORD = "not-to-be-seen-4711"
 pytestmark = pytest.mark.timeout(300)
@@ -157,7 +157,7 @@ def pools(tmp_path: Path) -> Iterator[dict[str, RunningTwin]]:
     texts = {pool: text.replace("xs-", f"{pool}-").replace("three-hosts", pool) for pool in ("berlin", "lisbon")}
     with ExitStack() as stack:
         yield {
-            pool: stack.enter_context(RunningTwin(Scenario.from_text(text, restart_seconds=0, password=PASSWORD)))
+            pool: stack.enter_context(RunningTwin(read_scenario(text, restart_seconds=0, password=PASSWORD)))
             for pool, text in texts.items()
         }
 

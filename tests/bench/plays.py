@@ -23,6 +23,7 @@ from ansible_collections.xapi.network.plugins.modules import xs_bond, xs_bond_in
 from tests.integration.bonding import dom0
 from tests.integration.playing import BIN, COLLECTIONS
 from xapi_twin.running import RunningTwin
+from xapi_twin.scenario.load import read_scenario
 from xapi_twin.scenario.model import Scenario
 from xapi_twin.xapi.journal import JournalEntry
 
@@ -94,7 +95,7 @@ def scenario(hosts: int, nics: int = 6, name: str = "bench", **options: Any) -> 
             for number in range(1, hosts + 1)
         ],
     }
-    return Scenario.from_text(yaml.safe_dump(about, sort_keys=False), "bench", **options)
+    return read_scenario(yaml.safe_dump(about, sort_keys=False), "bench", **options)
 
 
 def playbook(

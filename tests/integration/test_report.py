@@ -14,7 +14,7 @@ from tests.integration.bonding import bond, changed
 from tests.integration.browser import opened, pictured, printed
 from tests.integration.playing import Played, connection
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import load_scenario
 
 SECRET = "hunter2"
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(300)  # a browser takes its time on a busy mach
 
 
 def pool(name: str) -> RunningTwin:
-    return RunningTwin(Scenario.load(name), restart_seconds=0)
+    return RunningTwin(load_scenario(name), restart_seconds=0)
 
 
 def reported(twin: RunningTwin, folder: Path, *arguments: str, **variables: Any) -> tuple[Played, dict[str, Any], Path]:
@@ -173,7 +173,7 @@ def test_a_folder_that_cannot_be_made_stops_the_run_before_anything_is_changed(t
 
 def test_a_pool_of_64_hosts_is_drawn_host_by_host(tmp_path: Path) -> None:
     inventory = tmp_path / "alone.yml"
-    with RunningTwin(Scenario.load("sixty-four-hosts"), ssh=False) as twin:
+    with RunningTwin(load_scenario("sixty-four-hosts"), ssh=False) as twin:
         options = {f"xapi_{name}": value for name, value in connection(twin).items() if value is not None}
         inventory.write_text(json.dumps({"xs_hosts": {"hosts": {"localhost": {"ansible_connection": "local", **options}}}}))
         played, report, page = reported(

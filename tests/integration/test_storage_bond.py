@@ -11,13 +11,13 @@ import pytest
 
 from tests.integration.bonding import bond, changed, dom0, look, sentence, writes
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import load_scenario
 
 TUTORIALS = ("tutorial-6.2", "tutorial", "tutorial-26")
 
 
 def pool(name: str, **options: Any) -> RunningTwin:
-    return RunningTwin(Scenario.load(name), restart_seconds=0, **options)
+    return RunningTwin(load_scenario(name), restart_seconds=0, **options)
 
 
 def by_hand(twin: RunningTwin) -> None:

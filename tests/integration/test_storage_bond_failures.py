@@ -14,11 +14,11 @@ import pytest
 
 from tests.integration.bonding import bond, changed, dom0, look, sentence, writes
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import load_scenario
 
 
 def pool(name: str = "three-hosts", seconds: float = 0, **options: Any) -> RunningTwin:
-    return RunningTwin(Scenario.load(name), restart_seconds=seconds, **options)
+    return RunningTwin(load_scenario(name), restart_seconds=seconds, **options)
 
 
 ACCEPT: dict[str, Any] = {"accept": ["storage_in_use"]}

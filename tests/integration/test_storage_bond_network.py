@@ -9,14 +9,14 @@ from typing import Any
 
 from tests.integration.bonding import bond, changed, look, sentence, writes
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import load_scenario
 
 ACCEPT: dict[str, Any] = {"accept": ["storage_in_use"]}
 SERVER = "172.16.0.33"
 
 
 def pool(name: str = "three-hosts") -> RunningTwin:
-    return RunningTwin(Scenario.load(name), restart_seconds=0)
+    return RunningTwin(load_scenario(name), restart_seconds=0)
 
 
 def test_jumbo_frames_reach_the_storage_in_one_piece(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.lab import FOLDER, INSIDE
 from tests.lab.lab import Lab
+from xapi_twin.scenario.load import load_scenario
 from xapi_twin.scenario.model import Scenario
 
 
@@ -37,7 +38,7 @@ def make_lab() -> Iterator[Callable[..., Lab]]:
     with ExitStack() as stack:
 
         def make(scenario: Scenario | None = None, python: Any = None, **changes: Any) -> Lab:
-            scenario = scenario or Scenario.load("tutorial", **{"restart_seconds": 3, **changes})
+            scenario = scenario or load_scenario("tutorial", **{"restart_seconds": 3, **changes})
             return stack.enter_context(Lab(FOLDER / str(next(_NUMBERS)), scenario, python))
 
         yield make

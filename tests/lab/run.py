@@ -12,7 +12,7 @@ import time
 
 from tests.lab import FOLDER, PID
 from tests.lab.lab import CONTROLLER_ADDRESS, ROOT, Lab
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import load_scenario
 
 TEXT = """
 The pool {pool} is up, with real Open vSwitch and sshd on {hosts}. You are its controller, {address} on the management segment.
@@ -26,7 +26,7 @@ From another terminal:  nsenter --target {pid} --mount --net env HOME={folder} s
 
 
 def main(arguments: list[str]) -> int:
-    scenario = Scenario.load(arguments[0] if arguments else "tutorial")
+    scenario = load_scenario(arguments[0] if arguments else "tutorial")
     began = time.monotonic()
     with Lab(FOLDER / "pool", scenario) as lab:
         print(f"lab: {len(lab.hosts)} hosts up in {time.monotonic() - began:.1f} s", flush=True)

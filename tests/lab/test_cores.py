@@ -15,7 +15,7 @@ import pytest
 from tests import matrix
 from tests.lab.agreement import agree
 from tests.lab.lab import Lab
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import read_scenario
 
 # XenServer 7 and XCP-ng 8.2 come with Python 2.7, 8.3 with 3.6 beside it; what 6.x has, no Ansible of today knows.
 DOM0_PYTHON: Mapping[str, str] = {"xs-1": "2.7", "xs-2": "3.6", "xs-3": ""}
@@ -48,7 +48,7 @@ def test_the_role_from_every_ansible_core(core: matrix.Core, make_lab: Callable[
         pytest.skip(core.not_there or f"make test-all makes the environment of ansible-core {core.version}")
     playbook = [core.program("ansible-playbook")]
     pythons = {host: path for host, version in DOM0_PYTHON.items() if version and (path := interpreter(version))}
-    lab = make_lab(scenario=Scenario.from_text(POOL, "three hosts", restart_seconds=2), python=pythons)
+    lab = make_lab(scenario=read_scenario(POOL, "three hosts", restart_seconds=2), python=pythons)
     assert f"core {core.version}." in lab.play("--version", command=playbook).output
     for host in lab.hosts:
         found = lab.ssh(host, "for name in python python2 python3; do command -v $name && $name --version 2>&1; done; true").split()

@@ -17,7 +17,7 @@ from tests.integration.bonding import look
 from tests.integration.playing import connection
 from xapi_twin.faults import OnPoint
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import load_scenario
 
 POOL = Path(__file__).with_name("pool.yml")
 WISH = {"network": "NAS", "nics": ["eth2", "eth4"], "accept": ["storage_in_use", "vifs_in_use"], "wait_timeout": 30}
@@ -62,7 +62,7 @@ JOURNEYS = (
 
 
 def pool(journey: Journey, on_point: OnPoint | None = None) -> RunningTwin:
-    return RunningTwin(Scenario.load(POOL), restart_seconds=journey.restart_seconds, on_point=on_point)
+    return RunningTwin(load_scenario(POOL), restart_seconds=journey.restart_seconds, on_point=on_point)
 
 
 def prepare(journey: Journey, twin: RunningTwin) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from xapi_twin.faults import OnPoint
+from xapi_twin.scenario.load import load_scenario
 from xapi_twin.scenario.model import Scenario
 from xapi_twin.serving.inventory import inventory
 from xapi_twin.serving.ports import Serving
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 
 class RunningTwin:
-    """`with RunningTwin(Scenario.load("tutorial"), restart_seconds=0) as twin:` a pool runs in the body of the with.
+    """`with RunningTwin(load_scenario("tutorial"), restart_seconds=0) as twin:` a pool runs in the body of the with.
 
     Options: `tls`, `ssh`, `workdir`, `make_backend` as for `Serving.start`; `on_point`: called in the twin's loop at every API call and
     SSH command, before and after, and at every named moment (see `faults.Point`); all others replace options of the scenario.
@@ -44,7 +45,7 @@ class RunningTwin:
         make_backend: MakeBackend | None = None,
         **changes: Any,
     ) -> None:
-        self.scenario = Scenario.load(scenario, **changes) if isinstance(scenario, str) else scenario.with_options(**changes)
+        self.scenario = load_scenario(scenario, **changes) if isinstance(scenario, str) else scenario.with_options(**changes)
         self._options: dict[str, Any] = {"tls": tls, "ssh": ssh, "workdir": workdir, "make_backend": make_backend}
         self._on_point = on_point
         self._loop = asyncio.new_event_loop()

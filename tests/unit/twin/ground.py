@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import read_scenario
 from xapi_twin.twin.pool import Twin
 
 THREE_HOSTS = """
@@ -119,6 +119,6 @@ class Pool:
 @asynccontextmanager
 async def pool(text: str = THREE_HOSTS, xapi: str = "24.19.2", **options: Any) -> AsyncIterator[Pool]:
     """A pool of this version; restarts take no time unless `restart_seconds` says otherwise."""
-    scenario = Scenario.from_text(text, "ground", xapi=xapi, **{"restart_seconds": 0, **options})
+    scenario = read_scenario(text, "ground", xapi=xapi, **{"restart_seconds": 0, **options})
     async with await Twin.start(scenario) as twin:
         yield Pool(twin)

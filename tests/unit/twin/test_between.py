@@ -13,6 +13,7 @@ import pytest
 
 from tests.unit.twin.ground import Pool, pool
 from xapi_twin.rpc.values import Wire
+from xapi_twin.scenario.load import read_scenario
 from xapi_twin.server.control import Control
 
 PATIENT = 60.0  # seconds: longer than any test
@@ -216,7 +217,6 @@ async def test_holding_is_switched_while_the_twin_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["hold_states", "link_seconds"])
 async def test_a_scenario_says_it_too(key: str) -> None:
-    from xapi_twin.scenario.model import Scenario
 
-    scenario = Scenario.from_text(f"pool: p\n{key}: 1.5\nhosts: [{{name: xs-1, nics: {{eth0: {{management: true, ip: 10.0.0.1/24}}}}}}]\n")
+    scenario = read_scenario(f"pool: p\n{key}: 1.5\nhosts: [{{name: xs-1, nics: {{eth0: {{management: true, ip: 10.0.0.1/24}}}}}}]\n")
     assert getattr(scenario, key) == 1.5

@@ -16,7 +16,8 @@ from xapi_twin.capture.anonymise import anonymised
 from xapi_twin.capture.real_pool import CaptureError, Trust, capture
 from xapi_twin.datamodel.schema import Schema
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario.model import Scenario, ScenarioError, shipped_names
+from xapi_twin.scenario.load import load_scenario, read_scenario, shipped_names
+from xapi_twin.scenario.model import Scenario, ScenarioError
 from xapi_twin.scenario.snapshot import kept, xapi_version
 
 SECRETS = """\
@@ -50,14 +51,14 @@ def running(scenario: Scenario | str, **options: Any) -> RunningTwin:
 def test_a_capture_of_a_played_capture_is_the_same_file(name: str) -> None:
     with running(name) as twin:
         first = captured(twin)
-    with running(Scenario.from_text(first, f"{name}.yml")) as twin:
+    with running(read_scenario(first, f"{name}.yml")) as twin:
         assert captured(twin) == first
 
 
 def test_a_played_capture_behaves_as_the_pool_did() -> None:
     with running("three-hosts") as twin:
         text = captured(twin)
-    before, after = Scenario.load("three-hosts"), Scenario.from_text(text)
+    before, after = load_scenario("three-hosts"), read_scenario(text)
     assert after.xapi == before.xapi
     assert after.master == before.master
     assert {ref: dom0.hostname for ref, dom0 in after.dom0.items()} == {ref: dom0.hostname for ref, dom0 in before.dom0.items()}
@@ -85,7 +86,7 @@ def test_over_tls_the_certificate_is_verified_by_authority_or_fingerprint() -> N
 
 
 def test_no_secret_and_no_licence_gets_into_the_file() -> None:
-    with running(Scenario.from_text(SECRETS)) as twin:
+    with running(read_scenario(SECRETS)) as twin:
         text = captured(twin)
     assert "very-secret" not in text
     assert not re.search("licen[cs]e_|edition", text)
@@ -102,8 +103,8 @@ def test_what_is_measured_of_a_bond_is_left_out_and_of_a_card_is_kept() -> None:
 
 
 def test_a_mac_of_digits_survives() -> None:
-    with running(Scenario.from_text(SECRETS)) as twin:
-        assert "52:54:00:01:00:05" in [nic.mac for nic in next(iter(Scenario.from_text(captured(twin)).dom0.values())).nics]
+    with running(read_scenario(SECRETS)) as twin:
+        assert "52:54:00:01:00:05" in [nic.mac for nic in next(iter(read_scenario(captured(twin)).dom0.values())).nics]
 
 
 def test_anonymised_names_and_addresses_are_gone_and_relations_stay() -> None:
@@ -111,7 +112,7 @@ def test_anonymised_names_and_addresses_are_gone_and_relations_stay() -> None:
         text = captured(twin, anonymise=True)
     for trace in ("xs-1", "172.16", "00:16:3e", "web", "Tenants", "Database", "iqn"):
         assert trace not in text
-    scenario = Scenario.from_text(text)
+    scenario = read_scenario(text)
     records = scenario.records
     hosts = {host["name_label"]: host["address"] for host in records["host"].values()}
     assert hosts == {"host-1": "10.0.0.10", "host-2": "10.0.0.11", "host-3": "10.0.0.12"}
@@ -180,7 +181,7 @@ def file() -> str:
 
 def broken(text: str) -> str:
     with pytest.raises(ScenarioError) as raised:
-        Scenario.from_text(text, "pool.yml")
+        read_scenario(text, "pool.yml")
     return str(raised.value)
 
 
@@ -224,5 +225,5 @@ def test_a_reference_to_nothing_is_named_by_its_line(file: str) -> None:
 def test_a_capture_takes_options_of_the_twin(file: str, tmp_path: Path) -> None:
     path = tmp_path / "pool.yml"
     path.write_text(file + "password: rehearsal\nrestart_seconds: 3\n", encoding="utf-8")
-    scenario = Scenario.load(path)
+    scenario = load_scenario(path)
     assert (scenario.password, scenario.restart_seconds) == ("rehearsal", 3.0)

@@ -15,6 +15,7 @@ from tests.unit.twin.ground import THREE_HOSTS, Pool, pool
 from xapi_twin.database import Change
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.rpc.values import Wire
+from xapi_twin.scenario.load import load_scenario
 from xapi_twin.twin.pool import Twin
 from xapi_twin.xapi.state import COMPLETE_COOKIE, READY_COOKIE
 
@@ -308,9 +309,8 @@ async def test_a_pulled_cable_shows_in_metrics_and_bond() -> None:
 
 
 async def test_sixty_four_hosts_of_twelve_cards_start_in_time() -> None:
-    from xapi_twin.scenario.model import Scenario
 
     began = time.process_time()  # of this process alone: whatever else the machine is doing
-    async with await Twin.start(Scenario.load("sixty-four-hosts")) as twin:
+    async with await Twin.start(load_scenario("sixty-four-hosts")) as twin:
         assert len(twin.database.all("PIF")) == 64 * 12
         assert time.process_time() - began < 5

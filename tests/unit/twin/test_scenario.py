@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from xapi_twin.datamodel.schema import NULL
-from xapi_twin.scenario.model import Scenario, ScenarioError, shipped_names
+from xapi_twin.scenario.load import load_scenario, read_scenario, shipped_names
+from xapi_twin.scenario.model import ScenarioError
 
 SMALL = """\
 pool: small
@@ -25,7 +26,7 @@ hosts:
 
 
 def records(text: str, cls: str, **options: Any) -> list[dict[str, Any]]:
-    return list(Scenario.from_text(text, **options).records[cls].values())
+    return list(read_scenario(text, **options).records[cls].values())
 
 
 def pif(text: str, device: str, **options: Any) -> dict[str, Any]:
@@ -34,19 +35,19 @@ def pif(text: str, device: str, **options: Any) -> dict[str, Any]:
 
 def error(text: str) -> str:
     with pytest.raises(ScenarioError) as raised:
-        Scenario.from_text(text, "pool.yml")
+        read_scenario(text, "pool.yml")
     return str(raised.value)
 
 
 @pytest.mark.parametrize("name", shipped_names())
 def test_every_shipped_scenario_is_sound(name: str) -> None:
-    scenario = Scenario.load(name)
+    scenario = load_scenario(name)
     assert scenario.pool == name
     assert scenario.master in scenario.records["host"]
 
 
 def test_the_tutorials_pool_is_the_one_that_the_tutorial_prints() -> None:
-    scenario = Scenario.load("tutorial")
+    scenario = load_scenario("tutorial")
     hosts = {ref: host["name_label"] for ref, host in scenario.records["host"].items()}
     pifs = {(hosts[record["host"]], record["device"]): record for record in scenario.records["PIF"].values()}
     assert len(pifs) == 12
@@ -57,7 +58,7 @@ def test_the_tutorials_pool_is_the_one_that_the_tutorial_prints() -> None:
 
 
 def test_a_nic_is_on_the_network_with_the_bridge_of_its_position() -> None:
-    networks = Scenario.from_text(SMALL).records["network"]
+    networks = read_scenario(SMALL).records["network"]
     found = networks[pif(SMALL, "eth2")["network"]]
     assert found["bridge"] == "xenbr2"
     assert found["name_label"] == "Pool-wide network associated with eth2"
@@ -69,7 +70,7 @@ def test_from_xapi_26_the_networks_of_the_nics_are_numbered() -> None:
 
 @pytest.mark.parametrize(("xapi", "style", "ovs"), [("6.2.0", "old", "1.4.6"), ("8.2", "new", "2.5.3"), ("24.19.2", "new", "2.17.7")])
 def test_the_version_decides_on_the_words_of_the_tools(xapi: str, style: str, ovs: str) -> None:
-    formats = Scenario.from_text(SMALL, xapi=xapi).formats
+    formats = read_scenario(SMALL, xapi=xapi).formats
     assert (formats.ifconfig, formats.ovs) == (style, ovs)
 
 
@@ -79,7 +80,7 @@ def test_fields_that_a_version_does_not_know_are_not_in_its_records() -> None:
 
 
 def test_the_same_file_makes_the_same_pool_every_time() -> None:
-    first, second = (Scenario.from_text(SMALL).records["PIF"] for _unused in range(2))
+    first, second = (read_scenario(SMALL).records["PIF"] for _unused in range(2))
     assert first == second
 
 
@@ -113,11 +114,11 @@ def test_a_bond_that_is_there_has_the_address_of_its_nic_and_its_members_are_dow
 def test_numbers_are_not_guessed_a_mac_of_digits_stays_a_mac() -> None:
     text = SMALL.replace("eth1: {}", "eth1: {mac: 52:54:00:01:00:05}").replace("pool: small", "pool: small\nxapi: 24.10")
     assert pif(text, "eth1")["MAC"] == "52:54:00:01:00:05"
-    assert Scenario.from_text(text).xapi == "24.10"
+    assert read_scenario(text).xapi == "24.10"
 
 
 def test_options_of_the_caller_replace_those_of_the_file() -> None:
-    scenario = Scenario.from_text(SMALL, xapi="26.17.0", restart_seconds=0, password="secret")
+    scenario = read_scenario(SMALL, xapi="26.17.0", restart_seconds=0, password="secret")
     assert (scenario.xapi, scenario.restart_seconds, scenario.password) == ("26.17.0", 0, "secret")
 
 
@@ -162,7 +163,7 @@ def test_two_networks_of_a_name_cannot_be_meant_by_that_name() -> None:
 
 def test_an_unknown_scenario_is_answered_with_those_that_there_are() -> None:
     with pytest.raises(ScenarioError, match="no scenario of that name.*tutorial-6.2"):
-        Scenario.load("tutorail")
+        load_scenario("tutorail")
 
 
 def test_the_scenario_of_the_readme_is_sound() -> None:

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import read_scenario
 from xapi_twin.serving.ports import Serving
 
 
 async def start(tls: bool) -> Serving:
-    return await Serving.start(Scenario.from_text(THREE_HOSTS, "ground", restart_seconds=0), tls=tls, ssh=False)
+    return await Serving.start(read_scenario(THREE_HOSTS, "ground", restart_seconds=0), tls=tls, ssh=False)
 
 
 async def request(serving: Serving, host: str, body: bytes, context: ssl.SSLContext | None = None) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS
 from xapi_twin import shell
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import read_scenario
 from xapi_twin.shell_syntax import Incomplete, SyntaxProblem, parse
 from xapi_twin.twin.host import Host
 from xapi_twin.twin.pool import Twin
@@ -20,7 +20,7 @@ from xapi_twin.twin.pool import Twin
 
 @pytest.fixture
 async def dom0() -> AsyncIterator[Host]:
-    async with await Twin.start(Scenario.from_text(THREE_HOSTS, restart_seconds=0)) as twin:
+    async with await Twin.start(read_scenario(THREE_HOSTS, restart_seconds=0)) as twin:
         yield twin.host("xs-1")
 
 

@@ -14,13 +14,13 @@ import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS
 from xapi_twin.faults import Point
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import read_scenario
 from xapi_twin.serving.ports import Serving
 
 
 @pytest.fixture
 async def twin() -> AsyncIterator[Serving]:
-    async with await Serving.start(Scenario.from_text(THREE_HOSTS, restart_seconds=0)) as serving:
+    async with await Serving.start(read_scenario(THREE_HOSTS, restart_seconds=0)) as serving:
         yield serving
 
 

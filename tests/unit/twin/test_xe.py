@@ -10,13 +10,13 @@ import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS
 from xapi_twin import shell
-from xapi_twin.scenario.model import Scenario
+from xapi_twin.scenario.load import read_scenario
 from xapi_twin.twin.pool import Twin
 
 
 @pytest.fixture
 async def twin() -> AsyncIterator[Twin]:
-    async with await Twin.start(Scenario.from_text(THREE_HOSTS, restart_seconds=0)) as twin:
+    async with await Twin.start(read_scenario(THREE_HOSTS, restart_seconds=0)) as twin:
         yield twin
 
 
@@ -165,13 +165,13 @@ async def test_the_state_of_the_service(twin: Twin) -> None:
 
 
 async def test_on_systemd_service_says_that_it_redirects() -> None:
-    async with await Twin.start(Scenario.from_text(THREE_HOSTS, restart_seconds=0)) as twin:
+    async with await Twin.start(read_scenario(THREE_HOSTS, restart_seconds=0)) as twin:
         output = await shell.run(twin.host("xs-2"), "service xapi restart")
         assert (output.stdout, output.stderr) == ("", "Redirecting to /bin/systemctl restart xapi.service\n")
 
 
 async def test_xenserver_6_has_no_systemctl_and_its_own_words() -> None:
-    async with await Twin.start(Scenario.from_text(THREE_HOSTS, xapi="6.2.0", restart_seconds=0)) as twin:
+    async with await Twin.start(read_scenario(THREE_HOSTS, xapi="6.2.0", restart_seconds=0)) as twin:
         output = await shell.run(twin.host("xs-2"), "command -v systemctl; service xapi restart; service xapi status; service nosuch start")
         assert output.stdout.split() == "Stopping xapi: .. [ OK ] Starting xapi: OK [ OK ] xapi (pid 4242) is running...".split()
         assert output.stderr == "nosuch: unrecognized service\n"
@@ -201,7 +201,7 @@ async def test_what_open_vswitch_can_be_asked(twin: Twin) -> None:
 
 async def test_on_a_linux_bridge_open_vswitch_does_not_answer_and_brctl_does() -> None:
     text = THREE_HOSTS.replace("pool: ground", "pool: ground\nbackend: bridge")
-    async with await Twin.start(Scenario.from_text(text, restart_seconds=0)) as twin:
+    async with await Twin.start(read_scenario(text, restart_seconds=0)) as twin:
         await make_bond(twin)
         assert (await shell.run(twin.host("xs-1"), "ovs-vsctl list-br")).status == 1
         assert "xapi0\t\t8000.00163e000102\tno\t\tbond0\n" in await typed(twin, "brctl show")

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xapi_twin.scenario.model import Scenario, ScenarioError, shipped_names
+from xapi_twin.scenario.load import load_scenario, shipped_names
+from xapi_twin.scenario.model import Scenario, ScenarioError
 
 _HOST_ACTIONS = (
     "restart", "stop", "start", "toolstack", "crash", "power_off", "power_on", "declare_dead", "nic_gone", "nic_back", "carrier_up",
@@ -117,7 +118,7 @@ def _run(options: argparse.Namespace) -> int:
         if seconds is not None and seconds < 0:
             raise CommandError(f"--{name.replace('_', '-')} cannot be negative")
     try:
-        scenario = Scenario.load(options.scenario, xapi=options.xapi, **pace)
+        scenario = load_scenario(options.scenario, xapi=options.xapi, **pace)
     except OSError as error:
         raise CommandError(f"{options.scenario} cannot be read: {error.strerror}") from None
     return asyncio.run(_play(scenario, options))

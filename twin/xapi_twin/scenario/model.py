@@ -2,16 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a twin is made from: the records, dom0 and options of one pool.
 
-A scenario comes from a short YAML file (``reader``), from a captured pool (``snapshot``), or is built in Python by
+A scenario comes from a short YAML file (``load``), from a captured pool (``snapshot``), or is built in Python by
 tests. Whatever the source, the twin sees only the `Scenario` value below.
 """
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from xapi_twin.datamodel.releases import Formats
@@ -106,33 +104,6 @@ class Scenario:
         master: str = pool["master"]
         return master
 
-    @classmethod
-    def from_text(cls, text: str, source: str = "scenario", **changes: Any) -> Scenario:
-        """Read YAML; keyword arguments (xapi, restart_seconds, …) replace what the text says. Raises ScenarioError."""
-        from xapi_twin.scenario import reader
-
-        return reader.read(text, source, **changes)
-
-    @classmethod
-    def load(cls, name_or_path: str | Path, **changes: Any) -> Scenario:
-        """A scenario by path, or one that comes with the twin by name ("tutorial"). Raises ScenarioError."""
-        path = Path(name_or_path)
-        if path.is_file():
-            return cls.from_text(path.read_text(encoding="utf-8"), str(name_or_path), **changes)
-        name = path.name if path.suffix in (".yml", ".yaml") else f"{path.name}.yml"
-        shipped = importlib.resources.files("xapi_twin") / "scenarios" / name
-        if path.parent == Path() and shipped.is_file():
-            return cls.from_text(shipped.read_text(encoding="utf-8"), name, **changes)
-        raise ScenarioError(
-            f"there is no file {name_or_path}, and no scenario of that name comes with the twin; there are: {', '.join(shipped_names())}"
-        )
-
     def with_options(self, **changes: Any) -> Scenario:
         """The same pool with other options (password, restart_seconds, faults, …)."""
         return replace(self, **changes)
-
-
-def shipped_names() -> list[str]:
-    """The names of the scenarios that come with the twin."""
-    folder = importlib.resources.files("xapi_twin") / "scenarios"
-    return sorted(entry.name.removesuffix(".yml") for entry in folder.iterdir() if entry.name.endswith(".yml"))

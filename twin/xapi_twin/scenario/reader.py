@@ -3,7 +3,7 @@
 """Reads a scenario: a pool in a short YAML file.
 
 The file is read into the plain descriptions of ``description``, with every mistake named by its line, and from them
-``records`` makes XAPI's records. A file that says ``capture:`` is a captured pool and is read by ``snapshot``.
+``records`` makes XAPI's records.
 
 Repetition is written once: ``count: 64`` makes 64 hosts of one entry, ``eth{0..11}`` makes twelve NICs of one; in their
 texts ``{n}`` stands for the number of the host (from 1) and ``{i}`` for that of the NIC, also as ``{n:02x}`` or ``{n+10}``.
@@ -18,8 +18,10 @@ from typing import Any
 
 from xapi_twin.datamodel.releases import Formats, product_of
 from xapi_twin.scenario.description import Address, BondOf, HostOf, NetworkOf, NicOf, PoolOf, StorageOf, TaskOf, TunnelOf, VlanOf, VmOf
-from xapi_twin.scenario.model import RECORDED_RESTART_SECONDS, Scenario, ScenarioError
-from xapi_twin.scenario.yaml_lines import Place, document
+from xapi_twin.scenario.model import RECORDED_RESTART_SECONDS, Scenario
+from xapi_twin.scenario.options import faults_of, pace_of
+from xapi_twin.scenario.records import records_of
+from xapi_twin.scenario.yaml_lines import Place
 
 _TOP = (
     "pool", "xapi", "backend", "user", "password", "restart_seconds", "formats", "bridge_counter", "uuid", "hosts", "networks",
@@ -38,15 +40,8 @@ _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def read(text: str, source: str = "scenario", **changes: Any) -> Scenario:
-    """A scenario from its YAML text; `changes` replace what the text says. Raises ScenarioError, naming the line."""
-    place = document(text, source)
-    if place.is_mapping and any(name == "capture" for name, _unused, _unused in place.pairs("the scenario")):
-        from xapi_twin.scenario import snapshot
-
-        return snapshot.scenario(place, **changes)
-    from xapi_twin.scenario.records import records_of
-
+def scenario(place: Place, **changes: Any) -> Scenario:
+    """The pool that a file describes; `changes` replace what it says. Raises ScenarioError, naming the line."""
     top = place.mapping("the scenario", _TOP)
     xapi = str(changes.pop("xapi", "") or (top["xapi"].text("xapi") if "xapi" in top else "24.19.2"))
     at = top.get("xapi", place)
@@ -66,14 +61,9 @@ def read(text: str, source: str = "scenario", **changes: Any) -> Scenario:
         **pace_of(top),
     }
     made = Scenario(
-        pool=pool.name, xapi=xapi, backend=pool.backend, records=records, dom0=dom0, ha_fences=pool.ha_fences, source=source, **options
+        pool=pool.name, xapi=xapi, backend=pool.backend, records=records, dom0=dom0, ha_fences=pool.ha_fences, source=place.file, **options
     )
     return made.with_options(**{name: value for name, value in changes.items() if value is not None})
-
-
-def pace_of(top: Mapping[str, Place]) -> dict[str, Any]:
-    """What says how long moments last, as far as it is stated."""
-    return {name: top[name].number(name, 0) for name in ("hold_states", "link_seconds") if name in top}
 
 
 def _pool(place: Place, top: Mapping[str, Place], xapi: str) -> PoolOf:
@@ -451,28 +441,6 @@ def _formats(place: Place | None, default: Formats) -> Formats:
     )
 
 
-def faults_of(place: Place | None, hosts: set[str]) -> tuple[Mapping[str, Any], ...]:
-    """The fault plan of a file, each entry checked. Raises ScenarioError."""
-    if place is None:
-        return ()
-    from xapi_twin.faults import Fault, FaultPlanError
-
-    faults: list[Mapping[str, Any]] = []
-    for item in place.items("faults"):
-        entry = item.plain()
-        if not isinstance(entry, dict):
-            raise item.error("a fault is a mapping: 'when' it strikes and what it will 'do'")
-        try:
-            fault = Fault.read(entry)
-        except FaultPlanError as error:
-            raise item.error(str(error)) from None
-        for host in (fault.host, fault.target):
-            if host and host not in hosts:
-                raise item.error(f"there is no host '{host}'; there are {', '.join(sorted(hosts))}")
-        faults.append(entry)
-    return tuple(faults)
-
-
 # texts
 
 
@@ -497,6 +465,3 @@ def _fill(place: Place, what: str, **numbers: int) -> str:
     if "{" in text:
         raise place.error(f"{what}: '{text}' has a pattern other than {{n}}, {{i}}, {{n+1}} or {{n:02x}}")
     return text
-
-
-__all__ = ["ScenarioError", "read"]

@@ -17,6 +17,7 @@ import yaml
 from xapi_twin.datamodel.releases import product_of
 from xapi_twin.datamodel.schema import NULL, Field, Schema, Type, release
 from xapi_twin.scenario.model import BOOTED, RECORDED_RESTART_SECONDS, HostDom0, Nic, Record, Records, Scenario
+from xapi_twin.scenario.options import faults_of, pace_of
 from xapi_twin.scenario.yaml_lines import Place
 
 VERSION = "1"
@@ -158,8 +159,6 @@ def _sorted(cls: str, records: Records) -> dict[str, Record]:
 
 def scenario(place: Place, **changes: Any) -> Scenario:
     """The pool of a captured file. Raises ScenarioError, naming the line."""
-    from xapi_twin.scenario.reader import faults_of, pace_of
-
     top = place.mapping("the capture", _OPTIONS)
     for needed in ("capture", "pool", "xapi", "records"):
         if needed not in top:
