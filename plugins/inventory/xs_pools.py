@@ -55,7 +55,7 @@ options:
         type: bool
       ca_path:
         description: As O(ca_path).
-        type: path
+        type: str
       fingerprint:
         description: As O(fingerprint).
         type: str
@@ -80,14 +80,17 @@ options:
     env:
       - name: XENSERVER_PASSWORD
   validate_certs:
-    description: Whether the certificate of the host is verified.
-    type: bool
+    description:
+      - Whether the certificate of the host is verified, true or false. What is neither is an error.
+    type: raw  # Ansible takes a mistyped boolean of an inventory file for false
     default: true
     env:
       - name: XENSERVER_VALIDATE_CERTS
   ca_path:
-    description: File or directory with the certificates (PEM) to trust instead of the system's.
-    type: path
+    description:
+      - File or directory with the certificates (PEM) to trust instead of the system's. Beside O(plugin) or in O(pools) a relative one is
+        meant from the folder of the inventory file.
+    type: str
     env:
       - name: XENSERVER_CA_PATH
   fingerprint:
@@ -113,8 +116,17 @@ options:
     description:
       - With V(true) a pool that cannot be read is an error, and so is an entry of O(compose), O(groups) or O(keyed_groups) that fails.
       - With V(false) a pool that cannot be read brings a warning, and the others make the inventory.
+      - Either way such a pool has one host, which is called like its O(hostname) and has C(xs_unreadable) with the reason, so that a play
+        over the pools fails and does not end well without having done anything (Ansible goes on without a source that it could not parse).
+  ssh_user:
+    description:
+      - What C(ansible_user) is for all hosts of the pools. It is a variable of the group C(xs_hosts), so that variables of groups and hosts
+        beside the inventory override it. Empty for none.
+    type: str
+    default: root
+    version_added: 1.1.0
 notes:
-  - Host variables are C(ansible_host) (the host's management address), and
+  - Host variables are C(ansible_host) (the host's management address), C(ansible_user) (of the group C(xs_hosts), see O(ssh_user)), and
     C(xs_uuid), C(xs_name_label), C(xs_hostname), C(xs_address), C(xs_is_master), C(xs_enabled), C(xs_live), C(xs_product), C(xs_release),
     C(xs_xapi), C(xs_backend), C(xs_tags),
     C(xs_pifs) (a list of C(device), C(MAC), C(physical), C(VLAN), C(IP), C(management), C(carrier), C(speed), C(network_name_label),
@@ -166,8 +178,9 @@ cache_connection: /var/cache/ansible/inventory
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleParserError
@@ -219,13 +232,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
-        pools = self._pools(path, self._read_config_data(path))
+        try:
+            pools = self._pools(path, self._read_config_data(path))
+        except AnsibleParserError as error:
+            # Ansible warns of a source that it cannot parse, and plays on hosts that are not there as if all were done.
+            self._stand_in(Path(path).name, (), {"xs_unreadable": str(error)})
+            raise
+        unread: dict[str, NetworkError] = {}
         found = self._from_cache(path, pools) if cache else {}
         missing = [pool for pool in pools if pool["hostname"] not in found]
         with ThreadPoolExecutor(AT_ONCE) as threads:
             for pool, answer in zip(missing, threads.map(_read, missing), strict=True):
                 if isinstance(answer, NetworkError):
-                    self._not_read(pool, answer)
+                    unread[pool["hostname"]] = answer
+                    if not self.get_option("strict"):
+                        self.display.warning(_not_read(pool, answer))
                     continue
                 for text in answer.pop("warnings"):
                     self.display.warning(text)
@@ -233,6 +254,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 if self.get_option("cache"):
                     self._cache[self._key(path, pool)] = answer
         self._populate([(pool, found[pool["hostname"]]) for pool in pools if pool["hostname"] in found], path)
+        for pool in pools:
+            if pool["hostname"] in unread:
+                variables = {"xs_pool_hostname": pool["hostname"], "xs_unreadable": unread[pool["hostname"]].message, **_reached(pool)}
+                self._stand_in(Connection.from_options(pool).address[0], [pool["name"]] if pool["name"] else [], variables)
+        if unread and self.get_option("strict"):
+            raise AnsibleParserError("; ".join(_not_read(pool, unread[pool["hostname"]]) for pool in pools if pool["hostname"] in unread))
 
     # options
 
@@ -249,6 +276,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if checked.error_messages:
                 raise AnsibleParserError(f"{where}: {'; '.join(checked.error_messages)}")
             pool = {name: checked.validated_parameters.get(name) for name in POOL_OPTIONS}
+            if pool["ca_path"] and ("ca_path" in file or "ca_path" in given):
+                pool["ca_path"] = str(Path(path).parent / Path(pool["ca_path"]).expanduser())
             try:
                 Connection.from_options(pool)
             except NetworkError as error:
@@ -283,12 +312,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     continue
         return found
 
-    def _not_read(self, pool: Mapping[str, Any], error: NetworkError) -> None:
-        text = f"The pool at {pool['hostname']} could not be read: {error.message}"
-        if self.get_option("strict"):
-            raise AnsibleParserError(text)
-        self.display.warning(f"{text} Its hosts are not in the inventory.")
-
     # the inventory
 
     def _populate(self, pools: list[tuple[dict[str, Any], dict[str, Any]]], path: str) -> None:
@@ -298,6 +321,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         uuids: dict[str, str] = {}
         for group in ("xs_hosts", "xs_masters", "xs_members"):
             self.inventory.add_group(group)
+        if self.get_option("ssh_user"):
+            self.inventory.set_variable("xs_hosts", "ansible_user", self.get_option("ssh_user"))
         for pool, found in pools:
             name = pool["name"] or found["name_label"] or found["hosts"][0]["name_label"]
             group = to_safe_group_name(f"xs_pool_{name}", force=True, silent=True)
@@ -324,6 +349,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     self.inventory.add_host(inventory_name, group=of)
                 self._set_variables(inventory_name, _variables(pool, name, master, found, host))
 
+    def _stand_in(self, host: str, pools: Sequence[str], variables: Mapping[str, Any]) -> None:
+        """One host for what could not be read: whoever plays on the pools is to fail on it, and not to go on as if it were done."""
+        for group in ("xs_hosts", "xs_masters", *(to_safe_group_name(f"xs_pool_{pool}", force=True, silent=True) for pool in pools)):
+            self.inventory.add_group(group)
+            self.inventory.add_host(host, group=group)
+        for name, value in variables.items():
+            self.inventory.set_variable(host, name, _untemplated(value))
+
     def _host_name(self, host: Mapping[str, Any]) -> str:
         return str(next((host[key] for key in self.get_option("hostnames") if host[key]), host["uuid"]))
 
@@ -335,6 +368,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
+
+
+def _not_read(pool: Mapping[str, Any], error: NetworkError) -> str:
+    return f"The pool at {pool['hostname']} could not be read: {error.message}"
+
+
+def _reached(options: Mapping[str, Any]) -> dict[str, Any]:
+    """How the file says that the pool's XAPI is reached, all but the password, as variables of its hosts.
+
+    What came from the environment does not go along: AWX updates an inventory in another container than its jobs, where the file of the
+    authority lies elsewhere.
+    """
+    return {f"xs_pool_{name}": options[name] for name in REACHED_BY if name in options["in_file"] and options[name] is not None}
 
 
 def _read(pool: Mapping[str, Any]) -> dict[str, Any] | NetworkError:
@@ -355,9 +401,6 @@ def _read(pool: Mapping[str, Any]) -> dict[str, Any] | NetworkError:
 
 
 def _variables(options: Mapping[str, Any], pool: str, master: str, found: Mapping[str, Any], host: Mapping[str, Any]) -> dict[str, Any]:
-    # How to reach the pool's XAPI goes with its hosts, so that it need not be said a second time; all but the password. What came from the
-    # environment does not: AWX updates an inventory in another container than its jobs, where the file of the authority lies elsewhere.
-    reached = {f"xs_pool_{name}": options[name] for name in REACHED_BY if name in options["in_file"] and options[name] is not None}
     return {
         "ansible_host": host["address"],
         "xs_uuid": host["uuid"],
@@ -377,7 +420,7 @@ def _variables(options: Mapping[str, Any], pool: str, master: str, found: Mappin
         "xs_pool_uuid": found["uuid"],
         "xs_pool_name_label": found["name_label"],
         "xs_pool_hostname": options["hostname"],
-        **reached,
+        **_reached(options),
         "xs_pool_master": master,
         "xs_pool_ha": found["ha"],
     }

@@ -98,6 +98,7 @@ def test_a_host_has_its_address_and_what_xapi_knows_of_it(tutorial: RunningTwin,
     pifs = variables.pop("xs_pifs")
     assert variables == {
         "ansible_host": "172.16.0.12",
+        "ansible_user": "root",
         "xs_uuid": "9b7f0a52-58a5-4f0e-8f6d-0a9c1d2e7c44",
         "xs_name_label": "xs-2",
         "xs_hostname": "xs-2",
@@ -336,10 +337,52 @@ def test_a_pool_that_cannot_be_read_is_a_warning_and_the_others_are_there(
 ) -> None:
     answer = ask(tmp_path, source(tmp_path, {"pools": [dead, pool(tutorial)]}))
     assert answer.returncode == 0
-    assert json.loads(answer.stdout)["xs_hosts"]["hosts"] == ["xs-1", "xs-2"]
+    found = plain(json.loads(answer.stdout))
+    assert found["xs_hosts"]["hosts"] == ["xs-1", "xs-2", "127.0.0.1"]
     said = " ".join(answer.stderr.split())
     assert "The pool at 127.0.0.1:1 could not be read: 127.0.0.1:1 refuses connections on port 1" in said
-    assert "Its hosts are not in the inventory" in said
+    assert "refuses connections" in of(found, "127.0.0.1")["xs_unreadable"]
+
+
+def test_a_play_over_a_pool_that_cannot_be_read_fails_strict_or_not(dead: dict[str, Any], tmp_path: Path) -> None:
+    """Ansible goes on without a source that it cannot parse, and a play without hosts ends well."""
+    for strict in (True, False):
+        path = source(tmp_path, {"strict": strict, **dead})
+        for playbook in ("storage_bond", "storage_bond_verify"):
+            played = run(
+                tmp_path, "ansible-playbook", "-i", str(path), f"xapi.network.{playbook}", "-e",
+                "storage_bond_network=NAS storage_bond_nics=eth2,eth4 storage_bond_dom0=false",
+                environment={"XENSERVER_PASSWORD": dead["password"]},
+            )  # fmt: skip
+            assert played.returncode != 0, played.stdout
+            assert "refuses connections on port 1" in played.stdout, played.stdout
+
+
+@pytest.mark.parametrize("where", ["file", "pool", "environment"])
+def test_a_mistyped_boolean_never_switches_the_verification_off(tutorial: RunningTwin, tmp_path: Path, where: str) -> None:
+    options = pool(tutorial)
+    variables = {"XENSERVER_VALIDATE_CERTS": "ture"} if where == "environment" else {}
+    given = {**options, "validate_certs": "ture"} if where != "environment" else options
+    answer = ask(tmp_path, source(tmp_path, {"pools": [given]} if where == "pool" else given), **variables)
+    assert answer.returncode != 0 and "validate_certs" in answer.stderr and "ture" in answer.stderr, answer.stderr
+
+
+def test_the_certificate_lies_beside_the_inventory_wherever_the_user_stands(tutorial: RunningTwin, tmp_path: Path) -> None:
+    options = pool(tutorial)
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "pool.pem").write_text(Path(options["ca_path"]).read_text())
+    found = inventory(tmp_path, source(folder, {**options, "ca_path": "pool.pem"}))
+    assert of(found, "xs-1")["xs_pool_ca_path"] == str(folder / "pool.pem")
+
+
+def test_hosts_are_reached_as_root_unless_said_otherwise(tutorial: RunningTwin, tmp_path: Path) -> None:
+    path = source(tmp_path, pool(tutorial))
+    assert of(inventory(tmp_path, path), "xs-1")["ansible_user"] == "root"
+    assert "ansible_user" not in of(inventory(tmp_path, source(tmp_path, pool(tutorial, ssh_user=""))), "xs-1")
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "xs_hosts.yml").write_text("ansible_user: storage\n")
+    assert of(inventory(tmp_path, path), "xs-1")["ansible_user"] == "storage"
 
 
 def refused(folder: Path, content: Any) -> str:
