@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, problem
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Match, networks_over, vlans_over
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
-from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool, Storage
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import WITHOUT_ADDRESS, Bond, Host, Network, Pif, Pool, Storage
 
 
 def use_problems(pool: Pool, spec: BondSpec, host: Host, nics: Sequence[Pif], mtu: int) -> list[Problem]:
@@ -99,16 +99,13 @@ def removal_problems(pool: Pool, spec: BondSpec, host: Host, bond: Bond) -> list
 
 
 def _storage_behind(pool: Pool, host: Host, pif: Pif) -> list[str]:
-    """Names of the storage that this host has attached at an address in the subnet of this PIF."""
+    """Names of the storage that this host has attached at an address in the subnet of this PIF, or that may run over any PIF that has one."""
     subnet = pif.subnet
-    if subnet is None:
-        return []
+    attached = [storage for storage in pool.storages_of(host) if storage.attached]
+    there = [one for one in attached if subnet and any(ipaddress.IPv4Address(address) in subnet for address in one.addresses)]
+    anywhere = [one for one in attached if one.sr_type in WITHOUT_ADDRESS and pif.configured]
     return sorted(
-        {
-            storage.sr_name or storage.sr_uuid
-            for storage in pool.storages_of(host)
-            if storage.attached and any(ipaddress.IPv4Address(address) in subnet for address in storage.addresses)
-        }
+        {one.sr_name or one.sr_uuid for one in there} | {f"{one.sr_name or one.sr_uuid} (which may run over it)" for one in anywhere}
     )
 
 

@@ -24,9 +24,12 @@ NULL = "OpaqueRef:NULL"
 
 # device_config keys of shared storage that hold an address (and never a secret): NFS and SMB server, iSCSI target, CIFS location, multipath
 # list.
-STORAGE_ADDRESS_KEYS = ("server", "target", "serverpath", "location", "multihomelist", "ips")
+STORAGE_ADDRESS_KEYS = ("server", "target", "serverpath", "location", "multihomelist", "multiSession", "masterhost", "ips")
 # Of these the whole value is a server, which may be given by name (drivers of NFS and iSCSI); SMB has it between slashes.
-STORAGE_SERVER_KEYS = ("server", "target")
+STORAGE_SERVER_KEYS = ("server", "target", "masterhost")
+# Of XOSTOR / LINSTOR device_config tells the group only: its DRBD runs over the management interface, or over the one that was chosen as
+# PrefNic on the host, which XAPI does not know (XCP-ng's documentation of XOSTOR).
+WITHOUT_ADDRESS = ("linstor",)
 # What XAPI does with an SR now and then by itself, and does again when it was cut off.
 PASSING = ("scan", "update")
 
