@@ -99,7 +99,7 @@ def removal_problems(pool: Pool, spec: BondSpec, host: Host, bond: Bond) -> list
 
 
 def _storage_behind(pool: Pool, host: Host, pif: Pif) -> list[str]:
-    """Names of the storage that this host has attached at an address in the subnet of this PIF, or that may run over any PIF that has one."""
+    """Names of the storage that this host has attached at an address in the subnet of this PIF, or that may run over any one."""
     subnet = pif.subnet
     attached = [storage for storage in pool.storages_of(host) if storage.attached]
     there = [one for one in attached if subnet and any(ipaddress.IPv4Address(address) in subnet for address in one.addresses)]
