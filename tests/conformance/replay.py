@@ -93,15 +93,19 @@ class Replay:
         self.history: list[Change] = []
         self.waiting: dict[str, asyncio.Task[Any]] = {}
         self.twin.database.observers.append(self.history.append)
-        self.marks: list[int] = []  # the length of the history before each step
+        self.twin.pool.row_key = lambda ref: self.names.back.get(ref, ref)
+        self.marks: list[tuple[int, float]] = []  # the length of the history before each step, and when it began
+        self.probes = timeline.Probes(serving)
         self.tracker = timeline.Tracker(serving)
         self.shown = list(objects_shown(recording.steps))
 
     async def all(self) -> None:
         steps = self.recording.steps
+        if any(entry[1] == "probe" for step in steps for entry in step.get("entries", ())):
+            self.probes.start()
         self.outcome.note(0, self._whole_state())
         for number, step in enumerate(steps, 1):
-            self.marks.append(len(self.history))
+            self.marks.append((len(self.history), asyncio.get_running_loop().time()))
             work: Callable[[Record], Awaitable[list[str]]] | None = getattr(self, f"do_{step['do']}", None)
             self.outcome.steps += 1
             if work is None:
@@ -214,7 +218,11 @@ class Replay:
             shown: Record = next(iter(recorded.values()), {})
             ours = {ref: in_scope(cls, record, shown) for ref, record in ours.items()}
         elif isinstance(recorded, list):
-            pair_objects(self.names, self.state, self._database())
+            new: dict[str, dict[str, Record]] = {name: dict(records) for name, records in self.state.items()}
+            for name, ref, record in self.shown:  # what the call made is shown by the state that follows
+                if ref in recorded:
+                    new.setdefault(name, {}).setdefault(ref, record)
+            pair_objects(self.names, new, self._database())
         return differences(self.names, recorded, ours, what)
 
     def _compare_batch(self, recorded: Record, ours: Record) -> list[str]:
@@ -309,6 +317,12 @@ class Replay:
             await host.nic_gone(step["device"])
         elif step["kind"] == "nic_back":
             await host.nic_back(step["device"])
+        elif step["kind"] == "del_br":
+            await host.backend.bring_down(step["device"])
+        elif step["kind"] == "restart_networkd":
+            pass  # what it does not mend is seen in the states that follow
+        elif step["kind"] == "slow_links":
+            self.twin.set_link_seconds(3.0)
         else:
             return [f"there is no way to do '{step['kind']}' in dom0"]
         return []
@@ -373,9 +387,21 @@ class Replay:
     # what was watched
 
     async def do_events(self, step: Record) -> list[str]:
-        """Each object went through the same states."""
+        """Each object went through the same states, and nothing else came or went."""
         await self._settle()
-        begin = self.marks[len(self.marks) - 1 - step["covers_steps"]]
+        begin = self.marks[len(self.marks) - 1 - step["covers_steps"]][0]
+        found = await self._went_through(step, begin)
+        recorded = self._recorded_sequences(step)[0]
+        watched = {name.lower() for name in step["classes"]} - {"pif_metrics", "message"}
+        for change in self.history[begin:]:
+            if change.cls.lower() not in watched or self.names.back.get(change.ref) in recorded:
+                continue
+            if change.operation != "mod":
+                found.append(f"events of {change.cls} {label(dict(change.snapshot))}: none was recorded, the twin has {change.operation}")
+        return found
+
+    async def _went_through(self, step: Record, begin: int) -> list[str]:
+        """Each object that was recorded went through the recorded states."""
         changes = [change for change in self.history[begin:] if change.cls != "message"]
         pair_objects(self.names, self._after(step), self._lived(changes))
         recorded, gone = self._recorded_sequences(step)
@@ -393,12 +419,6 @@ class Replay:
             found += [f"{where}: {text}" for text in is_subsequence(self.names, cls, sequence, states)]
             if (ref in gone) != any(change.operation == "del" for change in ours):
                 found.append(f"{where}: {'a' if ref in gone else 'no'} deletion was recorded, not so the twin")
-        watched = {name.lower() for name in step["classes"]} - {"pif_metrics", "message"}
-        for change in changes:
-            if change.cls.lower() not in watched or self.names.back.get(change.ref) in recorded:
-                continue
-            if change.operation != "mod":
-                found.append(f"events of {change.cls} {label(dict(change.snapshot))}: none was recorded, the twin has {change.operation}")
         return found
 
     def _after(self, step: Record) -> dict[str, dict[str, Record]]:
@@ -438,6 +458,18 @@ class Replay:
                     sequences.setdefault(ref, (cls, []))[1].append({**before, **news})
         return sequences, gone
 
+    async def _polled(self, step: Record) -> list[str]:
+        """What a poller saw while steps before this one were carried out; the record of the events, which covers the same, lies between."""
+        await self._settle()
+        back = step["trigger"]["covers_steps"] + (self.recording.steps[len(self.marks) - 2]["do"] == "events")
+        begin, since = self.marks[len(self.marks) - 1 - back]
+        events = [event for entry in step["entries"] if (event := _as_event(*entry)) is not None]
+        found = await self._went_through({"batches": [{"events": events}]}, begin)
+        for name in {entry[2] for entry in step["entries"] if entry[1] == "probe"}:
+            logins = [entry[3]["login"] for entry in step["entries"] if entry[1:3] == ["probe", name]]
+            found += self.probes.compare(self.recording.hosts[name], name, logins, since)
+        return found
+
     async def do_task_timeline(self, step: Record) -> list[str]:
         """A task went through the recorded states, and ended like it."""
         task = self.names.translate(step["ref"])
@@ -452,6 +484,8 @@ class Replay:
         return [f"task {step['about']}: {text}" for text in found]
 
     async def do_timeline(self, step: Record) -> list[str]:
+        if "entries" in step:
+            return await self._polled(step)
         host = self._host(step)
 
         async def trigger() -> Any:
@@ -463,3 +497,15 @@ class Replay:
             return await self._post(self.twin.master, xmlrpc.client.dumps(arguments, "host.restart_agent").encode())
 
         return await self.tracker.compare(step, host, trigger, self.names)
+
+
+def _as_event(_time: float, cls: str, ref: str, fields: Record | None) -> Record | None:
+    """What a poller found different, as an event; None: it is about no object."""
+    if cls in ("probe", "poll", "event.from"):
+        return None
+    if fields is None:
+        return {"class": cls, "operation": "del", "ref": ref}
+    if "+" in fields:
+        snapshot = {name: value for name, value in fields.items() if name != "+"}
+        return {"class": cls, "operation": "add", "ref": ref, "snapshot": snapshot}
+    return {"class": cls, "operation": "mod", "ref": ref, "changed": fields}

@@ -118,6 +118,42 @@ def test_the_order_of_a_time_line_is_compared() -> None:
     assert any("host.enabled" in sentence and "after it" in sentence for sentence in changed("restart_timeline@26.17.0", enabled_last))
 
 
+def polls(steps: list[Step]) -> list[list[Any]]:
+    entries: list[list[Any]] = next(step["entries"] for step in steps if "entries" in step)
+    return entries
+
+
+def a_poll_that_saw_another_state(steps: list[Step]) -> None:
+    """The bond's PIF is not attached when its MTU is there."""
+    entry = next(entry for entry in polls(steps) if entry[1] == "PIF" and (entry[3] or {}).get("currently_attached") is True)
+    entry[3] = {"MTU": "9000"}
+
+
+def a_deletion_that_was_none(steps: list[Step]) -> None:
+    """The VLAN that came is gone again."""
+    vlan = next(entry for entry in polls(steps) if entry[1] == "VLAN" and entry[3])
+    polls(steps).append([9.9, "VLAN", vlan[2], None])
+
+
+@pytest.mark.parametrize("change", [a_poll_that_saw_another_state, a_deletion_that_was_none])
+def test_what_a_poller_saw_is_compared(change: Callable[[list[Step]], None]) -> None:
+    assert changed("between_bond_create@26.17.0", change) != []
+
+
+def a_login_that_was_never_refused(steps: list[Step]) -> None:
+    entries = polls(steps)
+    entries[:] = [entry for entry in entries if entry[1] != "probe" or entry[3]["login"] != "ConnectionRefusedError"]
+
+
+def a_login_of_another_kind(steps: list[Step]) -> None:
+    next(entry for entry in polls(steps) if entry[1] == "probe" and entry[3]["login"] == "HOST_STILL_BOOTING")[3]["login"] = "HOST_OFFLINE"
+
+
+@pytest.mark.parametrize("change", [a_login_that_was_never_refused, a_login_of_another_kind])
+def test_what_logins_were_answered_is_compared(change: Callable[[list[Step]], None]) -> None:
+    assert any("a login at xs-2 was answered" in sentence for sentence in changed("between_inherit@26.17.0", change))
+
+
 def a_failed_task(steps: list[Step]) -> None:
     first(steps, do="task_timeline")["polls"][-1]["record"]["status"] = "failure"
 

@@ -82,6 +82,44 @@ class Tracker:
         return "logged in"
 
 
+class Probes:
+    """Logs in at every host, again and again."""
+
+    def __init__(self, serving: Serving) -> None:
+        self.twin, self.server = serving.twin, serving.server
+        self.seen: dict[str, list[tuple[float, str]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.ensure_future(self._look())
+
+    def compare(self, ref: str, name: str, recorded: list[str], since: float) -> list[str]:
+        """Sentences about a host that did not answer as it was recorded, one answer after the other."""
+        values = [value for place, value in enumerate(recorded) if place == 0 or recorded[place - 1] != value]
+        before = [entry for entry in self.seen[ref] if entry[0] <= since][-1:]
+        ours = _seen(values, [*before, *(entry for entry in self.seen[ref] if entry[0] > since)])
+        if values == [value for _unused, value in ours]:
+            return []
+        return [f"time line: a login at {name} was answered {values}, in the twin {[value for _unused, value in ours]}"]
+
+    async def _look(self) -> None:
+        while True:
+            now = asyncio.get_running_loop().time()
+            for ref, host in self.twin.hosts.items():
+                word = self._word(host)
+                seen = self.seen.setdefault(ref, [])
+                if not seen or seen[-1][1] != word:
+                    seen.append((now, word))
+            await asyncio.sleep(EVERY)
+
+    def _word(self, host: Host) -> str:
+        if not self.server.listens(host.ref):
+            return "ConnectionRefusedError"
+        if host.refusal is not None:
+            return host.refusal.description[0]
+        return "logged in" if host.is_master else "HOST_IS_SLAVE"
+
+
 def _comparable(values: Record) -> Record:
     """Without times, and uuids as a number of them."""
     shown = {}

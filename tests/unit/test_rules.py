@@ -97,7 +97,12 @@ def test_what_a_member_inherits_at_its_restart_is_as_predicted(change: Change) -
         if made.actions[host.name] in ("kept", "repaired"):
             # No restart is planned for a host that has its bond, so nothing is said about VLANs that a restart would add.
             after["vlans"] = told(predicted)["vlans"]
-        assert told(predicted) == after
+        expected = told(predicted)
+        if not predicted.primary:
+            # Which NIC is the first of a bond whose master has a MAC of its own is a matter of the member's database.
+            assert change.recording.startswith("explicit_mac_inherit")
+            del expected["primary"], expected["mac"], after["primary"], after["mac"]
+        assert expected == after
 
 
 @pytest.mark.parametrize("change", DESTROYED, ids=str)

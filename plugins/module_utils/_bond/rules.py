@@ -313,8 +313,12 @@ def after_destroy(pool: Pool, bond: Bond) -> Pool:
     if own is None or not members:
         return pool
     primary = pool.pifs.get(bond.primary, members[0])
+    plugged = own.attached or own.management  # the NICs of half a bond, which is not attached, are not plugged (recorded)
     free = {
-        nic.ref: replace(nic, bond_slave_of="", attached=True, ip_mode="None", ip="", netmask="", gateway="", dns="") for nic in members
+        nic.ref: replace(
+            nic, bond_slave_of="", attached=nic.attached or plugged, ip_mode="None", ip="", netmask="", gateway="", dns=""
+        )
+        for nic in members
     }
     addressed = primary if own.ip_mode == "None" else own
     there = {pool.vlans[ref].tag for ref in primary.vlan_slave_of if ref in pool.vlans}

@@ -64,16 +64,24 @@ async def test_each_state_of_a_new_bond_is_read() -> None:
             ("", False, -1, "unknown"),
             ("172.16.0.35", False, -1, "unknown"),
             ("172.16.0.35", True, -1, "unknown"),
+            ("172.16.0.35", True, 1500, "unknown"),
             ("172.16.0.35", True, 1500, "disabled"),
         ]
 
 
-async def test_without_holding_the_states_pass_unseen() -> None:
-    async with pool() as ground:
+async def test_the_work_goes_on_when_a_state_is_read_and_not_before() -> None:
+    async with pool(hold_states=PATIENT) as ground:
         network = await ground.network()
         reader = Reader(ground)
-        seen = await reader.while_working(ground.bond("xs-1", ["eth2", "eth4"], network), "PIF", "IP", "currently_attached", "MTU")
-        assert len(of("bond0", seen)) < 4
+        doing = asyncio.ensure_future(ground.bond("xs-1", ["eth2", "eth4"], network))
+        await asyncio.sleep(0.05)
+        assert not doing.done() and ground.pif_record("xs-1", "bond0")["bond_master_of"] == []
+        await reader.call("PIF.get_all_records")
+        await asyncio.sleep(0.05)
+        assert not doing.done() and len(ground.pif_record("xs-1", "bond0")["bond_master_of"]) == 1
+        ground.twin.between.seconds = 0.0
+        await reader.call("PIF.get_all_records")
+        await asyncio.wait_for(doing, 10)
 
 
 async def test_a_pif_is_there_before_its_bond_is() -> None:

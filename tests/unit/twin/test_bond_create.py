@@ -135,9 +135,30 @@ async def test_a_missing_card_leaves_a_bond_half_made() -> None:
             await ground.bond("xs-1", ["eth2", "eth4"], await ground.network())
 
         made = ground.pif_record("xs-1", "bond0")
-        assert caught.value.description == ["PIF_CONFIGURATION_ERROR", ground.pif("xs-1", "bond0"), ""]
+        assert caught.value.description[:2] == ["PIF_CONFIGURATION_ERROR", ground.pif("xs-1", "bond0")]
+        assert "could not open network device eth4 (No such device)" in caught.value.description[2]
         assert (made["currently_attached"], made["MTU"], made["IP"]) == (False, -1, "172.16.0.35")
         assert ground.addresses("xs-1") == {"xenbr0": ("172.16.0.10/27",)}, "the storage address is gone from dom0"
+
+
+async def test_the_bridge_of_half_a_bond_keeps_its_card_until_it_is_deleted() -> None:
+    """Destroying what is half made does not help; deleting the bridge in dom0 does (recorded: half_bond_bridge_left)."""
+    async with pool() as ground:
+        host, network = ground.twin.host("xs-1"), await ground.network()
+        await host.nic_gone("eth4")
+        for attempt in (1, 2):
+            with pytest.raises(XapiError) as caught:
+                await ground.bond("xs-1", ["eth2", "eth4"], network)
+            assert bool(caught.value.description[2]) is (attempt == 1), "the second time the switch has the bond already"
+            (bond,) = ground.database.all("Bond")
+            await ground.call("Bond.destroy", bond)
+        with pytest.raises(XapiError) as caught:
+            await ground.call("PIF.plug", ground.pif("xs-1", "eth2"))
+        assert "eth2 already exists on bridge xapi0" in caught.value.description[2]
+        assert not ground.pif_record("xs-1", "eth2")["currently_attached"]
+        await host.backend.bring_down("xapi0")
+        await ground.call("PIF.plug", ground.pif("xs-1", "eth2"))
+        assert ground.addresses("xs-1")["xenbr2"] == ("172.16.0.35/28",)
 
 
 async def test_a_bond_in_a_bond_fails_half_way() -> None:

@@ -314,3 +314,54 @@ async def test_sixty_four_hosts_of_twelve_cards_start_in_time() -> None:
     async with await Twin.start(load_scenario("sixty-four-hosts")) as twin:
         assert len(twin.database.all("PIF")) == 64 * 12
         assert time.process_time() - began < 5
+
+
+async def test_while_xapi_is_stopped_a_plain_call_is_lost_and_a_bond_is_made_all_the_same() -> None:
+    """Recorded: calls_to_stopped_xapi. What each caller is told when the member is back says nothing about whether it was done."""
+    async with pool() as ground:
+        network, host = await ground.network(), ground.twin.host("xs-2")
+        await host.stop_xapi()
+        calls = {
+            "plug": ground.call("PIF.plug", ground.pif("xs-2", "eth5")),
+            "scan": ground.call("PIF.scan", host.ref),
+            "address": ground.call("PIF.reconfigure_ip", ground.pif("xs-2", "eth3"), "Static", "10.0.3.2", "255.255.255.0", "", ""),
+            "bond": ground.bond("xs-2", ["eth2", "eth4"], network),
+        }
+        waiting = {name: asyncio.ensure_future(call) for name, call in calls.items()}
+        await asyncio.sleep(0.01)
+        assert not any(call.done() for call in waiting.values())
+        await host.start_xapi()
+        await ground.up("xs-2")
+        told = {}
+        for name, call in waiting.items():
+            with pytest.raises(XapiError) as caught:
+                await call
+            told[name] = caught.value.description[0]
+        assert told == {
+            "plug": "CANNOT_CONTACT_HOST", "scan": "CANNOT_CONTACT_HOST", "address": "HANDLE_INVALID", "bond": "HANDLE_INVALID",
+        }  # fmt: skip
+        assert ground.bonds("xs-2") == {"bond0": ["eth2", "eth4"]}
+        assert ground.pif_record("xs-2", "eth3")["IP"] == ""
+
+
+@pytest.mark.parametrize("clean", [True, False])
+async def test_xe_toolstack_restart_disables_the_host_when_it_stops_the_service(clean: bool) -> None:
+    async with pool() as ground:
+        host, seen = ground.twin.host("xs-2"), []
+        host.stops_cleanly = clean
+        ground.database.observers.append(lambda change: seen.append(change.snapshot["live"]) if change.cls == "host_metrics" else None)
+        await host.restart_toolstack()
+        await ground.up("xs-2")
+        assert seen == ([False, True] if clean else [])
+
+
+async def test_a_master_that_has_written_messages_has_local_storage() -> None:
+    """Recorded: master_restart. The messages' directory is what xapi goes by."""
+    async with pool() as ground:
+        host = ground.twin.host("xs-1")
+        ground.database.set("host", host.ref, other_config={"no_local_storage": "true"})
+        await ground.restart("xs-1")
+        assert host.record["other_config"].get("no_local_storage") == "true"
+        ground.database.add("message", name="M")
+        await ground.restart("xs-1")
+        assert "no_local_storage" not in host.record["other_config"]

@@ -195,3 +195,16 @@ async def test_a_vlan_cannot_be_put_on_a_slave_by_hand() -> None:
         with pytest.raises(XapiError) as caught:
             await ground.vlan("xs-1", "eth2", 50, await ground.network("V50"))
         assert caught.value.description == ["CANNOT_ADD_VLAN_TO_BOND_SLAVE", ground.pif("xs-1", "eth2")]
+
+
+async def test_under_a_bond_with_a_mac_of_its_own_the_order_is_that_of_the_members_own_rows() -> None:
+    """Recorded: explicit_mac_inherit. Rows come by reference, backwards."""
+    async with pool() as ground:
+        network = await ground.network()
+        await ground.call("PIF.reconfigure_ip", ground.pif("xs-2", "eth2"), "None", "", "", "", "")
+        await ground.bond("xs-1", ["eth4", "eth2"], network, mac="02:00:00:00:00:01")
+        await ground.restart("xs-2")
+        first = max(ground.pif("xs-2", "eth2"), ground.pif("xs-2", "eth4"))
+        made = ground.pif_record("xs-2", "bond0")
+        assert made["MAC"] == ground.database.get("PIF", first)["MAC"]
+        assert ground.database.get("Bond", made["bond_master_of"][0])["primary_slave"] == first

@@ -260,3 +260,29 @@ async def test_storage_is_plugged_only_where_the_target_is_in_reach() -> None:
 
         await ground.restart("xs-2")
         assert ground.database.get("PBD", pbd)["currently_attached"] is True, "a start plugs the PIF and then the storage"
+
+
+async def test_pool_create_vlan_makes_it_on_each_host_or_on_none() -> None:
+    async with pool() as ground:
+        network = await ground.network("V61")
+        pifs = await ground.call("pool.create_VLAN", "eth5", network, 61)
+        assert {ground.database.get("PIF", pif)["host"] for pif in pifs} == set(ground.twin.hosts)
+        assert all(ground.database.get("PIF", pif)["currently_attached"] for pif in pifs)
+        other = await ground.network("V62")
+        await ground.vlan("xs-3", "eth4", 62, await ground.network("elsewhere"))
+        for call in (("pool.create_VLAN", "eth4", other, 62), ("pool.create_VLAN_from_PIF", ground.pif("xs-1", "eth4"), other, 62)):
+            with pytest.raises(XapiError) as caught:
+                await ground.call(*call)
+            assert caught.value.description == ["PIF_VLAN_EXISTS", "eth4"]
+            assert ground.database.get("network", other)["PIFs"] == []
+        with pytest.raises(XapiError) as caught:
+            await ground.call("pool.create_VLAN", "eth99", other, 63)
+        assert caught.value.description == ["INVALID_VALUE", "device", "eth99"]
+
+
+async def test_a_host_that_is_not_live_gets_no_vlan_of_pool_create_vlan_from_pif() -> None:
+    async with pool() as ground:
+        dead = ground.twin.host("xs-3")
+        ground.database.set("host_metrics", dead.record["metrics"], live=False)
+        pifs = await ground.call("pool.create_VLAN_from_PIF", ground.pif("xs-1", "eth4"), await ground.network(), 62)
+        assert dead.ref not in {ground.database.get("PIF", pif)["host"] for pif in pifs} and len(pifs) == 2

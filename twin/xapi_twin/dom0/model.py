@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from xapi_twin.dom0 import script_errors
+
 # Timers of xcp-networkd's bonds (ocaml/xapi/nm.ml): milliseconds.
 BOND_TIMERS: Mapping[str, int] = {
     "miimon": 100,
@@ -25,7 +27,14 @@ BOND_TIMERS: Mapping[str, int] = {
 
 
 class BringUpError(Exception):
-    """An interface could not be brought up; the sentence says why. What was done before it stays done."""
+    """An interface could not be brought up; the sentence says why. What was done before it stays done.
+
+    `script`: what the failing script said, where one did; it is part of the API's error.
+    """
+
+    def __init__(self, text: str, script: str = "") -> None:
+        super().__init__(text)
+        self.script = script
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,10 @@ class Interface:
 
 @dataclass(frozen=True)
 class Bridge:
-    """A bridge with its own interface. ``parent`` and ``tag`` are set for a VLAN's (fake) bridge."""
+    """A bridge with its own interface. ``parent`` and ``tag`` are set for a VLAN's (fake) bridge.
+
+    ``held``: the NICs of a bond that could not be set up; the switch keeps them on this bridge.
+    """
 
     name: str
     mac: str
@@ -69,6 +81,7 @@ class Bridge:
     ports: tuple[str, ...] = ()
     parent: str | None = None
     tag: int | None = None
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -244,14 +257,7 @@ class MemoryBackend:
         devices = bridge.bond.members if bridge.bond else (bridge.nic,) if bridge.nic else ()
         old = self.dom0.bridges.get(bridge.name)
         made = Bridge(bridge.name, bridge.mac.lower(), bridge.mtu, ports=bridge.ports, parent=bridge.parent, tag=bridge.tag)
-        for device in devices:
-            nic = self.dom0.nics.get(device)
-            if nic is None or not nic.present:
-                # xcp-networkd has made the bridge by then, and gives up before it sets the address (recorded).
-                if bridge.bond:
-                    self._forget_bond(bridge.bond.name)
-                self.dom0.bridges[bridge.name] = made
-                raise BringUpError(f"interface {device} does not exist on {self.dom0.hostname}")
+        self._check(bridge, made, devices)
         self._negotiate(bridge, devices)
         for device in devices:
             self.dom0.nics[device] = replace(self.dom0.nics[device], mtu=bridge.mtu)
@@ -305,6 +311,38 @@ class MemoryBackend:
             self.dom0.bonds[name] = replace(bond, members=members)
             for member in members:
                 self._cancel(name, member.device)
+
+    def _check(self, bridge: BridgeConfig, made: Bridge, devices: Sequence[str]) -> None:
+        """Raises BringUpError when a NIC is missing, or on another bridge.
+
+        xcp-networkd has made the bridge by then, and gives up before it sets the address. A bond of which a NIC is missing stays in the
+        switch with the others, until its bridge is deleted; a second attempt finds it there and fails later, without a text (recorded).
+        """
+        missing = [device for device in devices if device not in self.dom0.nics or not self.dom0.nics[device].present]
+        if missing and bridge.bond:
+            self._forget_bond(bridge.bond.name)
+            old = self.dom0.bridges.get(bridge.name)
+            held = tuple(device for device in devices if device not in missing)
+            script = "" if old is not None and old.held else self._no_device(bridge, missing[0])
+            self.dom0.bridges[bridge.name] = replace(made, held=held)
+            raise BringUpError(f"interface {missing[0]} does not exist on {self.dom0.hostname}", script)
+        if missing:
+            self.dom0.bridges[bridge.name] = made
+            raise BringUpError(f"interface {missing[0]} does not exist on {self.dom0.hostname}")
+        for device in devices:
+            other = next((found.name for found in self.dom0.bridges.values() if device in found.held and found.name != bridge.name), "")
+            if other:
+                self.dom0.bridges[bridge.name] = made
+                raise BringUpError(f"{device} is on {other} already", script_errors.taken(bridge.name, device, other))
+
+    def _no_device(self, bridge: BridgeConfig, missing: str) -> str:
+        """Open vSwitch's complaint about a bond; the Linux bridge's is not known."""
+        known = missing in self.dom0.nics and self.dom0.network_backend == "openvswitch"
+        if bridge.bond is None or len(bridge.bond.members) < 2 or not known:
+            return ""
+        settings = script_errors.bond_settings(bond_mode(bridge.bond), {**BOND_TIMERS, **bridge.bond.timers}, bridge.bond.properties)
+        members = tuple(reversed(bridge.bond.members))
+        return script_errors.no_device(bridge.name, bridge.bond.name, members, bridge.mac, settings, missing)
 
     # links
 

@@ -387,18 +387,27 @@ class Host(HostState):
         """dbsync_slave: what the host knows of itself goes into the database."""
         pool = self.pool
         await pool.faults.moment("host.start.database", self.ref)
+        stamp = f"{int(pool.now().timestamp())}."
         other_config = dict(self.record["other_config"])
         boot_time = other_config.pop("boot_time", None)
-        pool.database.set("host", self.ref, other_config=other_config)
-        await pool.yield_()
-        stamp = f"{int(pool.now().timestamp())}."
+        await pool.write("host", self.ref, other_config=other_config)
         if boot:
             pbd.detach_all(self)
-        if boot or boot_time is None:
-            boot_time = stamp
-        pool.database.set("host", self.ref, other_config={**other_config, "agent_start_time": stamp, "boot_time": boot_time})
+        await self._renew("boot_time", stamp if boot or boot_time is None else boot_time)
+        await self._renew("agent_start_time", stamp)
+        if self.is_master and pool.database.all("message"):
+            await self._renew("no_local_storage")  # the master keeps messages in a directory, and goes by that (recorded; dbsync_slave.ml)
+        elif "no_local_storage" in other_config:
+            await self._renew("no_local_storage", "true")
         await pool.yield_()
         self._links.stamp()
+
+    async def _renew(self, key: str, value: str = "") -> None:
+        """A key of other_config goes, and comes with its value: two writes (dbsync_slave.ml)."""
+        others = {name: text for name, text in self.record["other_config"].items() if name != key}
+        await self.pool.write("host", self.ref, other_config=others)
+        if value:
+            await self.pool.write("host", self.ref, other_config={**others, key: value})
 
     async def _inherit(self) -> None:
         if self.is_master:

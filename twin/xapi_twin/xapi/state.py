@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol, TypeVar
 
@@ -176,6 +176,11 @@ class XapiState:
         self.writer = Writer(schema)
         self.local_sessions: dict[str, str] = {}
         self.hosts: dict[str, HostState] = {}
+        self.row_key: Callable[[str], str] = lambda ref: ref  # by what `rows` sorts; a replay has other references than its recording
+
+    @property
+    def master_host(self) -> HostState:
+        return self.hosts[self.master]
 
     @property
     def ref(self) -> str:
@@ -217,6 +222,17 @@ class XapiState:
             await self.between.hold()
         else:
             await self.yield_()
+
+    def rows(self, refs: Iterable[str]) -> list[str]:
+        """In the order in which xapi's database gives the rows that it has searched for: by reference, backwards (db_cache_impl.ml)."""
+        return sorted(refs, key=self.row_key, reverse=True)
+
+    async def write(self, cls: str, ref: str, /, **fields: Any) -> None:
+        """Set fields one after the other, as xapi's code does: each is a state of its own (recorded on v25.33, which has no batches)."""
+        for name, value in fields.items():
+            if self.database.get(cls, ref)[name] != value:
+                self.database.set(cls, ref, **{name: value})
+                await self.yield_()
 
     async def yield_(self) -> None:
         """Let those who wait for a change see the one that was just made, before the next."""

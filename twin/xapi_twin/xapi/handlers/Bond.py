@@ -40,6 +40,7 @@ async def create(
         host,
         lambda: bond.create(context.pool, network, members, mac, mode, properties, context.progress, ref),
         done,
+        outlives=True,
     )
 
 
@@ -53,7 +54,7 @@ async def destroy(context: Context, self: str) -> None:
         await bond.destroy(context.pool, self, context.progress)
         return True
 
-    await at_host(context, host, work, done)
+    await at_host(context, host, work, done, outlives=True)
 
 
 async def set_mode(context: Context, self: str, value: str) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from xapi_twin.datamodel.errors import XapiError
@@ -19,12 +20,17 @@ def _host(context: Context, ref: str) -> str:
 
 async def reconfigure_ip(context: Context, self: str, mode: str, ip: str, netmask: str, gateway: str, dns: str) -> None:
     host = _host(context, self)
-    await at_host(context, host, lambda: pif.reconfigure_ip(context.pool, self, mode, ip, netmask, gateway, dns))
+    await at_host(context, host, lambda: pif.reconfigure_ip(context.pool, self, mode, ip, netmask, gateway, dns), _ended(context))
 
 
 async def reconfigure_ipv6(context: Context, self: str, mode: str, ipv6: str, gateway: str, dns: str) -> None:
     host = _host(context, self)
-    await at_host(context, host, lambda: pif.reconfigure_ipv6(context.pool, self, mode, ipv6, gateway, dns))
+    await at_host(context, host, lambda: pif.reconfigure_ipv6(context.pool, self, mode, ipv6, gateway, dns), _ended(context))
+
+
+def _ended(context: Context) -> Callable[[], None]:
+    """The master goes by the task (message_forwarding.ml); the member's start-up has ended it without a result."""
+    return lambda: None
 
 
 async def plug(context: Context, self: str) -> None:
@@ -114,7 +120,7 @@ async def destroy(context: Context, self: str) -> None:
     """PIF.destroy (old): VLAN.destroy by the VLAN's PIF."""
     record = context.database.get("PIF", self)
     if record["VLAN"] < 0:
-        raise XapiError("PIF_IS_PHYSICAL", self)
+        raise XapiError("PIF_IS_PHYSICAL")
     await at_host(context, record["host"], lambda: vlan.destroy(context.pool, record["VLAN_master_of"]))
 
 

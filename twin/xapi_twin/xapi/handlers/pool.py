@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,15 +41,42 @@ async def disable_ha(context: Context) -> None:
     context.database.set("pool", context.pool.ref, ha_enabled=False)
 
 
+async def create_vlan(context: Context, device: str, network: str, tag: int) -> list[str]:
+    """pool.create_VLAN: the VLAN on the PIF of that device, on every host. Answers the VLANs' PIFs. An error takes all back."""
+    targets = []
+    for host in context.pool.rows(context.pool.hosts):
+        records = [(ref, context.database.get("PIF", ref)) for ref in context.database.get("host", host)["PIFs"]]
+        base = [ref for ref, record in records if record["device"] == device and record["VLAN"] == -1]
+        if not base:
+            raise XapiError("INVALID_VALUE", "device", device)
+        targets.append(base[0])
+    return await _vlans(context, targets, network, tag)
+
+
 async def create_vlan_from_pif(context: Context, pif: str, network: str, tag: int) -> list[str]:
-    """pool.create_VLAN_from_PIF: the VLAN on every host's PIF of the same network. Answers the VLANs' PIFs."""
+    """pool.create_VLAN_from_PIF: the VLAN on each live host's PIF of the same network. Answers the VLANs' PIFs. An error takes all back."""
     below = context.database.get("PIF", pif)["network"]
-    made = []
+    targets = []
     for base in list(context.database.get("network", below)["PIFs"]):
-        host = context.database.get("PIF", base)["host"]
-        ref = await at_host(context, host, partial(vlan.create, context.pool, base, tag, network))
-        made.append(context.database.get("VLAN", ref)["untagged_PIF"])
-    return made
+        host = context.database.get("host", context.database.get("PIF", base)["host"])
+        if context.database.get("host_metrics", host["metrics"])["live"]:
+            targets.append(base)
+    return await _vlans(context, targets, network, tag)
+
+
+async def _vlans(context: Context, targets: list[str], network: str, tag: int) -> list[str]:
+    """A VLAN on each of these PIFs, or on none. Answers the VLANs' PIFs."""
+    made: list[tuple[str, str]] = []
+    try:
+        for base in targets:
+            host = context.database.get("PIF", base)["host"]
+            made.append((host, await at_host(context, host, partial(vlan.create, context.pool, base, tag, network))))
+    except XapiError:
+        for host, ref in made:
+            with suppress(XapiError):
+                await at_host(context, host, partial(vlan.destroy, context.pool, ref))
+        raise
+    return [context.database.get("VLAN", ref)["untagged_PIF"] for _unused, ref in made]
 
 
 async def recover_slaves(context: Context) -> list[str]:
@@ -69,6 +97,7 @@ CALLS: dict[str, Handler] = {
     "management_reconfigure": management_reconfigure,
     "enable_ha": enable_ha,
     "disable_ha": disable_ha,
+    "create_VLAN": create_vlan,
     "create_VLAN_from_PIF": create_vlan_from_pif,
     "recover_slaves": recover_slaves,
     "sync_database": sync_database,

@@ -64,10 +64,10 @@ async def create(
         bond = await _records(pool, host.ref, network, members, primary, mac, mode, wanted, ref)
         master: str = database.get("Bond", bond)["master"]
         await pool.pause(RECORDS_SECONDS)  # the bond is seen before the IP has moved (recorded)
-        moves.configuration(pool, primary, master)
+        await moves.configuration(pool, primary, master)
         if not pool.schema.at_least("7.0"):
             for member in members:  # the second IP is lost, not refused (CA-106754)
-                moves.clear_ip(pool, member)
+                await moves.clear_ip(pool, member)
         disallow = any(database.get("PIF", member).get("disallow_unplug", False) for member in members)
         await pool.faults.moment("bond.create.recorded", host.ref, bond=bond)
 
@@ -121,7 +121,7 @@ async def destroy(pool: XapiState, bond: str, progress: Progress = _no_progress)
         vlan_manages = any(database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans)
         if pool.ha_enabled and pif["management"]:
             raise XapiError("HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE")
-        moves.configuration(pool, master, primary)
+        await moves.configuration(pool, master, primary)
         await pool.faults.moment("bond.destroy.recorded", host.ref, bond=bond)
         if pif["management"]:
             await moves.move_management(pool, primary)
@@ -149,8 +149,9 @@ async def destroy(pool: XapiState, bond: str, progress: Progress = _no_progress)
         moves.move_cluster_host(pool, host.ref, [master], primary)
         await pool.faults.moment("bond.destroy.plugged", host.ref, bond=bond)
         for member in members:
-            database.set("PIF", member, bond_slave_of=NULL)
+            await pool.write("PIF", member, bond_slave_of=NULL)
         database.remove("Bond", bond)
+        await pool.yield_()
         database.remove("PIF", master)
         progress(1.0)
     await pool.faults.moment("bond.destroy.done", host.ref)

@@ -11,17 +11,17 @@ from xapi_twin.xapi.network import mgmt_iface, nm, pif_helpers, tunnel, vlan
 from xapi_twin.xapi.state import XapiState
 
 
-def configuration(pool: XapiState, source: str, target: str) -> None:
-    """The IPv4 configuration; IPv6 and other_config stay where they are."""
+async def configuration(pool: XapiState, source: str, target: str) -> None:
+    """The IPv4 configuration, to the target before it leaves the source; IPv6 and other_config stay where they are."""
     pif = pool.database.get("PIF", source)
     fields = ("ip_configuration_mode", "IP", "netmask", "gateway", "DNS")
     moving = {name: pif[name] for name in fields}
-    pool.database.set("PIF", target, **moving)
-    clear_ip(pool, source)
+    await pool.write("PIF", target, **moving)
+    await clear_ip(pool, source)
 
 
-def clear_ip(pool: XapiState, pif: str) -> None:
-    pool.database.set("PIF", pif, ip_configuration_mode="None", IP="", netmask="", gateway="", DNS="")
+async def clear_ip(pool: XapiState, pif: str) -> None:
+    await pool.write("PIF", pif, ip_configuration_mode="None", IP="", netmask="", gateway="", DNS="")
 
 
 async def move_management(pool: XapiState, target: str) -> None:
@@ -46,9 +46,10 @@ async def move_vlan(pool: XapiState, old: str, target: str) -> None:
         for vif in local_vifs(pool, host, [network]):
             database.set("VIF", vif, network=new_network)
     else:
-        new_master = vlan.records(pool, target, record["tag"], network)[1]
-    configuration(pool, old_master, new_master)
+        new_master = (await vlan.records(pool, target, record["tag"], network))[1]
+    await configuration(pool, old_master, new_master)
     database.remove("VLAN", old)
+    await pool.yield_()
     database.remove("PIF", old_master)
     if pif["currently_attached"]:
         if pif["management"]:
@@ -62,8 +63,9 @@ async def move_tunnel(pool: XapiState, old: str, target: str) -> None:
     database = pool.database
     record = dict(database.get("tunnel", old))
     pif = dict(database.get("PIF", record["access_PIF"]))
-    access = tunnel.records(pool, target, pif["network"], record.get("protocol", "gre"))[1]
+    access = (await tunnel.records(pool, target, pif["network"], record.get("protocol", "gre")))[1]
     database.remove("tunnel", old)
+    await pool.yield_()
     database.remove("PIF", record["access_PIF"])
     if pif["currently_attached"]:
         await nm.bring_up(pool, access)

@@ -66,7 +66,7 @@ async def bring_up(pool: XapiState, ref: str, management: bool = False) -> None:
             await _configure(pool, ref, pif)
         except BringUpError as error:
             host.log("error", "network_server", f"bringing up PIF {pif['uuid']}: {error}")
-            raise XapiError("PIF_CONFIGURATION_ERROR", ref, "") from error
+            raise XapiError("PIF_CONFIGURATION_ERROR", ref, error.script) from error
         await pool.pause(PLUG_SECONDS[kind_of(pif)])
         await pool.faults.moment("pif.plugged", host.ref, device=pif["device"])
         if not pif["currently_attached"] or management:
@@ -79,7 +79,7 @@ async def bring_up(pool: XapiState, ref: str, management: bool = False) -> None:
         if pif["VLAN"] == -1 and "igmp_snooping_status" in pif:
             snooping = pool.record.get("igmp_snooping_enabled", False)
             changes["igmp_snooping_status"] = "enabled" if snooping else "disabled"
-        database.set("PIF", ref, **changes)
+        await pool.write("PIF", ref, **changes)
         host.attached_changed(ref)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.datamodel.schema import NULL
 from xapi_twin.xapi.network import bond, tunnel, vlan
 from xapi_twin.xapi.state import HostState
 
@@ -46,7 +47,8 @@ def _ignore(host: HostState, error: XapiError, doing: str, task: str) -> None:
 
 async def _bonds(host: HostState) -> None:
     database = host.pool.database
-    for ref, record in list(database.all("Bond").items()):
+    for ref in host.pool.rows(database.all("Bond")):
+        record = database.get("Bond", ref)
         master = database.find("PIF", record["master"])
         if master is None or master["host"] != host.pool.master:
             continue
@@ -113,7 +115,7 @@ def _matching(host: HostState, theirs: list[Record]) -> list[str]:
 
 
 def _cards(host: HostState) -> list[str]:
-    records = [(ref, host.pool.database.get("PIF", ref)) for ref in host.pifs()]
+    records = [(ref, host.pool.database.get("PIF", ref)) for ref in host.pool.rows(host.pifs())]
     return [ref for ref, record in records if record["physical"]]
 
 
@@ -126,15 +128,17 @@ def position(host: HostState, pif: Record) -> int | None:
 async def _vlans(host: HostState) -> None:
     """A VLAN for each of the master's, on the PIF that is on the same network as the master's tagged PIF. They are not plugged."""
     database = host.pool.database
-    for record in list(database.all("VLAN").values()):
-        untagged = database.find("PIF", record["untagged_PIF"])
-        if untagged is None or untagged["host"] != host.pool.master:
+    masters = [ref for ref in host.pool.master_host.pifs() if database.get("PIF", ref)["VLAN_master_of"] != NULL]
+    for ref in host.pool.rows(masters):
+        untagged = database.get("PIF", ref)
+        record = database.find("VLAN", untagged["VLAN_master_of"])
+        if record is None:
             continue
         below = database.get("PIF", record["tagged_PIF"])["network"]
         if not _has_vlan(host, untagged["network"], record["tag"], below):
             base = [pif for pif in host.pifs() if database.get("PIF", pif)["network"] == below]
             if len(base) == 1:  # made without any check, and not plugged (recorded)
-                vlan.records(host.pool, base[0], record["tag"], untagged["network"])
+                await vlan.records(host.pool, base[0], record["tag"], untagged["network"])
 
 
 def _has_vlan(host: HostState, network: str, tag: int, below: str) -> bool:
@@ -150,14 +154,14 @@ def _has_vlan(host: HostState, network: str, tag: int, below: str) -> bool:
 async def _tunnels(host: HostState) -> None:
     """A tunnel for each of the master's, on the PIF that is on the same network as the master's transport PIF. It is not plugged."""
     database = host.pool.database
-    for record in list(database.all("tunnel").values()):
-        access = database.find("PIF", record["access_PIF"])
-        if access is None or access["host"] != host.pool.master:
-            continue
+    masters = [ref for ref in host.pool.master_host.pifs() if database.get("PIF", ref).get("tunnel_access_PIF_of")]
+    for ref in host.pool.rows(masters):
+        access = database.get("PIF", ref)
+        record = database.get("tunnel", access["tunnel_access_PIF_of"][0])
         mine = [pif for pif in host.pifs() if database.get("PIF", pif)["network"] == access["network"]]
         if any(database.get("PIF", pif)["tunnel_access_PIF_of"] for pif in mine):
             continue
         below = database.get("PIF", record["transport_PIF"])["network"]
         base = [pif for pif in host.pifs() if database.get("PIF", pif)["network"] == below]
         if len(base) == 1:
-            tunnel.records(host.pool, base[0], access["network"], record.get("protocol", "gre"))
+            await tunnel.records(host.pool, base[0], access["network"], record.get("protocol", "gre"))

@@ -25,12 +25,12 @@ async def create(pool: XapiState, transport: str, network: str, protocol: str) -
     for host in pool.database.all("host").values():
         if host["software_version"].get("network_backend", pool.network_backend) != "openvswitch":
             raise XapiError("OPENVSWITCH_NOT_ACTIVE")
-    tunnel, access = records(pool, transport, network, protocol)
+    tunnel, access = await records(pool, transport, network, protocol)
     await pif.plug(pool, access)
     return tunnel
 
 
-def records(pool: XapiState, transport: str, network: str, protocol: str) -> tuple[str, str]:
+async def records(pool: XapiState, transport: str, network: str, protocol: str) -> tuple[str, str]:
     """A new tunnel and its access PIF with a random MAC, not plugged."""
     below = pool.database.get("PIF", transport)
     devices = {
@@ -58,6 +58,7 @@ def records(pool: XapiState, transport: str, network: str, protocol: str) -> tup
         },
     )
     access = pool.database.add("PIF", network=network, host=below["host"], **fields)
+    await pool.yield_()
     more = pif_helpers.known(pool, "tunnel", {"protocol": protocol})
     tunnel = pool.database.add("tunnel", access_PIF=access, transport_PIF=transport, status={"active": "false"}, **more)
     return tunnel, access

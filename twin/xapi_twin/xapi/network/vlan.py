@@ -29,13 +29,13 @@ async def create(pool: XapiState, tagged: str, tag: int, network: str) -> str:
         raise XapiError("VLAN_TAG_INVALID", tag)
     if any(pool.database.get("VLAN", vlan)["tag"] == tag for vlan in record["VLAN_slave_of"]):
         raise XapiError("PIF_VLAN_EXISTS", record["device"])
-    vlan, untagged = records(pool, tagged, tag, network)
+    vlan, untagged = await records(pool, tagged, tag, network)
     await pif.plug(pool, untagged)
     return vlan
 
 
-def records(pool: XapiState, tagged: str, tag: int, network: str) -> tuple[str, str]:
-    """A new VLAN and its PIF, not plugged. The PIF shares the metrics of the PIF below."""
+async def records(pool: XapiState, tagged: str, tag: int, network: str) -> tuple[str, str]:
+    """A new PIF and then its VLAN, not plugged. The PIF shares the metrics of the PIF below."""
     below = pool.database.get("PIF", tagged)
     vlan = new_ref()
     fields = pif_helpers.known(
@@ -58,6 +58,7 @@ def records(pool: XapiState, tagged: str, tag: int, network: str) -> tuple[str, 
         },
     )
     untagged = pool.database.add("PIF", network=network, host=below["host"], **fields)
+    await pool.yield_()
     pool.database.add("VLAN", vlan, tagged_PIF=tagged, untagged_PIF=untagged, tag=tag)
     return vlan, untagged
 
