@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._lock import lease
+from ansible_collections.xapi.network.plugins.module_utils._run import this_run
 from ansible_collections.xapi.network.plugins.modules import xs_pool_lock
 from ansible_collections.xapi.network.plugins.plugin_utils._action import InProcessAction
 
@@ -16,5 +16,5 @@ class ActionModule(InProcessAction):
     module = xs_pool_lock
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        self._task.args.setdefault("holder", asdict(lease.this_run(in_process=True)))
+        self._task.args.setdefault("holder", asdict(this_run.this_run(in_process=True)))
         return super().run(tmp, task_vars)

@@ -120,7 +120,7 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._confirm import timer
 from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import Undo
-from ansible_collections.xapi.network.plugins.module_utils._lock import lease
+from ansible_collections.xapi.network.plugins.module_utils._run import this_run
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
@@ -144,7 +144,7 @@ def work(task: Task) -> dict[str, Any]:
     undo, seconds, state = _undo(task.options["undo"]), task.options["timeout"], task.options["state"]
     if seconds not in SECONDS:
         raise NetworkError(f"timeout is {seconds}; give {SECONDS.start} to {SECONDS.stop - 1} seconds. Nothing was changed.")
-    owner = task.options["holder"] or str(lease.this_run(in_process=True))
+    owner = task.options["holder"] or str(this_run.this_run(in_process=True))
     commands = {"armed": timer.arm(undo, seconds, owner), "confirmed": timer.confirm(undo), "asked": timer.ask(undo)}
     answer = timer.read(*_said(task.shell(timer.ask(undo) if task.check_mode else commands[state])))
     _refuse(undo, state, answer)

@@ -172,16 +172,13 @@ network:
       returned: success
 """
 
-from dataclasses import replace
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._network.plan import NetworkPlan, NetworkSpec, found, plan
-from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._network.plan import NetworkSpec, plan
 from ansible_collections.xapi.network.plugins.module_utils._pool.facts import network_row
-from ansible_collections.xapi.network.plugins.module_utils._pool.model import Network, Pool
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Network
+from ansible_collections.xapi.network.plugins.module_utils._run.network import carry_out, read
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
-from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
-from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **CONNECTION_OPTIONS,
@@ -197,16 +194,14 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 CONSTRAINTS: dict[str, Any] = {"required_one_of": [("name", "uuid")], "supports_check_mode": True}
 
-CLASSES = ("pool", "host", "host_metrics", "network", "pif", "vif")
-
 
 def work(task: Task) -> dict[str, Any]:
     spec = _spec(task.options)
     with task.session() as session:
-        planned = plan(_read(session, spec), spec)
+        planned = plan(read(session, spec), spec)
         for text in planned.warnings:
             task.warn(text)
-        after = planned.after if task.check_mode else _carry_out(session, planned, spec)
+        after = planned.after if task.check_mode else carry_out(session, planned, spec)
     result: dict[str, Any] = {"changed": bool(planned.calls), "network": _row(after or planned.before)}
     if task.diff_mode:
         result["diff"] = {"before": _row(planned.before), "after": _row(after)}
@@ -237,33 +232,6 @@ def _text(value: Any) -> str | None:
 
 def _row(network: Network | None) -> dict[str, Any]:
     return network_row(network) if network else {}
-
-
-def _read(session: Session, spec: NetworkSpec) -> Pool:
-    pool = model.read(session.read(CLASSES))
-    if spec.present or (network := found(pool, spec)) is None:
-        return pool
-    # Only a network that shall go needs the names of VMs, for the message that says why it must not.
-    names = {vif.ref: session.call("VM.get_name_label", vif.vm) for vif in pool.vifs.values() if vif.network == network.ref}
-    return replace(pool, vifs={ref: replace(vif, vm_name=names.get(ref, "")) for ref, vif in pool.vifs.items()})
-
-
-def _carry_out(session: Session, planned: NetworkPlan, spec: NetworkSpec) -> Network | None:
-    """Calls what the plan holds, one after the other, and reads the pool after each: what XAPI says then decides, not the reply."""
-    while planned.calls:
-        method, arguments = planned.calls[0]
-        trouble = "XAPI reported success."
-        try:
-            session.call(method, *([planned.before.ref] if planned.before else []), *arguments)
-        except ConnectionLost as lost:
-            trouble = lost.message
-        done, planned = planned, plan(model.read(session.refresh()), spec)
-        if planned.calls and planned.calls[0] == done.calls[0]:
-            raise NetworkError(
-                f"{trouble} But {method} has had no effect, as the pool read after it shows. It was not called again: "
-                "run the task again to go on."
-            )
-    return planned.before
 
 
 def main() -> None:

@@ -117,9 +117,10 @@ until:
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
+from ansible_collections.xapi.network.plugins.module_utils._run import this_run
+from ansible_collections.xapi.network.plugins.module_utils._run.lock import hold, refusal, release
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
-from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, XapiFailure
-from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **CONNECTION_OPTIONS,
@@ -142,63 +143,21 @@ def work(task: Task) -> dict[str, Any]:
     """Takes the mark, renews it or gives it back. Raises NetworkError when another run has it."""
     given = task.options["holder"]
     task.seconds("lease")
-    me = lease.Holder(**given) if given else lease.this_run(in_process=task.shell is not None)
+    me = lease.Holder(**given) if given else this_run.this_run(in_process=task.shell is not None)
     with task.session() as session:
         ((ref, pool),) = session.read(("pool",))["pool"].items()
         there = lease.read(pool["other_config"].get(lease.KEY, "")) if lease.KEY in pool["other_config"] else None
         now = lease.server_time(str(session.call("host.get_servertime", pool["master"])))
-        blocked = there is not None and there.blocks(me, now, lease.alive)
+        blocked = there is not None and there.blocks(me, now, this_run.alive)
         if task.options["state"] == "released":
-            return _release(session, ref, pool, blocked, there, task.check_mode)
+            return release(session, ref, pool, blocked, there, task.check_mode)
         if blocked and there is not None:
-            raise NetworkError(_refusal(there, pool["uuid"]), holder=str(there.holder), until=there.until.isoformat())
+            raise NetworkError(refusal(there, pool["uuid"]), holder=str(there.holder), until=there.until.isoformat())
         mine = there is not None and there.holder == me
         lock = lease.take(me, now, task.options["lease"], since=there.since if there is not None and mine else now)
         if not task.check_mode:
-            _write(session, ref, pool, lock)
+            hold(session, ref, pool, lock)
         return {"changed": not mine, "holder": str(me), "until": lock.until.isoformat()}
-
-
-def _write(session: Session, ref: str, pool: Any, lock: lease.Lock) -> None:
-    """Adding a key that is there is refused by XAPI, so that of two runs that begin together one gets it."""
-    if lease.KEY in pool["other_config"]:
-        session.call("pool.remove_from_other_config", ref, lease.KEY)
-    try:
-        session.call("pool.add_to_other_config", ref, lease.KEY, lock.to_text())
-    except ConnectionLost:
-        # Whether it was written shows when the pool is read again.
-        if _mark(session) != lock.to_text():
-            raise
-    except XapiFailure as failure:
-        if failure.code != "MAP_DUPLICATE_KEY":
-            raise
-        other = lease.read(_mark(session))
-        raise NetworkError(
-            _refusal(other, pool["uuid"]) if other else "Another run has begun to change this pool at the same moment. Run again."
-        ) from failure
-
-
-def _mark(session: Session) -> str:
-    (pool,) = session.read(("pool",))["pool"].values()
-    return str(pool["other_config"].get(lease.KEY, ""))
-
-
-def _release(session: Session, ref: str, pool: Any, blocked: bool, there: lease.Lock | None, check_mode: bool) -> dict[str, Any]:
-    """Removes this run's own mark, and one that a dead run has left. A living run's mark stays."""
-    if lease.KEY not in pool["other_config"] or blocked:
-        return {"changed": False, "holder": str(there.holder) if there else ""}
-    if not check_mode:
-        session.call("pool.remove_from_other_config", ref, lease.KEY)
-    return {"changed": True, "holder": ""}
-
-
-def _refusal(lock: lease.Lock, pool: str) -> str:
-    return (
-        f"Another run is changing this pool: {lock.holder}, since {lock.since:%Y-%m-%d %H:%M:%S} UTC. Nothing was changed by this one."
-        f" Wait until it has ended. If you know that it is dead, wait until its mark expires at {lock.until:%H:%M:%S} UTC,"
-        f" or remove the mark on the master:"
-        f" xe pool-param-remove uuid={pool} param-name=other-config param-key={lease.KEY}"
-    )
 
 
 def main() -> None:

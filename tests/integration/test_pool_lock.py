@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import Holder, Lock
+from ansible_collections.xapi.network.plugins.module_utils._run import this_run
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
 from ansible_collections.xapi.network.plugins.modules import xs_pool_lock
@@ -75,7 +76,7 @@ def write(twin: RunningTwin, text: str) -> None:
 
 def of(process: subprocess.Popen[bytes]) -> Holder:
     """A run of Anna's on this node, in the processes that are seen here."""
-    return replace(lease.this_run(in_process=True), user="anna", process=process.pid, began=lease.began(process.pid))
+    return replace(this_run.this_run(in_process=True), user="anna", process=process.pid, began=this_run.began(process.pid))
 
 
 def writes(twin: RunningTwin) -> list[str]:
@@ -86,7 +87,7 @@ def writes(twin: RunningTwin) -> list[str]:
 def as_holder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each thread is a run of its own, by the thread's name."""
     with monkeypatch.context() as patch:
-        patch.setattr(lease, "this_run", lambda in_process: replace(ANNA, user=threading.current_thread().name))
+        patch.setattr(this_run, "this_run", lambda in_process: replace(ANNA, user=threading.current_thread().name))
         yield
 
 

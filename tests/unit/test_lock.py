@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import Holder, Lock
+from ansible_collections.xapi.network.plugins.module_utils._run import this_run
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
 ANNA = Holder("anna", "control.example.com", 4711, "1000", "boot-1", "pid:[4026531836]")
@@ -60,7 +61,7 @@ def test_a_mark_of_an_older_version_is_read_and_its_owner_counts_as_alive() -> N
     old = '{"began": "1", "node": "n", "process": 4711, "since": "2026-11-22T12:00:00Z", "until": "2026-11-22T12:15:00Z", "user": "anna"}'
     lock = lease.read(old)
     assert lock is not None
-    assert lock.blocks(BERTA, NOON, lease.alive)
+    assert lock.blocks(BERTA, NOON, this_run.alive)
 
 
 def test_a_mark_keeps_another_run_out_until_it_expires() -> None:
@@ -123,7 +124,7 @@ def test_a_job_of_awx_is_named_as_such() -> None:
 def test_a_run_knows_its_job(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv("JOB_ID", "181")
     monkeypatch.setenv(variable, "https://awx.example.com")
-    run = lease.this_run(in_process=True)
+    run = this_run.this_run(in_process=True)
     assert (run.job, run.controller) == ("181", "https://awx.example.com")
 
 
@@ -131,47 +132,47 @@ def test_a_run_knows_its_job(monkeypatch: pytest.MonkeyPatch, variable: str) -> 
 
 
 def run_of(process: subprocess.Popen[bytes]) -> Holder:
-    return replace(lease.this_run(in_process=True), process=process.pid, began=lease.began(process.pid))
+    return replace(this_run.this_run(in_process=True), process=process.pid, began=this_run.began(process.pid))
 
 
 def test_this_run_is_the_parent_of_the_fork_that_asks() -> None:
-    run = lease.this_run(in_process=True)
+    run = this_run.this_run(in_process=True)
     assert (run.node, run.process) == (socket.gethostname(), os.getppid())
-    assert run.began and lease.alive(run)
+    assert run.began and this_run.alive(run)
 
 
 def test_no_process_stands_for_a_run_whose_task_is_a_module() -> None:
-    run = lease.this_run(in_process=False)
+    run = this_run.this_run(in_process=False)
     assert (run.process, run.began) == (0, "")
-    assert lease.alive(run) is None
+    assert this_run.alive(run) is None
 
 
 def test_a_run_lives_as_long_as_its_process(process: subprocess.Popen[bytes]) -> None:
     run = run_of(process)
-    assert lease.alive(run) is True
+    assert this_run.alive(run) is True
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its parent has not asked for its end: a zombie
-    assert lease.alive(run) is False
+    assert this_run.alive(run) is False
     process.wait()
-    assert lease.alive(run) is False
+    assert this_run.alive(run) is False
 
 
 def test_a_process_number_that_is_used_again_is_not_the_run(process: subprocess.Popen[bytes]) -> None:
-    assert lease.alive(replace(run_of(process), began="1")) is False
+    assert this_run.alive(replace(run_of(process), began="1")) is False
 
 
 def test_of_another_node_nothing_is_known(process: subprocess.Popen[bytes]) -> None:
-    assert lease.alive(replace(run_of(process), node="elsewhere.example.com")) is None
+    assert this_run.alive(replace(run_of(process), node="elsewhere.example.com")) is None
 
 
 @pytest.mark.parametrize("where", [{"pid_namespace": "pid:[4026532999]"}, {"kernel": "another-boot"}])
 def test_of_another_container_or_machine_of_the_same_name_nothing_is_known(where: dict[str, Any]) -> None:
     """Jobs of AWX on the network of their host share its name. A process that is not here may live there."""
-    gone = replace(lease.this_run(in_process=True), process=2**22 + 1, began="1")
-    assert lease.alive(gone) is False
-    assert lease.alive(replace(gone, **where)) is None
+    gone = replace(this_run.this_run(in_process=True), process=2**22 + 1, began="1")
+    assert this_run.alive(gone) is False
+    assert this_run.alive(replace(gone, **where)) is None
 
 
 def test_where_there_is_no_proc_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "began", lambda process: "")
-    assert lease.alive(replace(lease.this_run(in_process=False), process=1, began="1")) is None
+    monkeypatch.setattr(this_run, "began", lambda process: "")
+    assert this_run.alive(replace(this_run.this_run(in_process=False), process=1, began="1")) is None

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
+from ansible_collections.xapi.network.plugins.module_utils._run import this_run
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
@@ -19,7 +20,7 @@ def with_other_run(task: Task, session: Session, pool: Pool, plan: dict[str, Any
     if there is None or not task.check_mode:
         return plan
     now = lease.server_time(str(session.call("host.get_servertime", pool.master.ref)))
-    if not there.blocks(lease.this_run(in_process=task.shell is not None), now, lease.alive):
+    if not there.blocks(this_run.this_run(in_process=task.shell is not None), now, this_run.alive):
         return plan
     notice = (
         f"Another run is changing this pool: {there.holder}, since {there.since:%Y-%m-%d %H:%M:%S} UTC. This plan may be out of"
