@@ -154,6 +154,7 @@ def checks(all_cores: bool) -> list[Part]:
         Part("mypy-twin", [tool / "mypy", "--cache-dir=build/mypy/twin", "twin/xapi_twin"], here),
         Part("mypy-collection", [tool / "mypy", "--cache-dir=build/mypy/plugins", "-p", "ansible_collections.xapi.network.plugins"], here),
         Part("mypy-tests", [tool / "mypy", "--cache-dir=build/mypy/tests", *outside], here),
+        Part("imports", [tool / "lint-imports", "--no-logo", "--no-cache"], here),
         Part("yamllint", [tool / "yamllint", "--strict", "."], here),
         Part("reuse", [tool / "reuse", "lint"], here),
         Part("changelog", [tool / "antsibull-changelog", "lint"], here),

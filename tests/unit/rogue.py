@@ -146,7 +146,7 @@ class Rogue:
         except Socket as raw_socket:
             handler.close_connection = True
             try:
-                raw_socket.write(handler.wfile.write)
+                raw_socket.write(lambda data: _send(handler, data))
             except OSError:
                 pass  # the client has gone, which is what the test is about
             return
@@ -173,6 +173,10 @@ class Rogue:
 
 
 NEXT = object()  # [NEXT, a, b, c]: the answers one after the other; the last one stays
+
+
+def _send(handler: BaseHTTPRequestHandler, data: bytes) -> None:
+    handler.wfile.write(data)
 
 
 def reply(value: Any) -> bytes:
