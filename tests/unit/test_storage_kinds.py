@@ -14,7 +14,7 @@ from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutor
 def with_storage(kind: str, **device_config: str) -> APool:
     """xs-2 reaches it from 172.16.0.36 on eth2."""
     made = tutorial()
-    made.storage("xs-2", "shared", **device_config)
+    made.storage("xs-2", "shared", attached=True, **device_config)
     next(iter(made.records["sr"].values()))["type"] = kind
     return made
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-
 async def create(
     context: Context,
     network: str,

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-
 async def create(context: Context, args: Mapping[str, Any]) -> str:
     """A VIF, not plugged. Without a MAC of its own it gets that of the VM's mac_seed."""
     vm = context.database.get("VM", args["VM"])

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-
 async def create(context: Context, args: Mapping[str, Any]) -> str:
     """A halted VM without disks and VIFs."""
     other_config = {"mac_seed": str(uuid.uuid4()), **args.get("other_config", {})}

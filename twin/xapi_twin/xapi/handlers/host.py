@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-
 async def enable(context: Context, host: str) -> None:
     async def work() -> None:
         state = context.pool.hosts[host]

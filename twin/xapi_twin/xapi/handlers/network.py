@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-
 async def create(context: Context, args: Mapping[str, Any]) -> str:
     return network.create(context.pool, args)
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-
 async def management_reconfigure(context: Context, network: str) -> None:
     context.database.get("network", network)
     await mgmt_iface.reconfigure_pool(context.pool, network)
