@@ -43,7 +43,8 @@ async def test_a_later_call_tells_what_became_of_each_object_since() -> None:
         await ground.call("network.destroy", passing)
 
         batch = await events(ground, ["network"], token)
-        assert told(batch) == [("add", "network", new), ("mod", "network", kept), ("del", "network", gone)]
+        deleted = [("del", "network", ref) for ref in sorted((gone, passing))]
+        assert told(batch) == [("add", "network", new), ("mod", "network", kept), *deleted]
         assert [event.snapshot["name_label"] for event in batch.events if event.snapshot] == ["newer", "changed"]
         again = await events(ground, ["network"], batch.token)
         assert (again.events, again.token) == ((), batch.token)
@@ -168,3 +169,18 @@ async def test_who_waits_learns_that_the_session_has_ended() -> None:
         with pytest.raises(XapiError) as caught:
             await asyncio.wait_for(waiting, 1)
         assert caught.value.description == ["SESSION_INVALID", session]
+
+
+async def test_without_a_token_nothing_is_told_of_what_has_gone() -> None:
+    async with pool() as ground:
+        await ground.call("network.destroy", await ground.network("gone"))
+        assert {operation for operation, _cls, _ref in told(await events(ground, ["network"]))} == {"add"}
+
+
+async def test_a_batch_shows_the_records_as_they_were_when_it_was_collected() -> None:
+    async with pool() as ground:
+        network = await ground.network("V50")
+        batch = await events(ground, ["network"])
+        (event,) = [event for event in batch.events if event.ref == network]
+        await ground.vlan("xs-1", "eth1", 50, network)
+        assert event.snapshot is not None and event.snapshot["PIFs"] == [], "the VLAN's PIF is announced by the next batch only"

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.twin.ground import pool
 from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.xapi import journal
 from xapi_twin.xapi.journal import is_write
 
 
@@ -48,3 +49,14 @@ def test_reading_sessions_events_and_tasks_write_nothing(method: str) -> None:
 @pytest.mark.parametrize("method", ["Bond.create", "Async.Bond.create", "PIF.plug", "network.set_MTU", "host.restart_agent", "PIF.scan"])
 def test_everything_else_may_write(method: str) -> None:
     assert is_write(method)
+
+
+async def test_the_journal_forgets_the_oldest_calls_and_keeps_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "LONGEST", 10)
+    made = journal.Journal(lambda: 0.0)
+    slow = made.begin("xs-1", "event.from", [], "")
+    for _dummy in range(100):
+        made.end(made.begin("xs-1", "PIF.get_record", [], ""))
+    made.end(slow)  # dropped long ago: no harm
+    assert len(made) <= 10 and made[-1].number == 101 and made[-1].seconds == 0.0
+    assert made.count("PIF.get_record") == 100 and made.count("event.from") == 1

@@ -170,3 +170,10 @@ def test_the_scenario_of_the_readme_is_sound() -> None:
     text = (Path(__file__).parents[3] / "twin" / "README.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     assert [host["name_label"] for host in records(example, "host")] == [f"xs-{number}" for number in range(1, 9)]
+
+
+def test_a_nic_with_an_mtu_of_its_own_overrules_its_network() -> None:
+    text = SMALL.replace("eth1: {}", "eth1: {mtu: 9000}")
+    assert (pif(text, "eth1")["MTU"], pif(text, "eth1")["other_config"]) == (9000, {"mtu": "9000"})
+    assert (pif(text, "eth2")["MTU"], pif(text, "eth2")["other_config"]) == (1500, {})
+    assert {network["MTU"] for network in records(text, "network")} == {1500}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.twin.ground import pool
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import Schema
 from xapi_twin.xapi.where import compile_where
@@ -74,3 +75,11 @@ def test_what_is_no_expression_is_refused_in_xapis_words(text: str, why: str) ->
     with pytest.raises(XapiError) as caught:
         compile_where(PIF, text)
     assert caught.value.description == ["INVALID_VALUE", text, why]
+
+
+async def test_messages_that_lack_the_field_are_passed_over() -> None:
+    async with pool() as ground:
+        message = await ground.call("message.create", "ONE", 3, "Host", ground.twin.host("xs-1").uuid, "a body")
+        expected = {'field "name" = "ONE"': [message], 'field "name__label" = "ONE"': [], 'not field "colour" = "x"': []}
+        for expression, found in expected.items():
+            assert list(await ground.call("message.get_all_records_where", expression)) == found

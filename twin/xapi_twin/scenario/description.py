@@ -39,7 +39,7 @@ class NicOf:
     managed: bool = True
     attached: bool = True
     pci: str = ""
-    mtu: int = 1500
+    mtu: int | None = None  # when it is not its network's
     disallow_unplug: bool = False
     other_config: Mapping[str, str] = field(default_factory=dict)
     ipv6: tuple[str, ...] = ()

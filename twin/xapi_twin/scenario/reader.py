@@ -195,7 +195,7 @@ def _nic(device: str, key_place: Place, place: Place, host: str, n: int, i: int)
         managed=keys["managed"].truth("managed") if "managed" in keys else True,
         attached=keys["attached"].truth("attached") if "attached" in keys else True,
         pci=keys["pci"].text("pci") if "pci" in keys else f"0000:{position + 1:02x}:00.0",
-        mtu=keys["mtu"].whole("mtu", 68) if "mtu" in keys else 1500,
+        mtu=keys["mtu"].whole("mtu", 68) if "mtu" in keys else None,
         disallow_unplug=keys["disallow_unplug"].truth("disallow_unplug") if "disallow_unplug" in keys else False,
         other_config=_nic_other_config(keys),
         ipv6=keys["ipv6"].texts("ipv6") if "ipv6" in keys else (),

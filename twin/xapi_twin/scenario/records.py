@@ -235,6 +235,8 @@ def _pif(draft: _Draft, host: HostOf, device: str, vlan: int = -1, given: str = 
 def _pifs(draft: _Draft, host: HostOf) -> None:
     for nic in host.nics:
         network = draft.network_called(nic.network, nic.place) if nic.network else draft.by_bridge[f"xenbr{nic.position}"]
+        mtu = draft.records["network"][network]["MTU"] if nic.mtu is None else nic.mtu
+        own_mtu = {"mtu": str(mtu)} if mtu != draft.records["network"][network]["MTU"] else {}  # what overrules the network's
         _pif(
             draft,
             host,
@@ -243,13 +245,13 @@ def _pifs(draft: _Draft, host: HostOf) -> None:
             nic.uuid,
             network=network,
             MAC=nic.mac,
-            MTU=draft.records["network"][network]["MTU"],
+            MTU=mtu,
             physical=True,
             managed=nic.managed,
             management=nic.management,
             currently_attached=nic.attached and nic.managed,
             disallow_unplug=nic.disallow_unplug,
-            other_config=dict(nic.other_config),
+            other_config={**nic.other_config, **own_mtu},
             IPv6=list(nic.ipv6),
             ipv6_configuration_mode="Static" if nic.ipv6 else "None",
             properties={"gro": "on"} if nic.properties is None else dict(nic.properties),

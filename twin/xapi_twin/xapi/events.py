@@ -79,14 +79,15 @@ def collect(
             number = stamp.modified
             new = stamp.created > since
             kind, id_, into = ("add", stamp.created, news) if new else ("mod", stamp.modified, changes)
-            event = Event(0 if message else id_, "0.0", cls, kind, ref, record, stamp.modified)
+            # As it is now: by the time that it is written out, it may name objects that no event has announced.
+            event = Event(0 if message else id_, "0.0", cls, kind, ref, dict(record), stamp.modified)
             (messages if message else into).append(event)
         else:
             ended = database.deleted(cls, ref)
             if ended is None or ended.deleted <= since:
                 continue
             number = ended.deleted
-            if ended.created <= since:
+            if since:  # with a token also what is made and destroyed since; without one the client knows nothing that could go
                 event = Event(0 if message else number, "0.0", cls, "del", ref, None, number)
                 (messages if message else gone).append(event)
         if not message:

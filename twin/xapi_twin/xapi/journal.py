@@ -17,7 +17,10 @@ SECRETS = {
 }
 
 
-@dataclass(frozen=True)
+LONGEST = 10000  # so many calls are kept; who polls for days makes more
+
+
+@dataclass(frozen=True, slots=True)
 class JournalEntry:
     """One call. `time`: seconds since the twin started; `seconds`: until its reply, None while it is being carried out.
 
@@ -50,30 +53,45 @@ def is_write(method: str) -> bool:
 
 
 class Journal(Sequence[JournalEntry]):
-    """The calls in the order in which they came; `clock` gives seconds (monotonic)."""
+    """The last calls in the order in which they came, and how many of each method there have been; `clock` gives seconds (monotonic)."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._start = clock()
         self._entries: list[JournalEntry] = []
+        self._first = 1  # the number of the oldest call that is kept
+        self._counts: Counter[str] = Counter()
 
     def begin(self, at: str, method: str, arguments: Sequence[Any], session: str, bytes_in: int = 0) -> int:
         """Write down that a call came; answers its number, 1 for the first."""
-        number = len(self._entries) + 1
+        number = self._first + len(self._entries)
+        self._counts[method.removeprefix("Async.")] += 1
         hidden = SECRETS.get(method.removeprefix("Async."), ())
         shown = tuple("********" if place in hidden else value for place, value in enumerate(arguments))
         self._entries.append(JournalEntry(number, self._clock() - self._start, at, method, shown, session, bytes_in=bytes_in))
+        if len(self._entries) > LONGEST:
+            dropped = LONGEST // 10
+            del self._entries[:dropped]
+            self._first += dropped
         return number
 
     def end(self, number: int, error: Sequence[str] | None = None, bytes_out: int = 0) -> None:
         """Write down how a call ended."""
-        entry = self._entries[number - 1]
-        seconds = self._clock() - self._start - entry.time
-        self._entries[number - 1] = replace(entry, seconds=seconds, error=None if error is None else tuple(error), bytes_out=bytes_out)
+        entry = self._kept(number)
+        if entry is not None:
+            seconds = self._clock() - self._start - entry.time
+            ended = replace(entry, seconds=seconds, error=None if error is None else tuple(error), bytes_out=bytes_out)
+            self._entries[number - self._first] = ended
 
     def sent(self, number: int, bytes_out: int) -> None:
         """Write down how long the reply's body was."""
-        self._entries[number - 1] = replace(self._entries[number - 1], bytes_out=bytes_out)
+        entry = self._kept(number)
+        if entry is not None:
+            self._entries[number - self._first] = replace(entry, bytes_out=bytes_out)
+
+    def _kept(self, number: int) -> JournalEntry | None:
+        """None: the call has taken so long that its entry is dropped."""
+        return self._entries[number - self._first] if number >= self._first else None
 
     def writes(self) -> list[JournalEntry]:
         """The calls that can change the pool."""
@@ -85,7 +103,7 @@ class Journal(Sequence[JournalEntry]):
 
     def methods(self) -> Counter[str]:
         """How many calls of each method came, without the Async prefix."""
-        return Counter(entry.method.removeprefix("Async.") for entry in self._entries)
+        return Counter(self._counts)
 
     def __len__(self) -> int:
         return len(self._entries)
