@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", allow_abbrev=False, help="play a pool until interrupted")
-    run.add_argument("scenario", help="a YAML file, or the name of one that comes with the twin (see: xapi-twin scenarios)")
+    run.add_argument("scenario", help="a YAML file, a dump of a pool's database, or the name of one that comes with the twin")
     run.add_argument("--endpoints", type=Path, metavar="FILE", help="write where everything is to this file, as JSON, when ready")
     run.add_argument("--inventory", type=Path, metavar="FILE", help="write an Ansible inventory of the hosts to this file")
     run.add_argument("--xapi", metavar="VERSION", help="the version of xapi, instead of the scenario's")
@@ -103,6 +103,8 @@ def parser() -> argparse.ArgumentParser:
     capture.add_argument("--fingerprint", default=os.environ.get("XENSERVER_FINGERPRINT"), help="SHA-256 of the certificate to trust")
     capture.add_argument("--no-verify", action="store_true", help="trust any certificate")
     capture.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for each reply (60)")
+    capture.add_argument("--from-dump", type=Path, metavar="FILE", help="read no pool, but `xe pool-dump-database`, or a status report")
+    capture.add_argument("--from-xe", type=Path, metavar="FILE", help="read no pool, but pasted `xe pool-list params=all` and so on")
     capture.add_argument("--anonymise", action="store_true", help="replace names, MACs and addresses")
     capture.add_argument("--output", type=Path, metavar="FILE", help="write to this file (default: standard output)")
     capture.set_defaults(work=_capture)
@@ -272,20 +274,45 @@ def _pace(options: argparse.Namespace) -> int:
 
 
 def _capture(options: argparse.Namespace) -> int:
-    from xapi_twin.capture.real_pool import CaptureError, Trust, capture
-
-    if not options.hostname:
-        raise CommandError("which pool? Name its master with --hostname or XENSERVER_HOST")
-    trust = Trust(verify=not options.no_verify, ca_path=options.ca_path, fingerprint=options.fingerprint)
-    try:
-        text = capture(options.hostname, options.username, _password(options), trust, options.timeout, options.anonymise)
-    except CaptureError as error:
-        raise CommandError(str(error)) from None
+    given = [path for path in (options.from_dump, options.from_xe) if path is not None]
+    if len(given) > 1:
+        raise CommandError("--from-dump and --from-xe are two ways to one pool: give one of them")
+    text = _of_file(given[0], options) if given else _of_pool(options)
     if options.output is None:
         sys.stdout.write(text)
     else:
         _write(options.output, text)
     return 0
+
+
+def _of_pool(options: argparse.Namespace) -> str:
+    from xapi_twin.capture.real_pool import CaptureError, Trust, capture
+
+    if not options.hostname:
+        raise CommandError("which pool? Name its master with --hostname or XENSERVER_HOST, or give --from-dump or --from-xe")
+    trust = Trust(verify=not options.no_verify, ca_path=options.ca_path, fingerprint=options.fingerprint)
+    try:
+        return capture(options.hostname, options.username, _password(options), trust, options.timeout, options.anonymise)
+    except CaptureError as error:
+        raise CommandError(str(error)) from None
+
+
+def _of_file(path: Path, options: argparse.Namespace) -> str:
+    """A pool that one cannot reach, from what support has of it."""
+    from xapi_twin.capture.anonymise import anonymised
+    from xapi_twin.scenario import snapshot
+    from xapi_twin.scenario.dump import read_dump
+    from xapi_twin.scenario.listings import read_listings
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from None
+    if options.from_dump is not None:
+        records, schema, backend = read_dump(data, str(path))
+    else:
+        records, schema, backend = read_listings(data.decode(errors="replace"), str(path))
+    return snapshot.write(anonymised(records) if options.anonymise else records, schema, backend)
 
 
 def _password(options: argparse.Namespace) -> str:

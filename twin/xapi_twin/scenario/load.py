@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds a scenario and chooses what reads it: a file is a short description of a pool, or a captured one (it says ``capture:``)."""
+"""Finds a scenario and chooses what reads it.
+
+A file is a short description of a pool, a captured one (it says ``capture:``), or a dump of a database.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import importlib.resources
 from pathlib import Path
 from typing import Any
 
-from xapi_twin.scenario import reader, snapshot
+from xapi_twin.scenario import dump, reader, snapshot
 from xapi_twin.scenario.model import Scenario, ScenarioError
 from xapi_twin.scenario.yaml_lines import document
 
@@ -20,7 +23,9 @@ def load_scenario(name_or_path: str | Path, **changes: Any) -> Scenario:
     """
     path = Path(name_or_path)
     if path.is_file():
-        return read_scenario(path.read_text(encoding="utf-8"), str(name_or_path), **changes)
+        data = path.read_bytes()
+        text = dump.text_of_dump(data, path.name) if dump.is_dump(data) else data.decode()
+        return read_scenario(text, str(name_or_path), **changes)
     name = path.name if path.suffix in (".yml", ".yaml") else f"{path.name}.yml"
     shipped = importlib.resources.files("xapi_twin") / "scenarios" / name
     if path.parent == Path() and shipped.is_file():

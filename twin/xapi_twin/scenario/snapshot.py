@@ -171,6 +171,7 @@ def scenario(place: Place, **changes: Any) -> Scenario:
     except ValueError as error:
         raise top["xapi"].error(str(error)) from None
     records = _records(top["records"], schema)
+    _upgrade(records, schema, Schema.load(str(changes.get("xapi") or stated)))
     hosts = {record.get("name_label", "") for record in records["host"].values()}
     found = Scenario(
         pool=top["pool"].text("pool"),
@@ -188,6 +189,27 @@ def scenario(place: Place, **changes: Any) -> Scenario:
         **pace_of(top),
     )
     return found.with_options(**{name: value for name, value in changes.items() if value is not None})
+
+
+def _upgrade(records: Records, old: Schema, new: Schema) -> None:
+    """What a later xapi makes of an older database when it starts on it; other new fields have their defaults (xapi_db_upgrade.ml)."""
+    pifs = records["PIF"]
+    if "primary_slave" in new.fields("Bond").keys() - old.fields("Bond").keys():
+        for ref, bond in records.get("Bond", {}).items():
+            slaves = sorted(pif for pif, record in pifs.items() if record.get("bond_slave_of") == ref)
+            mac = pifs[bond["master"]]["MAC"]
+            primary = next((pif for pif in slaves if pifs[pif]["MAC"] == mac), next(iter(slaves), NULL))  # Xapi_bond.fix_bond
+            bond.setdefault("primary_slave", primary)
+    if "properties" in new.fields("PIF").keys() - old.fields("PIF").keys():
+        for ref, record in pifs.items():
+            if record.get("physical") or any(bond["master"] == ref for bond in records.get("Bond", {}).values()):
+                record.setdefault("properties", {"gro": "on"})
+    if not old.at_least("6.1") and new.at_least("6.1"):
+        above = [(vlan["untagged_PIF"], vlan["tagged_PIF"]) for vlan in records.get("VLAN", {}).values()]
+        above += [(tunnel["access_PIF"], tunnel["transport_PIF"]) for tunnel in records.get("tunnel", {}).values()]
+        for upper, lower in above:
+            if upper in pifs and lower in pifs:
+                pifs[upper]["metrics"] = pifs[lower].get("metrics", NULL)
 
 
 def _records(place: Place, schema: Schema) -> Records:
