@@ -171,10 +171,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding
 from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
 from ansible_collections.xapi.network.plugins.module_utils._pool import model
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_none
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, XapiFailure
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
@@ -198,8 +200,13 @@ RESTART = (
     _PATH + "if command -v systemctl >/dev/null 2>&1; then echo systemctl restart xapi; systemctl restart xapi;"
     " else echo service xapi restart; service xapi restart </dev/null >/dev/null 2>&1; fi"
 )
-# The cookie that it waits for is taken away when xapi stops and written last of all when it starts (xen-api, ocaml/xapi/xapi.ml).
-COMPLETE = _PATH + "xapi-wait-init-complete {seconds}"
+# The cookie that it waits for is taken away when xapi stops and written last of all when it starts (xen-api, ocaml/xapi/xapi.ml). The
+# script looks once a second, so the cookie is looked for more often at first; the script has the last word.
+COMPLETE = _PATH + (
+    "i=0; while [ $i -lt {tenths} ] && ! [ -e /var/run/xapi_init_complete.cookie ]; do sleep 0.1 || sleep 1; i=$((i + 1)); done;"
+    " xapi-wait-init-complete {seconds}"
+)
+SOON = 30  # seconds
 NO_SUCH_COMMAND = 127
 # Whose dom0 this is, and when its xapi happens to be starting, its start comes first: a restart in the middle of it leaves half a bond.
 SETTLED = (
@@ -209,6 +216,10 @@ SETTLED = (
 SETTLE_SECONDS = 60
 # What the connection itself may need beside the command: its first login, and a dom0 that is busy with the start of xapi.
 SPARE_SECONDS = 30
+# How long each of these may stay before it stops the module; a start that is under way ends in that time.
+PATIENCE = {"host_down": 60.0, "pending_tasks": 20.0}
+# A host is enabled before its start is complete (recorded); the master may see it a little later.
+ENABLED_SECONDS = 60.0
 
 # What host.restart_agent may answer because it worked: the member's agent is gone before its reply is.
 WORKED_ALL_THE_SAME = frozenset({"CANNOT_CONTACT_HOST", "HOST_STILL_BOOTING", "TASK_CANCELLED"})
@@ -243,6 +254,7 @@ def work(task: Task) -> dict[str, Any]:
         skewed = _clock(session, host)
         for problem in skewed:
             task.warn(problem.sentence)
+        host, pool = _at_rest(task, session, pool, host, service)
         problems = [*_problems(pool, host, options["accept"], service), *skewed]
         facts = _facts(host, host, problems)
         stops = [problem for problem in problems if problem.stops]
@@ -315,6 +327,18 @@ def _make_sure_it_is(host: model.Host, shell: Shell, pool: model.Pool, task: Tas
         )
     if "#still starting" in output:
         task.warn(f"xapi of {host.name} was starting and did not complete its start within {seconds} s; it is restarted all the same.")
+
+
+def _at_rest(task: Task, session: Session, pool: model.Pool, host: model.Host, service: bool) -> tuple[model.Host, model.Pool]:
+    """The host, and the pool, when what speaks against the restart is gone, or has had its time: a start that is under way, its tasks."""
+
+    def against(now: model.Pool) -> list[Finding]:
+        found = _problems(now, now.host(host.ref), task.options["accept"], service)
+        return [Finding(one.code, one.host, one.sentence) for one in found if one.stops and one.code in PATIENCE]
+
+    deadline = time.monotonic() + task.options["wait_timeout"]
+    found, _left = await_none(session, pool, against, deadline, task.progress, "waiting", lambda one: PATIENCE[one.code])
+    return found.host(host.ref), found
 
 
 def _problems(pool: model.Pool, host: model.Host, accept: list[str], service: bool) -> list[Problem]:
@@ -417,7 +441,7 @@ def _started_again(
             complete = _complete(task, shell, before, deadline)
             if complete:
                 task.note("startup_complete", before.name)
-                return _pool_of(session.refresh()).host(before.ref)
+                return _enabled(task, session, before, deadline)
             if complete is False:
                 seen = "xapi had started, but its start-up was not complete"
                 break
@@ -434,6 +458,17 @@ def _started_again(
     )
 
 
+def _enabled(task: Task, session: Session, before: model.Host, deadline: float) -> model.Host:
+    """The host when it is enabled as it was before, or as it is when that has had its time."""
+
+    def disabled(now: model.Pool) -> list[Finding]:
+        host = now.host(before.ref)
+        return [Finding("disabled", host.name, f"{host.name} is not enabled yet.")] if before.enabled and not host.enabled else []
+
+    pool = _pool_of(session.refresh())
+    return await_none(session, pool, disabled, deadline, task.progress, "waiting", lambda one: ENABLED_SECONDS)[0].host(before.ref)
+
+
 def _as_it_changes(session: Session, before: model.Host, deadline: float) -> Iterator[model.Host]:
     """The host each time something has changed, until the deadline. A pool whose database is not ready yet is passed over."""
     for records in session.follow(deadline):
@@ -447,8 +482,9 @@ def _complete(task: Task, shell: Shell, host: model.Host, deadline: float) -> bo
     """Waits in dom0 until xapi says that its start is complete; None where that cannot be asked."""
     task.progress(f"{host.name}: xapi has started, waiting until its start-up is complete")
     seconds = max(1, math.ceil(deadline - time.monotonic()))
+    soon = min(SOON, seconds - 1)
     try:
-        status, _output, _error = shell(COMPLETE.format(seconds=seconds), seconds + SPARE_SECONDS)
+        status, _output, _error = shell(COMPLETE.format(tenths=10 * soon, seconds=seconds - soon), seconds + SPARE_SECONDS)
     except ConnectionLost:
         return None
     return None if status == NO_SUCH_COMMAND else status == 0

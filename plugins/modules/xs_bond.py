@@ -39,7 +39,10 @@ options:
     elements: str
     default: []
   wait_timeout:
-    description: Seconds that one change may take, or the wait for a bond that comes with a restart of a member's xapi.
+    description:
+      - Seconds that one change may take, or the wait for a bond that comes with a restart of a member's xapi.
+      - What is under way is waited for too, a minute at the most. A bond that XAPI is making, a host whose xapi is starting, a link that is
+        coming back and a task of somebody else are no drift, no problem and no finding before that.
     type: int
     default: 600
   save_plan:
@@ -335,6 +338,7 @@ import time
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, proof
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import SPEC_CONSTRAINTS, SPEC_OPTIONS, from_task, read_expected
+from ansible_collections.xapi.network.plugins.module_utils._bond.under_way import OF_A_PLAN, OF_A_STEP
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import difference, not_as_approved, refusal, result, unproven
 from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import guarded, undos
 from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
@@ -343,7 +347,7 @@ from ansible_collections.xapi.network.plugins.module_utils._run.other_run import
 from ansible_collections.xapi.network.plugins.module_utils._run.plan_file import approved_plan, save_plan
 from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import look
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
-from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_inherited, await_whole
+from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_inherited, await_proof, await_rest
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 ARGUMENT_SPEC = {
@@ -375,8 +379,7 @@ def work(task: Task) -> dict[str, object]:
         before = look(session, spec, planned=bool(expected))
         if spec.strategy == "restart" and expected and not task.check_mode:
             before = await_inherited(session, before, spec, expected, deadline, task.progress, task.note)
-        if not task.check_mode:
-            before = await_whole(session, before, spec, deadline, task.progress)
+        before = await_rest(session, before, spec, deadline, task.progress, OF_A_STEP if expected else OF_A_PLAN)
         the_plan = plan(before, spec)
         if task.options["confirm_timeout"]:
             the_plan = guarded(before, spec, the_plan)
@@ -400,11 +403,17 @@ def work(task: Task) -> dict[str, object]:
         applied = apply(session, before, the_plan.steps, task.options["wait_timeout"], task.progress, task.note)
         for warning in applied.warnings:
             task.warn(warning)
-        findings = proof(applied.pool, spec, the_plan, find_network(applied.pool, spec), expected)
+        after, findings = await_proof(
+            session,
+            applied.pool,
+            lambda now: proof(now, spec, the_plan, find_network(now, spec), expected),
+            deadline,
+            task.progress,
+        )
         answer = {
             **answer,
-            **result(applied.pool, spec, the_plan, findings),
-            **pictured(task.options["picture"], applied.pool, the_plan.hosts),
+            **result(after, spec, the_plan, findings),
+            **pictured(task.options["picture"], after, the_plan.hosts),
             "done": [step.to_dict() for step in applied.done],
         }
         if findings:

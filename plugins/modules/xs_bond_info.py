@@ -26,7 +26,10 @@ options:
     type: dict
     default: {}
   wait_timeout:
-    description: Seconds to wait for conformity. V(0) looks once.
+    description:
+      - Seconds to wait for conformity.
+      - With V(0) the module waits only for what is under way. A bond that XAPI is making and a host whose xapi is starting are judged when
+        they have come to rest, a minute later at the latest. With O(expected) the same holds for a link, which XAPI sees some seconds late.
     type: int
     default: 0
 extends_documentation_fragment:
@@ -137,8 +140,8 @@ def work(task: Task) -> dict[str, object]:
         of_this_pool(pool, expected)
         dom0 = read_dom0(pool, task.options["dom0"])
         findings = survey(pool, spec, find_network(pool, spec), expected, dom0)
-        if findings and task.options["wait_timeout"]:
-            pool, findings = await_findings(session, pool, spec, expected, dom0, begun + task.options["wait_timeout"], task.progress)
+        if findings:
+            pool, findings = await_findings(session, pool, spec, expected, dom0, task.options["wait_timeout"], task.progress)
         hosts = hosts_of(pool, spec, plan(pool, spec))
         for sentence in links_missing(hosts):
             task.warn(sentence)

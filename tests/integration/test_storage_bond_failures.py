@@ -73,7 +73,7 @@ def test_a_member_that_never_comes_back_stops_the_pool_and_the_next_run_finishes
         assert 'xs-2 failed at "Restart xapi' in said
         assert "Finished: xs-1. Not touched: xs-3." in said
         assert "bond0" not in look(twin)["hosts"]["xs-3"]["pifs"]
-        twin.run(twin.twin.host("xs-2").start_xapi)
+        twin.run(twin.twin.host("xs-2").restart_xapi)
         again = bond(twin, tmp_path, **ACCEPT)
         assert again.status == 0, again.output
         assert all("bond0" in host["pifs"] for host in look(twin)["hosts"].values())

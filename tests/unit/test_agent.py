@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -66,9 +67,10 @@ class FakeSession:
         return self.before
 
     def follow(self, deadline: float) -> Iterator[Records]:
-        for records in self.changes:
-            self.before = records
-            yield records
+        while self.changes:
+            self.before = self.changes.pop(0)
+            yield self.before
+        time.sleep(max(0.0, min(0.01, deadline - time.monotonic())))
 
     def call(self, method: str, *args: Any) -> str:
         if method == "host.get_servertime":
@@ -116,7 +118,8 @@ STARTED = [pool(enabled=False), pool(enabled=False, start="200."), pool(start="2
 def run(
     session: FakeSession, dom0: Callable[[str], tuple[int, str, str]] | None = None, check_mode: bool = False, **options: Any
 ) -> Mapping[str, Any]:
-    asked = {"host": "xs-2", "method": "service", "accept": [], "wait_timeout": 5, **options}
+    asked = {"host": "xs-2", "method": "service", "accept": [], "wait_timeout": 1, **options}
+    session.changes = list(session.changes)
     return xs_agent.work(FakeTask(options=asked, shell=dom0, pool=session, check_mode=check_mode, host="xs-2"))
 
 
@@ -227,16 +230,35 @@ def test_without_a_proof_the_error_tells_what_was_odd_about_the_order() -> None:
 def test_a_risk_stops_the_restart_until_it_is_accepted(state: dict[str, Any], code: str, said: str) -> None:
     dom0 = Dom0()
     with pytest.raises(NetworkError, match=f"xapi of xs-2 was not restarted. .*{said}.*add {code} to accept") as error:
-        run(FakeSession(pool(**state), STARTED), dom0)
+        run(FakeSession(pool(**state), []), dom0)
     assert [problem["code"] for problem in error.value.facts["problems"]] == [code]
     assert "restart" not in dom0.commands
     accepted = run(FakeSession(pool(**state), STARTED), dom0, accept=[code])
     assert accepted["problems"][0]["accepted"] is True
 
 
+def test_a_task_that_ends_soon_is_waited_for() -> None:
+    session = FakeSession(pool(tasks=("SR.scan",)), [pool(tasks=("SR.scan",)), pool(), *STARTED])
+    assert run(session, Dom0())["problems"] == []
+
+
+def test_a_member_that_is_just_starting_is_waited_for_before_its_agent_is_restarted_through_the_master() -> None:
+    session = FakeSession(pool(live=False), [pool(live=False), pool(), *STARTED])
+    assert run(session, method="agent")["changed"] is True
+
+
+def test_a_host_that_is_enabled_a_moment_after_its_start_is_complete_was_not_disabled_by_it() -> None:
+    warned: list[str] = []
+    options = {"host": "xs-2", "method": "service", "accept": [], "wait_timeout": 5}
+    changes = [pool(enabled=False), pool(enabled=False, start="200."), pool(enabled=False, start="200."), pool(start="200.")]
+    task = FakeTask(options=options, shell=Dom0(), pool=FakeSession(pool(), changes), host="xs-2", warn=warned.append)
+    assert xs_agent.work(task)["enabled"] == {"before": True, "after": True}
+    assert warned == []
+
+
 def test_a_member_that_xapi_does_not_see_can_only_be_restarted_over_ssh() -> None:
     with pytest.raises(NetworkError, match="does not see xs-2 alive.*Use method=service"):
-        run(FakeSession(pool(live=False), STARTED), method="agent")
+        run(FakeSession(pool(live=False), []), method="agent")
     assert run(FakeSession(pool(live=False), STARTED), Dom0())["changed"] is True
 
 
@@ -274,6 +296,6 @@ def test_a_start_under_way_comes_first_and_is_waited_for_only_so_long() -> None:
     warned: list[str] = []
     dom0 = Dom0(replies={"inventory": (0, f"INSTALLATION_UUID='{UUIDS['xs-2']}'\n#still starting\n", "")})
     options = {"host": "xs-2", "method": "service", "accept": [], "wait_timeout": 5}
-    xs_agent.work(FakeTask(options=options, shell=dom0, pool=FakeSession(pool(), STARTED), host="xs-2", warn=warned.append))
+    xs_agent.work(FakeTask(options=options, shell=dom0, pool=FakeSession(pool(), list(STARTED)), host="xs-2", warn=warned.append))
     assert "xapi of xs-2 was starting and did not complete its start within 5 s; it is restarted all the same." in warned
     assert dom0.commands == ["inventory", "restart", "complete"]

@@ -244,6 +244,20 @@ def test_a_prediction_survives_its_way_through_a_playbook() -> None:
         assert Prediction.from_dict(prediction.to_dict()) == prediction
 
 
+def test_a_prediction_knows_what_xapi_does_of_it_by_itself() -> None:
+    made = tutorial()
+    made.nic("xs-2", "eth2")["other_config"] = {"management_purpose": "Storage"}
+    made.nic("xs-2", "eth2").update(ipv6_configuration_mode="Static", IPv6=["fd00::2/64"])
+    address = {"xs-2": {"ip": "172.16.0.40", "netmask": "255.255.255.0"}}
+    wanted = spec(strategy="restart", disallow_unplug=True, vlans=[{"tag": 50, "network": "V50"}], addresses=address)
+    whole = Prediction.from_dict(plan(made.pool, wanted).predictions[1].to_dict())
+    first = whole.by_xapi
+    assert (whole.ip, whole.vlans, whole.disallow_unplug, whole.ipv6_mode) == ("172.16.0.40", (50,), True, "Static")
+    assert (first.ip, first.vlans, first.disallow_unplug, first.ipv6_mode) == ("172.16.0.36", (), False, "None")
+    assert (dict(whole.other_config), dict(first.other_config)) == ({"management_purpose": "Storage"}, {})
+    assert first.by_xapi == first
+
+
 def test_a_prediction_with_a_field_that_no_prediction_has_is_refused() -> None:
     (first, _second) = plan(tutorial().pool, spec()).predictions
     with pytest.raises(TypeError, match="colour"):

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import TWO_IP_REFUSED_SINCE, Match, primary_of, vlans_over
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS, BondSpec
-from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Network, Pif, Pool
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Network, Pif, Pool, Task
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,9 @@ def pool_problems(pool: Pool, spec: BondSpec, touched: Sequence[Host], restarted
     # A pending task without a host runs on the master.
     concerned = {host.ref for host in restarted}
     for task in pool.tasks:
-        if task.host in concerned:
+        if task.changes_network:
+            found.append(_network_task(pool, spec, task))
+        elif task.host in concerned:
             name = pool.host(task.host).name
             found.append(
                 problem(
@@ -163,6 +165,17 @@ def pool_problems(pool: Pool, spec: BondSpec, touched: Sequence[Host], restarted
                 )
             )
     return found
+
+
+def _network_task(pool: Pool, spec: BondSpec, task: Task) -> Problem:
+    """A change of the network that is under way, or that a host which went away has left pending in XAPI."""
+    host = next((host.name for host in pool.hosts if host.ref == task.host), "")
+    sentence = (
+        f"The task {task.name} (uuid {task.uuid}){f' of {host}' if host else ''} is still pending: somebody changes the network of this"
+        " pool, or a host went away while it did."
+    )
+    remedy = f"Wait until it is done. When nothing is behind it any more, end it with xe task-cancel uuid={task.uuid}."
+    return problem(spec, "pending_tasks", host, sentence, remedy)
 
 
 def host_problems(pool: Pool, spec: BondSpec, host: Host, match: Match, network: Network | None, creating: bool) -> list[Problem]:

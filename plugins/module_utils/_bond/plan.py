@@ -324,7 +324,9 @@ def _without_bond(pool: Pool, spec: BondSpec, host: Host, network: Network | Non
     restart = spec.strategy == "restart" and not host.master and free is pool
     if restart:
         predicted = predict_inherited(pool, matched, network, predicted)
-    target = _wanted(pool, spec, host, predicted, network)
+    # XAPI leaves these on the NIC (xapi_bond.ml, move_configuration): steps of ours carry them over.
+    by_xapi = replace(predicted, other_config={}, ipv6_mode="None", ipv6=(), ipv6_gateway="")
+    target = _wanted(pool, spec, host, predicted, network).leaving_out(by_xapi)
     where_to = f"on {target.network} ({spec.mode})"
     moving = f"; {target.ip} moves from {target.primary}" if predicted.ip else ""
     interrupts = f"traffic through {', '.join(target.nics)} stops for about a second"

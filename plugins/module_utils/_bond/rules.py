@@ -10,7 +10,7 @@ modes), and recordings of xapi 24.19 and 26.17. Nothing here decides whether som
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool, by_device, with_changes
@@ -182,8 +182,8 @@ class Prediction:
     """What one host will look like when it is done. Plain values, so that it travels through a playbook and back (`to_dict`, `from_dict`).
 
     `inherits` says that the bond comes with a restart of the host's xapi, and not by a call. `moves` are sentences. `bridge` is ""
-    when XAPI has yet to choose one. `storages`
-    are the uuids of the PBDs attached now.
+    when XAPI has yet to choose one. `storages` are the uuids of the PBDs attached now. `left_out` has the fields that are otherwise as long
+    as only XAPI has done its part, and not the further steps of the plan.
     """
 
     host: str
@@ -216,17 +216,41 @@ class Prediction:
     enabled: bool = True
     storages: tuple[str, ...] = ()
     without_link: tuple[str, ...] = ()
+    left_out: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def by_xapi(self) -> Prediction:
+        """What comes out when XAPI has done its part."""
+        return replace(self, left_out={}, **self.left_out)
+
+    def leaving_out(self, by_xapi: Prediction) -> Prediction:
+        """The same, knowing what XAPI does of it by itself."""
+        pairs = {one.name: (getattr(by_xapi, one.name), getattr(self, one.name)) for one in fields(self) if one.name != "left_out"}
+        return replace(self, left_out={name: theirs for name, (theirs, ours) in pairs.items() if theirs != ours})
 
     def to_dict(self) -> dict[str, Any]:
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return _plain(asdict(self))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Prediction:
         """Raises TypeError for keys that no prediction has, ValueError for a MTU that is no number."""
-        lists = ("nics", "ipv6", "bridges_gone", "vlans", "moves", "storages", "without_link")
-        given: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in values.items()}
-        prediction = cls(**given)
-        return replace(prediction, mtu=int(prediction.mtu), vlans=tuple(int(tag) for tag in prediction.vlans))
+        prediction = cls(**_typed(values))
+        return replace(prediction, left_out=_typed(prediction.left_out))
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    return {**plain, "left_out": _plain(plain["left_out"])} if "left_out" in plain else plain
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    lists = ("nics", "ipv6", "bridges_gone", "vlans", "moves", "storages", "without_link")
+    given: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in values.items()}
+    if "mtu" in given:
+        given["mtu"] = int(given["mtu"])
+    if "vlans" in given:
+        given["vlans"] = tuple(int(tag) for tag in given["vlans"])
+    return given
 
 
 def predict_new(

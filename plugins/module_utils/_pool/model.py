@@ -30,6 +30,8 @@ STORAGE_SERVER_KEYS = ("server", "target", "masterhost")
 # Of XOSTOR / LINSTOR device_config tells the group only: its DRBD runs over the management interface, or over the one that was chosen as
 # PrefNic on the host, which XAPI does not know (XCP-ng's documentation of XOSTOR).
 WITHOUT_ADDRESS = ("linstor",)
+# Calls that change a pool's network, by the beginning of their names.
+NETWORK_CALLS = ("Bond.", "PIF.", "VLAN.", "network.", "tunnel.")
 # What XAPI does with an SR now and then by itself, and does again when it was cut off.
 PASSING = ("scan", "update")
 
@@ -48,7 +50,8 @@ class Host:
 
     `name` is unique in the pool: XAPI's `name_label`, and the uuid with it where several hosts have the same.
 
-    `live` is what host_metrics says; it stays true for minutes after a crash, so it only ever proves that a host is gone.
+    `live` is what host_metrics says; it stays true for minutes after a crash. It is false while the xapi of a living host is restarted as a
+    service, as `enabled` is (recorded), so that neither alone tells a host that is gone from one that is coming up.
     """
 
     ref: str
@@ -231,6 +234,11 @@ class Task:
     uuid: str
     name: str
     host: str
+
+    @property
+    def changes_network(self) -> bool:
+        """It is a call that changes the network of the pool."""
+        return self.name.removeprefix("Async.").startswith(NETWORK_CALLS)
 
 
 @dataclass(frozen=True)

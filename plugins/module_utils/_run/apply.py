@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import vlans_over
 from ansible_collections.xapi.network.plugins.module_utils._bond.steps import Step
+from ansible_collections.xapi.network.plugins.module_utils._bond.under_way import being_made
 from ansible_collections.xapi.network.plugins.module_utils._pool import model
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
@@ -244,7 +245,8 @@ def _create_bond(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
 
     def done(now: Pool) -> bool:
         bond = now.bond_on(host, network)
-        return bond is not None and bond.members == wanted and bond.master in now.pifs and now.pifs[bond.master].attached
+        attached = bond is not None and bond.members == wanted and bond.master in now.pifs and now.pifs[bond.master].attached
+        return bond is not None and attached and not being_made(now, bond)
 
     call: tuple[Any, ...] = (network.ref, [nic.ref for nic in nics], arguments["mac"], arguments["mode"])
     if host.at_least(0, 6, 1):  # Bond.properties came with XenServer 6.1

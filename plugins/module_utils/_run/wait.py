@@ -1,29 +1,53 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Waits for a pool to look as it should. It learns of changes as events, within one deadline, and says now and then what it sees."""
+"""Waits for a pool to come to rest. It learns of changes as events, within one deadline, and says now and then what it sees.
+
+A difference counts when it has stayed as it is for its patience: what is still under way, and values that XAPI polls, get their own time.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, incomplete, survey, wanted_hosts
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, survey, wanted_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._bond.under_way import (
+    OF_A_JUDGEMENT,
+    OF_A_PLAN,
+    OF_A_STEP,
+    PATIENCE,
+    under_way,
+    young_hosts,
+)
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, compare
-from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool, read
+from ansible_collections.xapi.network.plugins.module_utils._lock import lease
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool, PoolRecordsError, read
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 PROGRESS_SECONDS = 5.0
-# Within this time XAPI makes a bond of half a bond, or it is not at it any more.
-MAKING_SECONDS = 10.0
+AGAIN_SECONDS = 30.0  # the same is said again
 
-# What a restart of a member's xapi has to bring about. The rest (purpose, VLANs to be plugged, an address that the spec changes) is done by
-# the plan after it.
+# What a restart of a member's xapi has to bring about, however long that takes; without it nothing else can be judged.
 INHERITED = ("no_network", "no_bond", "nics", "bond_slave_of", "not_attached")
+# Of what comes right after it (MTU, VLANs, the management interface), 0.3 s were seen; a slow host with many VLANs gets more.
+INHERITING_SECONDS = 30.0
+
+# After a change: links that networkd has taken down come back after 2 to 4 s and are seen at the next poll (recorded); storage is plugged
+# and the host enabled in a start that has to wait for a server.
+POLLED_SECONDS = 60.0
+POLLED = ("link", "host_disabled", "storage")
+PROVING_SECONDS = 10.0
+# The clock of the pool is asked only where this machine's, which may be wrong by so much, says that a host has just started.
+CLOCK_SECONDS = 600.0
+# A look that has nothing else to go by ends after this at the latest.
+LOOK_SECONDS = 120.0
+
+Progress = Callable[[str], None]
 
 
 def await_inherited(
@@ -32,18 +56,17 @@ def await_inherited(
     spec: BondSpec,
     expected: Mapping[str, Prediction],
     deadline: float,
-    progress: Callable[[str], None],
+    progress: Progress,
     note: Callable[[str, str], None],
 ) -> Pool:
-    """The pool as soon as the wanted members have inherited their bonds.
+    """The pool as soon as the wanted members have inherited all that XAPI gives them by itself, or when what is left has had its time.
 
-    `note` is told when a host's bond is seen first, and when it is attached.
+    `note` is told when a host's bond is seen first, when it is attached, and when the host is at rest.
 
     Neither an API that answers, nor an enabled host, nor a new start time of its agent proves that (they come up to four seconds before the
-    bond; recorded), only the bond itself does: it is there, has its NICs, and is attached. Raises NetworkError at the deadline, with what
-    was seen last.
+    bond; recorded), only the bond itself does: it is there, has its NICs, is attached, and its MTU, its VLANs and the management interface
+    have come after it. Raises NetworkError at the deadline, with what was seen last, when there is no such bond.
     """
-
     noted: set[tuple[str, str]] = set()
 
     def missing(now: Pool) -> list[Finding]:
@@ -52,9 +75,16 @@ def await_inherited(
         for host in wanted_hosts(now, spec)[0]:
             if host.uuid not in expected or not expected[host.uuid].inherits:
                 continue
-            found = [one for one in compare(now, host, network, expected[host.uuid]) if one.code in INHERITED]
+            found = compare(now, host, network, expected[host.uuid].by_xapi)
+            # A member inherits VLANs unplugged (recorded): the plan plugs them.
+            found = [one for one in found if one.code != "vlan_not_attached"]
             codes = {one.code for one in found}
-            for what, yet in (("bond_seen", not codes & {"no_network", "no_bond"}), ("bond_attached", not codes)):
+            seen = (
+                ("bond_seen", not codes & {"no_network", "no_bond"}),
+                ("bond_attached", not codes & set(INHERITED)),
+                ("at_rest", not codes),
+            )
+            for what, yet in seen:
                 if yet and (host.uuid, what) not in noted:
                     noted.add((host.uuid, what))
                     note(what, host.name)
@@ -62,7 +92,8 @@ def await_inherited(
         return left
 
     begun = time.monotonic()
-    pool, left = _await(session, pool, missing, deadline, progress, "waiting for the bond")
+    pool, differences = await_none(session, pool, missing, deadline, progress, "waiting for the bond", _inheriting)
+    left = [one for one in differences if one.code in INHERITED]
     if left:
         seen = " ".join(finding.sentence for finding in left)
         raise NetworkError(
@@ -74,22 +105,37 @@ def await_inherited(
     return pool
 
 
-def await_whole(session: Session, pool: Pool, spec: BondSpec, deadline: float, progress: Callable[[str], None]) -> Pool:
-    """The pool as soon as no wanted host has half a bond, or as it is when such a bond has had its time.
-
-    XAPI may be making it right now, for a run that has died or on a member that starts.
+def await_rest(
+    session: Session, pool: Pool, spec: BondSpec, deadline: float, progress: Progress, codes: Sequence[str] = OF_A_PLAN
+) -> Pool:
+    """The pool as soon as nothing is under way in it that a plan would take for a drift or for a problem, or as it is when that has had
+    its time: XAPI may be making the bond right now, for a run that has died or on a member that starts.
     """
+    clock: list[float] = []
 
-    def halves(now: Pool) -> list[Finding]:
-        network = find_network(now, spec)
-        bonds = [(host, now.bond_on(host, network)) for host in wanted_hosts(now, spec)[0]] if network else []
-        return [
-            Finding("not_attached", host.name, f"{host.name}: the bond is not attached, and its NICs still have what moves to it.")
-            for host, bond in bonds
-            if bond is not None and incomplete(now, bond)
-        ]
+    def missing(now: Pool) -> list[Finding]:
+        the_plan = plan(now, spec)
+        if "settling" in codes and not clock and young_hosts(the_plan, time.time(), CLOCK_SECONDS):
+            clock.append(_ahead(session, now))
+        return under_way(now, the_plan, time.monotonic() + clock[0] if clock else None, codes)
 
-    return _await(session, pool, halves, min(deadline, time.monotonic() + MAKING_SECONDS), progress, "waiting for half a bond")[0]
+    return await_none(session, pool, missing, deadline, progress, "waiting", lambda one: PATIENCE[one.code])[0]
+
+
+def _ahead(session: Session, pool: Pool) -> float:
+    """The clock of the pool less the monotonic one of this machine."""
+    try:
+        there = lease.server_time(str(session.call("host.get_servertime", pool.master.ref))).timestamp()
+    except (NetworkError, ValueError):
+        there = time.time()
+    return there - time.monotonic()
+
+
+def await_proof(
+    session: Session, pool: Pool, proof: Callable[[Pool], list[Finding]], deadline: float, progress: Progress
+) -> tuple[Pool, list[Finding]]:
+    """The pool as soon as `proof` finds nothing, or as it is when what it finds has had its time, and the findings left."""
+    return await_none(session, pool, proof, deadline, progress, "waiting", _proving)
 
 
 def await_findings(
@@ -98,31 +144,69 @@ def await_findings(
     spec: BondSpec,
     expected: Mapping[str, Prediction],
     dom0: Mapping[str, Any],
+    wait_timeout: float,
+    progress: Progress,
+) -> tuple[Pool, list[Finding]]:
+    """The pool as soon as there are no findings left, or as it is after `wait_timeout`, and the findings left. With 0, as it is at rest."""
+
+    def missing(now: Pool) -> list[Finding]:
+        return survey(now, spec, find_network(now, spec), expected, dom0)
+
+    if wait_timeout:
+        deadline = time.monotonic() + wait_timeout
+        return await_none(session, pool, missing, deadline, progress, "waiting for conformity", lambda one: float("inf"))
+    deadline = time.monotonic() + LOOK_SECONDS
+    pool = await_rest(session, pool, spec, deadline, progress, OF_A_STEP if expected else OF_A_JUDGEMENT)
+    return await_proof(session, pool, missing, deadline, progress) if expected else (pool, missing(pool))
+
+
+def _inheriting(one: Finding) -> float:
+    return float("inf") if one.code in INHERITED else INHERITING_SECONDS
+
+
+def _proving(one: Finding) -> float:
+    if one.code.startswith("dom0"):
+        return 0.0  # what dom0 said was asked before, and does not change here
+    return POLLED_SECONDS if one.code in POLLED else PROVING_SECONDS
+
+
+def await_none(
+    session: Session,
+    pool: Pool,
+    missing: Callable[[Pool], list[Finding]],
     deadline: float,
-    progress: Callable[[str], None],
+    progress: Progress,
+    what: str,
+    patience: Callable[[Finding], float],
 ) -> tuple[Pool, list[Finding]]:
-    """The pool as soon as there are no findings left, or as it is at the deadline, and the findings left."""
-    return _await(
-        session, pool, lambda now: survey(now, spec, find_network(now, spec), expected, dom0), deadline, progress, "waiting for conformity"
-    )
-
-
-def _await(
-    session: Session, pool: Pool, missing: Callable[[Pool], list[Finding]], deadline: float, progress: Callable[[str], None], what: str
-) -> tuple[Pool, list[Finding]]:
+    """Follows the pool until nothing is missing, or until all that is missing has been so for its patience, at most until the deadline."""
     left = missing(pool)
-    begun = said = time.monotonic()
-    while left and time.monotonic() < deadline:
-        for records in session.follow(min(deadline, said + PROGRESS_SECONDS)):
-            pool = read(records)
-            left = missing(pool)
-            if not left:
-                return pool, left
-        said = time.monotonic()
-        if left and said < deadline:
-            seen = session.trouble or left[0].sentence
-            progress(f"{left[0].host}: {what}, {said - begun:.0f} s; last seen: {seen}")
+    begun = time.monotonic()
+    since = dict.fromkeys(left, begun)
+    said, told = begun, ""
+    while left:
+        end = min(deadline, max(since[one] + patience(one) for one in left))
+        if (now := time.monotonic()) >= end:
+            break
+        if now - said >= (AGAIN_SECONDS if told == left[0].sentence else PROGRESS_SECONDS):
+            said, told = now, left[0].sentence
+            where = f"{left[0].host}: " if left[0].host else ""
+            progress(f"{where}{what}, {now - begun:.0f} s of at most {end - begun:.0f} s; last seen: {session.trouble or told}")
+        pool = _next(session, min(end, now + PROGRESS_SECONDS)) or pool
+        left = missing(pool)
+        now = time.monotonic()
+        since = {one: since.get(one, now) for one in left}
     return pool, left
+
+
+def _next(session: Session, deadline: float) -> Pool | None:
+    """The pool at the next change; None when there is none until the deadline. One whose database is not ready yet is passed over."""
+    for records in session.follow(deadline):
+        try:
+            return read(records)
+        except PoolRecordsError:
+            continue
+    return None
 
 
 def _agent(pool: Pool, name: str) -> str:
