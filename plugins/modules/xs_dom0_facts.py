@@ -196,12 +196,13 @@ CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
 def work(task: Task) -> dict[str, Any]:
     """Ask dom0 over the task's connection, or many over theirs. Raises NetworkError."""
-    if task.shell is None or task.shells is None:
+    wanted = task.options.get("hosts")
+    if task.shell is None or (wanted is not None and task.shells is None):
         raise NetworkError(
             "xs_dom0_facts asks dom0 over the connection of the task. It cannot run as a module process (async, or its own file)."
         )
-    if task.options.get("hosts") is not None:
-        return _of_many(task.options["hosts"], task.shells, task.options["timeout"])
+    if wanted is not None and task.shells is not None:
+        return _of_many(wanted, task.shells, task.options["timeout"])
     return {"changed": False, "ansible_facts": {"xs_dom0": _facts(*task.shell(answers.PROBE))}}
 
 

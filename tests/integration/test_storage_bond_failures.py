@@ -203,7 +203,7 @@ def test_the_mark_of_a_run_that_has_expired_keeps_nobody_out(tmp_path: Path) -> 
         ({"properties": {"lacp-time": "fast"}}, "has no property lacp-time"),
         ({"hosts": ["xs-9"]}, "is called xs-9"),
         ({"accept": ["storag_in_use"]}, "storag_in_use"),
-        ({"mtu": "12"}, "MTU of 12"),
+        ({"mtu": "12"}, "mtu is 12; it can be 68 to 65535"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_written(given: dict[str, Any], words: str, tmp_path: Path) -> None:
