@@ -100,7 +100,8 @@ async def test_a_missing_card_makes_a_smaller_bond_and_none_at_all_a_line_in_the
         await ground.bond("xs-1", ["eth2", "eth4"], await ground.network("A"))
         await ground.bond("xs-1", ["eth3", "eth5"], await ground.network("B"))
         await ground.restart("xs-2", "xs-3")
-        assert ground.bonds("xs-3") == {"bond0": ["eth2"], "bond1": ["eth3", "eth5"]}
+        # Which of several is made first, and so bond0, is a matter of references.
+        assert sorted(ground.bonds("xs-3").values()) == [["eth2"], ["eth3", "eth5"]]
         assert ground.bonds("xs-2") == {"bond0": ["eth2", "eth4"]}
         assert "at all: no PIFs exist on slave" in ground.log("xs-2")
 

@@ -99,6 +99,7 @@ class Server:
             self._context = make_certificate(
                 self.certificate, [record["hostname"] for record in records], [record["address"] for record in records]
             )
+            twin.pool.certificate = self.certificate.read_text(encoding="utf-8")
         for ref, host in twin.hosts.items():
             guard = _socket(0)
             port: int = guard.getsockname()[1]

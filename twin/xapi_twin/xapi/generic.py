@@ -35,6 +35,67 @@ _SYNCHRONOUS = frozenset({
 
 _WHERE = parse_type("string")
 
+# Messages that the documentation hides and that hosts say to each other (datamodel_*.ml): their parameters, when it is not one reference.
+_HIDDEN: dict[str, str] = {
+    "session.slave_login": "host psecret",
+    "session.slave_local_login": "psecret",
+    "pool.initial_auth": "",
+    "pool.hello": "host_uuid host_address",
+    "pool.is_slave": "host",
+    "pool.ha_schedule_plan_recomputation": "",
+    "pool.enable_binary_storage": "",
+    "pool.disable_binary_storage": "",
+    "pool.audit_log_append": "line",
+    "pool.exchange_certificates_on_join": "uuid certificate",
+    "pool.exchange_ca_certificates_on_join": "import export",
+    "pool.exchange_trusted_certificates_on_join": "self ca import export",
+    "pool.exchange_crls_on_join": "self import export",
+    "VM.set_is_default_template": "vm value",
+    "VM.pool_migrate_complete": "vm host",
+    "VM.atomic_set_resident_on": "vm host",
+    "VM.assert_can_migrate_sender": "vm dest live vdi_map vif_map vgpu_map options",
+    "VM.update_snapshot_metadata": "vm snapshot_of snapshot_time transportable_snapshot_id",
+    "VM.set_NVRAM_EFI_variables": "self value update?",
+    "host.is_in_emergency_mode": "",
+    "host.ha_xapi_healthcheck": "",
+    "host.local_assert_healthy": "",
+    "host.signal_networking_change": "",
+    "host.update_firewalld_service_status": "",
+    "host.set_license_params": "self value",
+    "host.preconfigure_ha": "host statefiles metadata_vdi generation",
+    "host.request_backup": "host generation force",
+    "host.request_config_file_sync": "host hash",
+    "host.propose_new_master": "address manual",
+    "host.commit_new_master": "address",
+    "host.abort_new_master": "address",
+    "host.notify": "ty params",
+    "host.get_diagnostic_timing_stats": "host counts?",
+    "host.tickle_heartbeat": "host stuff",
+    "host.install_ca_certificate": "host name cert",
+    "host.uninstall_ca_certificate": "host name force?",
+    "host.crl_install": "host name crl",
+    "host.crl_uninstall": "host name",
+    "host.update_pool_secret": "host pool_secret",
+    "host.update_master": "host master_address",
+    "host.attach_static_vdis": "host vdi_reason_map",
+    "host.detach_static_vdis": "host vdis",
+    "host.set_localdb_key": "host key value",
+    "host.sm_dp_destroy": "host dp allow_leak",
+    "host.sync_pif_currently_attached": "host bridges",
+    "host.nvidia_vf_setup": "host pf enable",
+    "host.allocate_resources_for_vm": "self vm live",
+    "host.notify_accept_new_pool_secret": "host old_ps new_ps",
+    "host.notify_send_new_pool_secret": "host old_ps new_ps",
+    "host.cleanup_pool_secret": "host old_ps new_ps",
+    "host.cert_distrib_atom": "host command",
+    "network.attach": "network host",
+    "network.attach_for_vm": "host vm",
+    "network.detach_for_vm": "host vm",
+    "SR.set_virtual_allocation": "self value",
+    "SR.set_physical_utilisation": "self value",
+}
+_WITHOUT_SESSION = frozenset({"session.slave_login", "session.slave_local_login", "host.is_in_emergency_mode"})
+
 
 @cache
 def _known(methods: tuple[str, ...]) -> frozenset[str]:
@@ -83,6 +144,10 @@ def _by_name(cls: str, name: str) -> Message:
     if name == "get_by_name_label":
         return Message(cls, name, True, (Parameter("label", _WHERE, True),), parse_type(f"{cls} ref set"))
     result = record if name == "get_record" else parse_type("other")
+    if f"{cls}.{name}" in _HIDDEN:
+        words, any_type = _HIDDEN[f"{cls}.{name}"].split(), parse_type("other")
+        parameters = tuple(Parameter(word.rstrip("?"), any_type, not word.endswith("?")) for word in words)
+        return Message(cls, name, f"{cls}.{name}" not in _WITHOUT_SESSION, parameters, result)
     return Message(cls, name, True, (Parameter("self", parse_type(f"{cls} ref"), True),), result)
 
 

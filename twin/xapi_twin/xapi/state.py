@@ -176,6 +176,7 @@ class XapiState:
         self.writer = Writer(schema)
         self.local_sessions: dict[str, str] = {}
         self.hosts: dict[str, HostState] = {}
+        self.certificate = ""  # PEM, once the ports are open
         self.row_key: Callable[[str], str] = lambda ref: ref  # by what `rows` sorts; a replay has other references than its recording
 
     @property

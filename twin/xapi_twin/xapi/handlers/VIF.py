@@ -68,6 +68,42 @@ async def destroy(context: Context, self: str) -> None:
     context.database.remove("VIF", self)
 
 
+async def set_locking_mode(context: Context, self: str, value: str) -> None:
+    context.database.set("VIF", self, locking_mode=value)
+
+
+def _set_allowed(family: int) -> Handler:
+    async def set_allowed(context: Context, self: str, value: list[str]) -> None:
+        for address in value:
+            _check_address(family, address)
+        context.database.set("VIF", self, **{f"ipv{family}_allowed": list(dict.fromkeys(value))})
+
+    return set_allowed
+
+
+def _add_allowed(family: int) -> Handler:
+    async def add_allowed(context: Context, self: str, value: str) -> None:
+        _check_address(family, value)
+        current = context.database.get("VIF", self)[f"ipv{family}_allowed"]
+        if value not in current:
+            context.database.set("VIF", self, **{f"ipv{family}_allowed": [value, *current]})
+
+    return add_allowed
+
+
+def _remove_allowed(family: int) -> Handler:
+    async def remove_allowed(context: Context, self: str, value: str) -> None:
+        current = context.database.get("VIF", self)[f"ipv{family}_allowed"]
+        context.database.set("VIF", self, **{f"ipv{family}_allowed": [kept for kept in current if kept != value]})
+
+    return remove_allowed
+
+
+def _check_address(family: int, address: str) -> None:
+    check = addresses.check_ipv4 if family == 4 else addresses.check_ipv6
+    check(f"ipv{family}_allowed", address)
+
+
 def _attachable(context: Context, network: str, host: str) -> None:
     """A network whose card is a bond's member on this host cannot be attached there."""
     for pif in context.database.get("network", network)["PIFs"]:
@@ -76,4 +112,15 @@ def _attachable(context: Context, network: str, host: str) -> None:
             raise XapiError("CANNOT_PLUG_BOND_SLAVE", pif)
 
 
-CALLS: dict[str, Handler] = {"create": create, "plug": plug, "unplug": unplug, "move": move, "destroy": destroy}
+CALLS: dict[str, Handler] = {
+    "create": create,
+    "plug": plug,
+    "unplug": unplug,
+    "unplug_force": unplug,
+    "move": move,
+    "destroy": destroy,
+    "set_locking_mode": set_locking_mode,
+    **{f"set_ipv{family}_allowed": _set_allowed(family) for family in (4, 6)},
+    **{f"add_ipv{family}_allowed": _add_allowed(family) for family in (4, 6)},
+    **{f"remove_ipv{family}_allowed": _remove_allowed(family) for family in (4, 6)},
+}

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+VIF_DEVICES = 7
+
+
 async def create(context: Context, args: Mapping[str, Any]) -> str:
     """A halted VM without disks and VIFs."""
     other_config = {"mac_seed": str(uuid.uuid4()), **args.get("other_config", {})}
@@ -66,6 +69,37 @@ async def shutdown(context: Context, vm: str) -> None:
     context.database.set("VM", vm, power_state="Halted", resident_on=NULL)
 
 
+async def get_allowed_vif_devices(context: Context, vm: str) -> list[str]:
+    """The numbers that no VIF of the VM has yet (xapi_vm_helpers.ml)."""
+    taken = {context.database.get("VIF", vif)["device"] for vif in context.database.get("VM", vm)["VIFs"]}
+    return [str(number) for number in range(VIF_DEVICES) if str(number) not in taken]
+
+
+def _set(field: str) -> Handler:
+    async def set_(context: Context, vm: str, value: dict[str, str]) -> None:
+        context.database.set("VM", vm, **{field: value})
+
+    return set_
+
+
+def _add(field: str) -> Handler:
+    async def add(context: Context, vm: str, key: str, value: str) -> None:
+        current = context.database.get("VM", vm)[field]
+        if key in current:
+            raise XapiError("MAP_DUPLICATE_KEY", "VM", field, vm, key)
+        context.database.set("VM", vm, **{field: {**current, key: value}})
+
+    return add
+
+
+def _remove(field: str) -> Handler:
+    async def remove(context: Context, vm: str, key: str) -> None:
+        current = context.database.get("VM", vm)[field]
+        context.database.set("VM", vm, **{field: {kept: value for kept, value in current.items() if kept != key}})
+
+    return remove
+
+
 def _halted(context: Context, vm: str) -> None:
     state = context.database.get("VM", vm)["power_state"]
     if state != "Halted":
@@ -86,4 +120,8 @@ CALLS: dict[str, Handler] = {
     "shutdown": shutdown,
     "clean_shutdown": shutdown,
     "hard_shutdown": shutdown,
+    "get_allowed_VIF_devices": get_allowed_vif_devices,
+    **{f"set_{field}": _set(field) for field in ("other_config", "platform")},
+    **{f"add_to_{field}": _add(field) for field in ("other_config", "platform")},
+    **{f"remove_from_{field}": _remove(field) for field in ("other_config", "platform")},
 }

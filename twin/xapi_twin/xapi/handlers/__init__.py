@@ -13,9 +13,28 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from xapi_twin.xapi.context import Handler
-from xapi_twin.xapi.handlers import PBD, PIF, VIF, VLAN, VM, Bond, Cluster_host, event, host, message, network, pool, session, task, tunnel
+from xapi_twin.xapi.handlers import (
+    PBD,
+    PIF,
+    SR,
+    VIF,
+    VLAN,
+    VM,
+    Bond,
+    Cluster_host,
+    event,
+    host,
+    message,
+    network,
+    pool,
+    session,
+    task,
+    tunnel,
+)
 
-_MODULES: tuple[ModuleType, ...] = (Bond, Cluster_host, PBD, PIF, VIF, VLAN, VM, event, host, message, network, pool, session, task, tunnel)
+_MODULES: tuple[ModuleType, ...] = (
+    Bond, Cluster_host, PBD, PIF, SR, VIF, VLAN, VM, event, host, message, network, pool, session, task, tunnel,
+)  # fmt: skip
 
 #: "Bond.create" -> what carries it out, for every message that has a behaviour of its own.
 HANDLERS: Mapping[str, Handler] = {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.network import network
 
@@ -32,9 +33,19 @@ async def remove_purpose(context: Context, self: str, value: str) -> None:
     context.database.set("network", self, purpose=[purpose for purpose in purposes if purpose != value])
 
 
+async def set_default_locking_mode(context: Context, network: str, value: str) -> None:
+    """Not while a VIF that follows it is plugged (xapi_network.ml)."""
+    for vif in context.database.get("network", network)["VIFs"]:
+        record = context.database.get("VIF", vif)
+        if record["currently_attached"] and record["locking_mode"] == "network_default":
+            raise XapiError("VIF_IN_USE", network, vif)
+    context.database.set("network", network, default_locking_mode=value)
+
+
 CALLS: dict[str, Handler] = {
     "create": create,
     "destroy": destroy,
+    "set_default_locking_mode": set_default_locking_mode,
     "add_purpose": add_purpose,
     "remove_purpose": remove_purpose,
 }

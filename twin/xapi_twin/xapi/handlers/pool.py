@@ -92,6 +92,17 @@ async def sync_database(context: Context) -> None:
     """Nothing to do: there is one database."""
 
 
+async def is_slave(context: Context, host: str) -> bool:
+    context.database.get("host", host)
+    return host != context.pool.master
+
+
+async def get_license_state(context: Context, self: str) -> dict[str, str]:
+    """The edition that every host has; it never ends."""
+    context.database.get("pool", self)
+    return {"edition": str(context.pool.master_host.record.get("edition", "")), "expiry": "never"}
+
+
 CALLS: dict[str, Handler] = {
     "management_reconfigure": management_reconfigure,
     "enable_ha": enable_ha,
@@ -100,4 +111,6 @@ CALLS: dict[str, Handler] = {
     "create_VLAN_from_PIF": create_vlan_from_pif,
     "recover_slaves": recover_slaves,
     "sync_database": sync_database,
+    "is_slave": is_slave,
+    "get_license_state": get_license_state,
 }

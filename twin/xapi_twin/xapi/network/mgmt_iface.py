@@ -33,6 +33,15 @@ def settle(pool: XapiState, pif: str) -> None:
         pool.database.set("host", host.ref, address=address)
 
 
+def disable(host: HostState) -> None:
+    """host.management_disable: no interface is for management any more."""
+    if host.pool.ha_enabled:
+        raise XapiError("HA_IS_ENABLED")
+    host.management_bridge = ""
+    for ref in host.pifs():
+        host.pool.database.set("PIF", ref, management=False)
+
+
 def update_flags(host: HostState) -> None:
     """PIF.management follows the bridge that the inventory names."""
     database = host.pool.database
