@@ -29,6 +29,7 @@ class Journey:
 
     `bonded`: it begins with the bonds in place. `faults`: entries of the twin's fault plan, for the first run only. `blows`: the ways to
     strike (places.BLOWS). `begins`, `ends`: it is struck only from the first point with this name on, up to the last with that one.
+    `hold_states`: every read falls into a moment between two writes, also the first ones of the run that comes after (see the twin's README).
     """
 
     name: str
@@ -40,6 +41,7 @@ class Journey:
     blows: tuple[str, ...] = ("kill", "drop")
     begins: str = ""
     ends: str = ""
+    hold_states: float = 0.0
 
     def arguments(self, inventory: Path) -> list[str]:
         """Those of ansible-playbook."""
@@ -55,6 +57,8 @@ JOURNEYS = (
     Journey("remove", "storage_bond_remove", bonded=True),
     # the member's xapi needs as long to start as the next run needs to come to it
     Journey("starting", variables={"strategy": "restart"}, restart_seconds=3, begins="restart xapi", ends="xapi-wait-init-complete"),
+    # what is under way when the first run dies is found half-way by the next
+    Journey("between", variables={"strategy": "restart"}, hold_states=0.5, blows=("kill",), begins="network.create"),
     Journey("rollback", variables={"strategy": "direct", "rollback": True}, faults=(NO_BOND_ON_XS_2,), begins="Async.Bond.create"),
     Journey("crash", variables={"strategy": "direct", "wait_timeout": 8}, blows=("crash",)),
     Journey("down", variables={"strategy": "direct", "wait_timeout": 8}, blows=("down",)),
@@ -62,7 +66,7 @@ JOURNEYS = (
 
 
 def pool(journey: Journey, on_point: OnPoint | None = None) -> RunningTwin:
-    return RunningTwin(load_scenario(POOL), restart_seconds=journey.restart_seconds, on_point=on_point)
+    return RunningTwin(load_scenario(POOL), restart_seconds=journey.restart_seconds, hold_states=journey.hold_states, on_point=on_point)
 
 
 def prepare(journey: Journey, twin: RunningTwin) -> None:

@@ -165,6 +165,15 @@ async def test_a_state_that_nobody_reads_is_passed() -> None:
         assert ground.bonds("xs-1") == {"bond0": ["eth2", "eth4"]}
 
 
+async def test_a_state_is_held_once_however_many_pauses_follow() -> None:
+    async with pool(hold_states=0.2) as ground:
+        ground.database.set("host", ground.twin.master, enabled=False)
+        began = asyncio.get_running_loop().time()
+        for _dummy in range(5):
+            await ground.twin.pause(0)
+        assert 0.15 < asyncio.get_running_loop().time() - began < 0.35
+
+
 async def test_who_waits_for_events_is_told_each_state() -> None:
     async with pool(hold_states=PATIENT) as ground:
         network = await ground.network()

@@ -185,8 +185,9 @@ async def sleep(call: Call) -> int:
         return call.fail(f"invalid time interval '{' '.join(call.arguments)}'")
     if not call.arguments:
         return call.fail("missing operand")
-    scale = call.host.twin.scale
-    await asyncio.sleep(max(seconds * scale, min(seconds, 0.02)))
+    twin = call.host.twin
+    # Held states take their own time: who sleeps a second between two looks is not to have looked thirty times before the next state.
+    await asyncio.sleep(max(seconds * twin.scale, min(seconds, max(0.02, twin.between.seconds))))
     return 0
 
 

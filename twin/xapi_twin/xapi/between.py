@@ -39,12 +39,14 @@ class Between:
         """Wait until the pool as it is now has been read."""
         if not self.seconds or self._read == self._last:
             return
+        shown = self._last
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
         try:
             await asyncio.wait({future}, timeout=self.seconds)
         finally:
             self._waiting.discard(future)
+        self._read = max(self._read, shown)  # by somebody, or by nobody: it is not held a second time
 
     def _changed(self, change: Change) -> None:
         if change.cls in CLASSES:
