@@ -25,6 +25,10 @@ HURTS = {
         "drop after systemctl restart xapi",
         "kill before PIF.add_to_other_config",  # the bond is there, its purpose is not
     ],
+    "between": [
+        "kill after Async.Bond.create",
+        "kill after systemctl restart xapi",  # xs-2 is inheriting, state by state, when the next run reads for the first time
+    ],
     "direct": [
         "kill before Async.Bond.create",
         "kill after Async.Bond.create",

@@ -29,7 +29,7 @@ class Journey:
 
     `bonded`: it begins with the bonds in place. `faults`: entries of the twin's fault plan, for the first run only. `blows`: the ways to
     strike (places.BLOWS). `begins`, `ends`: it is struck only from the first point with this name on, up to the last with that one.
-    `hold_states`: every read falls into a moment between two writes, also the first ones of the run that comes after (see the twin's README).
+    `hold_states`: every read falls into a moment between two writes, also the first ones of the run that comes after (twin/README.md).
     """
 
     name: str
