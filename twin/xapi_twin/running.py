@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,8 +30,8 @@ T = TypeVar("T")
 class RunningTwin:
     """`with RunningTwin(load_scenario("tutorial"), restart_seconds=0) as twin:` a pool runs in the body of the with.
 
-    Options: `tls`, `ssh`, `workdir`, `make_backend` as for `Serving.start`; `on_point`: called in the twin's loop at every API call and
-    SSH command, before and after, and at every named moment (see `faults.Point`); all others replace options of the scenario.
+    Options: `tls`, `ssh`, `workdir`, `make_backend`, `ports` as for `Serving.start`; `on_point`: called in the twin's loop at every API
+    call and SSH command, before and after, and at every named moment (see `faults.Point`); all others replace options of the scenario.
     """
 
     def __init__(
@@ -43,10 +43,11 @@ class RunningTwin:
         workdir: Path | None = None,
         on_point: OnPoint | None = None,
         make_backend: MakeBackend | None = None,
+        ports: Sequence[int] = (),
         **changes: Any,
     ) -> None:
         self.scenario = load_scenario(scenario, **changes) if isinstance(scenario, str) else scenario.with_options(**changes)
-        self._options: dict[str, Any] = {"tls": tls, "ssh": ssh, "workdir": workdir, "make_backend": make_backend}
+        self._options: dict[str, Any] = {"tls": tls, "ssh": ssh, "workdir": workdir, "make_backend": make_backend, "ports": ports}
         self._on_point = on_point
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="xapi-twin", daemon=True)

@@ -12,6 +12,7 @@ import asyncio
 import importlib
 import logging
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class _Door:
     """One host's port. It is `waiting` for its first visitor, then `opening`, then there is an `acceptor`; without power, none of them."""
 
     host: Host
+    address: str
     port: int
     waiting: socket.socket | None = None
     opening: asyncio.Task[None] | None = None
@@ -55,11 +57,15 @@ class SshServer:
         self._host_key = b""
         self._client_public = ""
 
-    async def start(self, twin: Twin, folder: Path) -> None:
-        """Bind a port for each host, and write the client's key and the known hosts into the folder."""
+    async def start(self, twin: Twin, folder: Path, addresses: Mapping[str, str] | None = None, port: int = 0) -> None:
+        """Bind a port for each host, and write the client's key and the known hosts into the folder.
+
+        `addresses`: of the hosts by reference, when they have addresses of their own. Raises OSError for a port that cannot be.
+        """
         for ref, host in twin.hosts.items():
-            listening = _listening(0)
-            self._doors[ref] = _Door(host, listening.getsockname()[1])
+            address = (addresses or {}).get(ref, ADDRESS)
+            listening = _listening(address, port)
+            self._doors[ref] = _Door(host, address, listening.getsockname()[1])
             self._connections[ref] = set()
             self._wait(self._doors[ref], listening)
         self._write_keys(folder)
@@ -72,7 +78,7 @@ class SshServer:
     def endpoint(self, host: Host) -> dict[str, Any]:
         """How to get into a host's dom0: host, port, user, key (path of the private key), known_hosts."""
         return {
-            "host": ADDRESS,
+            "host": self._doors[host.ref].address,
             "port": self._doors[host.ref].port,
             "user": host.pool.user,
             "key": str(self.key_path),
@@ -87,7 +93,7 @@ class SshServer:
         """The host has power again: the same port answers."""
         door = self._doors[host]
         if door.acceptor is None and door.waiting is None and door.opening is None:
-            self._wait(door, _listening(door.port))
+            self._wait(door, _listening(door.address, door.port))
 
     # inside
 
@@ -107,7 +113,8 @@ class SshServer:
         self.key_path, self.known_hosts_path = folder / KEY_FILE, folder / KNOWN_HOSTS_FILE
         self.key_path.touch(mode=0o600)
         self.key_path.write_bytes(private(client))
-        lines = [f"[{ADDRESS}]:{door.port} {public(host)}\n" for door in self._doors.values()]
+        names = [door.address if door.port == 22 else f"[{door.address}]:{door.port}" for door in self._doors.values()]
+        lines = [f"{name} {public(host)}\n" for name in names]
         self.known_hosts_path.write_text("".join(lines), encoding="ascii")
 
     def _wait(self, door: _Door, listening: socket.socket) -> None:
@@ -185,10 +192,10 @@ class SshServer:
             connection.abort()
 
 
-def _listening(port: int) -> socket.socket:
+def _listening(address: str, port: int) -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind((ADDRESS, port))
+    made.bind((address, port))
     made.listen(128)
     made.setblocking(False)
     return made

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from xapi_twin.scenario.load import load_scenario, shipped_names
+from xapi_twin.scenario.loopback import NETWORK, elsewhere, on_loopback
 from xapi_twin.scenario.model import Scenario, ScenarioError
 
 _HOST_ACTIONS = (
@@ -61,6 +62,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--restart-seconds", type=float, metavar="N", help="how long a restart of xapi takes (recorded: 12.3; 0: no waiting)")
     run.add_argument("--hold-states", type=float, metavar="N", help="hold each state in between until it is read, or N seconds long")
     run.add_argument("--link-seconds", type=float, metavar="N", help="how long a NIC's link is away after a change of its bridge")
+    run.add_argument(
+        "--loopback-addresses", nargs="?", const=NETWORK, metavar="NETWORK", help=f"each host at its own address: {NETWORK}.10, .11, …"
+    )
+    run.add_argument("--ports", metavar="HTTPS,SSH,HTTP", help="with --loopback-addresses: other ports than 443,22,80, for who is not root")
     run.add_argument("--http", action="store_true", help="plain HTTP instead of TLS")
     run.add_argument("--workdir", type=Path, metavar="DIR", help="where the certificate, the SSH key and the control socket lie")
     run.set_defaults(work=_run)
@@ -123,10 +128,27 @@ def _run(options: argparse.Namespace) -> int:
         scenario = load_scenario(options.scenario, xapi=options.xapi, **pace)
     except OSError as error:
         raise CommandError(f"{options.scenario} cannot be read: {error.strerror}") from None
-    return asyncio.run(_play(scenario, options))
+    if options.loopback_addresses:
+        scenario = on_loopback(scenario, options.loopback_addresses)
+    return asyncio.run(_play(scenario, options, _ports(options)))
 
 
-async def _play(scenario: Scenario, options: argparse.Namespace) -> int:
+def _ports(options: argparse.Namespace) -> tuple[int, ...]:
+    """Those of each host's own address; none when the hosts share 127.0.0.1."""
+    if not options.loopback_addresses:
+        if options.ports:
+            raise CommandError("--ports is for hosts with addresses of their own: give --loopback-addresses as well")
+        return ()
+    try:
+        ports = tuple(int(port) for port in (options.ports or "443,22,80").split(","))
+    except ValueError:
+        ports = ()
+    if len(ports) != 3 or not all(0 < port < 65536 for port in ports) or len(set(ports)) != 3:
+        raise CommandError("--ports takes three different numbers, of HTTPS, SSH and HTTP, such as 8443,8022,8080")
+    return (ports[2], ports[1], 0) if options.http else ports
+
+
+async def _play(scenario: Scenario, options: argparse.Namespace, ports: Sequence[int]) -> int:
     from xapi_twin.serving.inventory import inventory
     from xapi_twin.serving.ports import Serving
 
@@ -135,7 +157,10 @@ async def _play(scenario: Scenario, options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted.set)
     try:
-        serving = await Serving.start(scenario, tls=not options.http, workdir=options.workdir)
+        serving = await Serving.start(scenario, tls=not options.http, workdir=options.workdir, ports=ports)
+    except PermissionError as error:
+        hint = "; ports below 1024 are root's: give others with --ports 8443,8022,8080" if ports else ""
+        raise CommandError(f"the twin cannot open its ports or write its keys: {error}{hint}") from None
     except OSError as error:
         raise CommandError(f"the twin cannot open its ports or write its keys: {error}") from None
     try:
@@ -179,8 +204,17 @@ def _welcome(scenario: Scenario, endpoints: Mapping[str, Any]) -> str:
         f"pool {endpoints['pool']}, xapi {scenario.version}; user {endpoints['user']}, password {endpoints['password']}",
         aligned(("HOST", "", "PLAYS", "XAPI", "DOM0"), rows, indent=""),
         *([f"and {len(hosts) - _SHOWN} more: see the file of --endpoints"] if len(hosts) > _SHOWN else []),
+        *_outside(scenario),
         "ready",
     ])  # fmt: skip
+
+
+def _outside(scenario: Scenario) -> list[str]:
+    """A warning: what the pool says of its hosts is not where they are."""
+    address = elsewhere(scenario)
+    if not address:
+        return []
+    return [f"its hosts name addresses such as {address}, and clients that follow them leave this machine: see --loopback-addresses"]
 
 
 def _scenarios(options: argparse.Namespace) -> int:

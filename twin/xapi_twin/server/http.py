@@ -8,8 +8,8 @@ import asyncio
 import html
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
@@ -71,13 +71,34 @@ async def respond(twin: Twin, at: str, method: str, path: str, body: bytes) -> R
     return Reply(200, "OK", text, "text/xml", answer.number)
 
 
+@dataclass(frozen=True)
+class Listen:
+    """Where the ports of the hosts are: at addresses of their own with the same ports, or all at 127.0.0.1 with any ports (0).
+
+    `addresses` are by host reference. `http`: a second port of XAPI, without TLS, as hosts have it; 0: none.
+    """
+
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    xapi: int = 0
+    ssh: int = 0
+    http: int = 0
+
+    def address(self, host: str) -> str:
+        return self.addresses.get(host, "127.0.0.1")
+
+
+ANYWHERE = Listen()
+
+
 @dataclass
 class _Endpoint:
     """One host's port. `guard` keeps the port while nobody listens, so that it refuses connections and cannot be taken."""
 
+    address: str
     port: int
     guard: socket.socket
     web: web.Server
+    context: ssl.SSLContext | None
     listening: asyncio.AbstractServer | None = None
 
 
@@ -88,11 +109,11 @@ class Server:
         self.tls = tls
         self.urls: dict[str, str] = {}
         self.certificate: Path | None = None
-        self._endpoints: dict[str, _Endpoint] = {}
+        self._endpoints: dict[str, list[_Endpoint]] = {}
         self._context: ssl.SSLContext | None = None
 
-    async def start(self, twin: Twin, folder: Path) -> None:
-        """Open the ports of all hosts whose xapi runs; the certificate goes into the folder."""
+    async def start(self, twin: Twin, folder: Path, listen: Listen = ANYWHERE) -> None:
+        """Open the ports of all hosts whose xapi runs; the certificate goes into the folder. Raises OSError for a port that cannot be."""
         if self.tls:
             records = [twin.database.get("host", ref) for ref in twin.hosts]
             self.certificate = folder / "ca.pem"
@@ -101,54 +122,60 @@ class Server:
             )
             twin.pool.certificate = self.certificate.read_text(encoding="utf-8")
         for ref, host in twin.hosts.items():
-            guard = _socket(0)
-            port: int = guard.getsockname()[1]
-            self._endpoints[ref] = _Endpoint(port, guard, web.Server(_handler(twin, ref), access_log=None))
-            self.urls[ref] = f"{'https' if self.tls else 'http'}://127.0.0.1:{port}"
+            address = listen.address(ref)
+            first = self._endpoint(twin, ref, address, listen.xapi, self._context)
+            self._endpoints[ref] = [first]
+            if listen.http and self.tls:
+                self._endpoints[ref].append(self._endpoint(twin, ref, address, listen.http, None))
+            usual = first.port == (443 if self.tls else 80)
+            self.urls[ref] = f"{'https' if self.tls else 'http'}://{address}{'' if usual else f':{first.port}'}"
             if host.xapi != "stopped":
                 await self.accept(ref)
 
+    @staticmethod
+    def _endpoint(twin: Twin, ref: str, address: str, port: int, context: ssl.SSLContext | None) -> _Endpoint:
+        guard = _socket(address, port)
+        bound: int = guard.getsockname()[1]
+        return _Endpoint(address, bound, guard, web.Server(_handler(twin, ref), access_log=None), context)
+
     async def stop(self) -> None:
         """Close everything."""
-        for ref, endpoint in self._endpoints.items():
+        for ref, endpoints in self._endpoints.items():
             await self.refuse(ref)
-            await endpoint.web.shutdown(0)
-            endpoint.guard.close()
+            for endpoint in endpoints:
+                await endpoint.web.shutdown(0)
+                endpoint.guard.close()
         self._endpoints.clear()
 
     def listens(self, host: str) -> bool:
         """Whether the host's port takes connections."""
-        endpoint = self._endpoints.get(host)
-        return endpoint is not None and endpoint.listening is not None
+        return any(endpoint.listening is not None for endpoint in self._endpoints.get(host, ()))
 
     async def refuse(self, host: str) -> None:
         """The host's xapi is down: its connections end, new ones are refused."""
-        endpoint = self._endpoints.get(host)
-        if endpoint is None:
-            return
-        if endpoint.listening is not None:
-            endpoint.listening.close()
-            endpoint.listening = None
-        for connection in endpoint.web.connections:
-            if connection.transport is not None:
-                connection.transport.abort()
+        for endpoint in self._endpoints.get(host, ()):
+            if endpoint.listening is not None:
+                endpoint.listening.close()
+                endpoint.listening = None
+            for connection in endpoint.web.connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
 
     async def accept(self, host: str) -> None:
         """The host's xapi listens again, on the same port."""
-        endpoint = self._endpoints.get(host)
-        if endpoint is None or endpoint.listening is not None:
-            return
-        listener = _socket(endpoint.port)
-        endpoint.listening = await asyncio.get_running_loop().create_server(
-            endpoint.web, sock=listener, ssl=self._context, backlog=128
-        )
+        for endpoint in self._endpoints.get(host, ()):
+            if endpoint.listening is None:
+                listener = _socket(endpoint.address, endpoint.port)
+                endpoint.listening = await asyncio.get_running_loop().create_server(
+                    endpoint.web, sock=listener, ssl=endpoint.context, backlog=128
+                )
 
 
-def _socket(port: int) -> socket.socket:
+def _socket(address: str, port: int) -> socket.socket:
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # the guard and the listener share the port
-    bound.bind(("127.0.0.1", port))
+    bound.bind((address, port))
     bound.setblocking(False)
     return bound
 

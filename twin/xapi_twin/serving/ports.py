@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from xapi_twin.scenario.model import Scenario
 from xapi_twin.server.control import Control
-from xapi_twin.server.http import Server
+from xapi_twin.server.http import ANYWHERE, Listen, Server
 from xapi_twin.ssh import SshServer
 from xapi_twin.twin.pool import MakeBackend, Twin
 
@@ -22,8 +23,9 @@ class Serving:
     `folder` holds the certificate, the SSH key and the control socket. `ssh` is None for a twin without SSH.
     """
 
-    def __init__(self, twin: Twin, folder: Path, *, tls: bool = True, ssh: bool = True) -> None:
+    def __init__(self, twin: Twin, folder: Path, *, tls: bool = True, ssh: bool = True, ports: Sequence[int] = ()) -> None:
         self.twin = twin
+        self._ports = ports
         self.folder = folder
         self.server = Server(tls=tls)
         self.ssh = SshServer() if ssh else None
@@ -39,15 +41,17 @@ class Serving:
         ssh: bool = True,
         workdir: Path | None = None,
         make_backend: MakeBackend | None = None,
+        ports: Sequence[int] = (),
     ) -> Serving:
         """Make the pool of a scenario and open its ports.
 
-        `workdir`: the folder of its files (default: a temporary directory that goes with the ports). Raises FaultPlanError for a fault plan
-        that cannot be, OSError for a port or a file that cannot be.
+        `workdir`: the folder of its files (default: a temporary directory that goes with the ports). `ports`: XAPI's, SSH's and HTTP's,
+        each host at the address that it names, which has to be on loopback (see scenario/loopback.py; default: all at 127.0.0.1, with any
+        ports). Raises FaultPlanError for a fault plan that cannot be, OSError for a port or a file that cannot be.
         """
         twin = await Twin.start(scenario, make_backend=make_backend)
         temporary = None if workdir is not None else tempfile.TemporaryDirectory(prefix="xapi-twin-")
-        serving = cls(twin, workdir or Path(temporary.name if temporary else ""), tls=tls, ssh=ssh)
+        serving = cls(twin, workdir or Path(temporary.name if temporary else ""), tls=tls, ssh=ssh, ports=ports)
         serving._temporary = temporary
         try:
             await serving._open()
@@ -98,9 +102,13 @@ class Serving:
 
     async def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        await self.server.start(self.twin, self.folder)
+        listen = ANYWHERE
+        if self._ports:
+            addresses = {ref: str(host.record["address"]) for ref, host in self.twin.hosts.items()}
+            listen = Listen(addresses, *self._ports)
+        await self.server.start(self.twin, self.folder, listen)
         if self.ssh is not None:
-            await self.ssh.start(self.twin, self.folder)
+            await self.ssh.start(self.twin, self.folder, listen.addresses, listen.ssh)
         for host in self.twin.hosts.values():
             host.xapi_ports.append(self.server)
             if self.ssh is not None:
