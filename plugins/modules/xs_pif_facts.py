@@ -33,7 +33,8 @@ options:
     type: str
   query:
     description:
-      - A JMESPath expression over the list of the host's PIFs, see RV(ansible_facts.xs_network.pifs). Its result is returned as RV(query).
+      - A JMESPath expression over the list of the host's PIFs, see RV(ansible_facts.xs_network.pifs).
+      - Its result is the fact RV(ansible_facts.xs_network.query), and is there until the facts of the host are gathered again.
       - Needs the Python package jmespath.
     type: str
 requirements:
@@ -66,7 +67,10 @@ EXAMPLES = r"""
     query: >-
       [?physical && ip_configuration_mode == 'Static'].
       {uuid: uuid, device: device, IP: IP, network_name_label: network_name_label}
-  register: nics
+
+- name: Show the answer, which is a fact of the host until the next question
+  ansible.builtin.debug:
+    var: ansible_facts['xs_network'].query
 
 # xe pif-list host-uuid=… physical=false IP-configuration-mode=Static params=uuid,device,IP,network-name-label
 - name: Bonds and VLANs of xs-1 with a static address
@@ -77,7 +81,6 @@ EXAMPLES = r"""
     query: >-
       [?!physical && ip_configuration_mode == 'Static'].
       {uuid: uuid, device: device, IP: IP, network_name_label: network_name_label}
-  register: bonds
 
 # xe pif-list host-uuid=… physical=false IP-configuration-mode=None params=uuid,device,IP,network-name-label
 - name: Bonds and VLANs of xs-1 without an address
@@ -88,19 +91,9 @@ EXAMPLES = r"""
     query: >-
       [?!physical && ip_configuration_mode == 'None'].
       {uuid: uuid, device: device, IP: IP, network_name_label: network_name_label}
-  register: without_address
 """
 
 RETURN = r"""
-query:
-  description: The result of O(query), the same as RV(ansible_facts.xs_network.query).
-  returned: when O(query) is given
-  type: raw
-  sample:
-    - uuid: 8445b796-01b0-e2cf-ba17-9e7af7856925
-      device: eth0
-      IP: 172.16.0.10
-      network_name_label: Pool-wide network associated with eth0
 ansible_facts:
   description: Facts to keep for the host.
   returned: success
@@ -288,6 +281,11 @@ ansible_facts:
           description: The result of O(query).
           returned: when O(query) is given
           type: raw
+          sample:
+            - uuid: 8445b796-01b0-e2cf-ba17-9e7af7856925
+              device: eth0
+              IP: 172.16.0.10
+              network_name_label: Pool-wide network associated with eth0
 """
 
 import sys
@@ -326,7 +324,7 @@ def work(task: Task) -> dict[str, Any]:
         facts["query"] = expression.search(facts["pifs"])
     except jmespath.exceptions.JMESPathError as error:
         raise NetworkError(f"query fails on the PIFs of {facts['host']['name_label']}: {error}") from None
-    return {"changed": False, "ansible_facts": {"xs_network": facts}, "query": facts["query"]}
+    return {"changed": False, "ansible_facts": {"xs_network": facts}}
 
 
 def compiled(query: str | None) -> Any:

@@ -194,7 +194,7 @@ def test_a_failure_can_be_expected_with_failed_when(
 def test_loops_work(twin: RunningTwin, tmp_path: Path) -> None:
     task = {"xapi.network.xs_pif_facts": {"host": "{{ item }}", "query": "[0].IP"}, "loop": ["xs-1", "xs-2"]}
     played = play(tmp_path, [task], **group(twin))
-    assert [result["query"] for result in played.last["results"]] == ["172.16.0.10", "172.16.0.12"]
+    assert [result["ansible_facts"]["xs_network"]["query"] for result in played.last["results"]] == ["172.16.0.10", "172.16.0.12"]
 
 
 def test_async_runs_as_a_module_on_the_control_node(twin: RunningTwin, tmp_path: Path) -> None:
