@@ -147,7 +147,7 @@ def checks(all_cores: bool) -> list[Part]:
     """What looks at the files without running them."""
     here = matrix.here()
     tool = Path(sys.executable).parent
-    outside = [folder for folder in ("demo", "docs", "tests") if (ROOT / folder).is_dir()]
+    outside = [folder for folder in ("demo", "docs", "extensions", "tests") if (ROOT / folder).is_dir()]
     parts = [
         Part("ruff", [tool / "ruff", "check", "--output-format=concise", "."], here),
         # one cache for each, since they run side by side

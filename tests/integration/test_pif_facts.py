@@ -93,7 +93,8 @@ def test_the_documented_examples_are_those_questions() -> None:
     queries = []
     for task in yaml.safe_load(xs_pif_facts.EXAMPLES):
         queries.append(task.get("xapi.network.xs_pif_facts", {}).get("query", "").replace("\n", "").replace(" ", ""))
-    assert [query for query in queries if query] == [query.replace(" ", "") for query in (NICS_WITH_AN_ADDRESS, OTHERS_WITH_AN_ADDRESS, OTHERS_WITHOUT)]
+    wanted = (NICS_WITH_AN_ADDRESS, OTHERS_WITH_AN_ADDRESS, OTHERS_WITHOUT)
+    assert [query for query in queries if query] == [query.replace(" ", "") for query in wanted]
 
 
 def test_the_facts_are_those_of_one_host_and_its_pools_networks(twin: RunningTwin) -> None:
