@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from xapi_twin.scenario.fields import NOT_IN_FILE, at_least, one_of, read_by
 from xapi_twin.scenario.yaml_lines import Place
+
+UUID = read_by(Place.uuid)
 
 
 @dataclass(frozen=True)
@@ -25,21 +28,21 @@ class Address:
 class NicOf:
     """A NIC with its PIF. `position` decides on its network: the one with bridge xenbr<position>."""
 
-    device: str
-    position: int
+    device: str = field(metadata=NOT_IN_FILE)
+    position: int = field(metadata=at_least(0))
     mac: str
     place: Place
-    uuid: str = ""
+    uuid: str = field(default="", metadata=UUID)
     address: Address = Address()
     management: bool = False
     carrier: bool = True
-    speed: int = 10000
+    speed: int = field(default=10000, metadata=at_least(0))
     duplex: bool = True
     present: bool = True
     managed: bool = True
     attached: bool = True
     pci: str = ""
-    mtu: int | None = None  # when it is not its network's
+    mtu: int | None = field(default=None, metadata=at_least(68))  # when it is not its network's
     disallow_unplug: bool = False
     other_config: Mapping[str, str] = field(default_factory=dict)
     ipv6: tuple[str, ...] = ()
@@ -55,11 +58,11 @@ class BondOf:
     network: str
     place: Place
     device: str = ""
-    mode: str = "balance-slb"
+    mode: str = field(default="balance-slb", metadata=one_of("active-backup", "balance-slb", "lacp"))
     properties: Mapping[str, str] | None = None
-    mac: str = ""
-    uuid: str = ""
-    pif_uuid: str = ""
+    mac: str = field(default="", metadata=read_by(lambda place, what: place.text(what).lower()))
+    uuid: str = field(default="", metadata=UUID)
+    pif_uuid: str = field(default="", metadata=UUID)
     attached: bool = True
     address: Address = Address()
 
@@ -67,7 +70,7 @@ class BondOf:
 @dataclass(frozen=True)
 class VlanOf:
     nic: str
-    tag: int
+    tag: int = field(metadata=at_least(0))
     network: str
     place: Place
     attached: bool = True
@@ -79,16 +82,16 @@ class TunnelOf:
     nic: str
     network: str
     place: Place
-    protocol: str = "gre"
+    protocol: str = field(default="gre", metadata=one_of("gre", "vxlan"))
 
 
 @dataclass(frozen=True)
 class HostOf:
     name: str
-    hostname: str
     nics: tuple[NicOf, ...]
     place: Place
-    uuid: str = ""
+    uuid: str = field(default="", metadata=UUID)
+    hostname: str = ""  # default: the name
     master: bool = False
     enabled: bool = True
     other_config: Mapping[str, str] = field(default_factory=dict)
@@ -103,9 +106,9 @@ class NetworkOf:
 
     name: str
     place: Place
-    uuid: str = ""
+    uuid: str = field(default="", metadata=UUID)
     bridge: str = ""
-    mtu: int = 1500
+    mtu: int = field(default=1500, metadata=at_least(68))
     description: str = ""
     other_config: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
@@ -119,9 +122,9 @@ class VmOf:
 
     name: str
     place: Place
-    uuid: str = ""
+    uuid: str = field(default="", metadata=UUID)
     host: str = ""
-    state: str = "halted"
+    state: str = field(default="halted", metadata=one_of("running", "halted", "suspended", "paused"))
     networks: tuple[str, ...] = ()
     template: bool = False
 
@@ -133,7 +136,7 @@ class StorageOf:
     name: str
     type: str
     place: Place
-    uuid: str = ""
+    uuid: str = field(default="", metadata=UUID)
     config: Mapping[str, str] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     attached: bool = True
@@ -149,18 +152,18 @@ class TaskOf:
     name: str
     place: Place
     host: str = ""
-    progress: float = 0.0
+    progress: float = field(default=0.0, metadata=at_least(0.0))
 
 
 @dataclass(frozen=True)
 class PoolOf:
     name: str
     xapi: str
-    backend: str
+    backend: str = field(metadata=one_of("openvswitch", "bridge"))
     hosts: tuple[HostOf, ...]
     place: Place
     networks: tuple[NetworkOf, ...] = ()
-    uuid: str = ""
+    uuid: str = field(default="", metadata=UUID)
     other_config: Mapping[str, str] = field(default_factory=dict)
     vms: tuple[VmOf, ...] = ()
     storage: tuple[StorageOf, ...] = ()

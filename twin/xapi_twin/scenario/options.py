@@ -5,15 +5,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from xapi_twin.faults import Fault, FaultPlanError
+from xapi_twin.scenario.fields import at_least, one_of
 from xapi_twin.scenario.yaml_lines import Place
 
 
-def pace_of(top: Mapping[str, Place]) -> dict[str, Any]:
-    """What says how long moments last, as far as it is stated."""
-    return {name: top[name].number(name, 0) for name in ("hold_states", "link_seconds") if name in top}
+@dataclass(frozen=True)
+class Options:
+    """What a file may say beside the pool itself; each is a field of `Scenario`."""
+
+    user: str
+    password: str
+    backend: str = field(metadata=one_of("openvswitch", "bridge"))
+    restart_seconds: float = field(metadata=at_least(0.0))
+    bridge_counter: int = field(metadata=at_least(0))
+    hold_states: float = field(metadata=at_least(0.0))
+    link_seconds: float = field(metadata=at_least(0.0))
 
 
 def faults_of(place: Place | None, hosts: set[str]) -> tuple[Mapping[str, Any], ...]:

@@ -16,8 +16,9 @@ import yaml
 
 from xapi_twin.datamodel.releases import product_of
 from xapi_twin.datamodel.schema import NULL, Field, Schema, Type, release
-from xapi_twin.scenario.model import BOOTED, RECORDED_RESTART_SECONDS, HostDom0, Nic, Record, Records, Scenario
-from xapi_twin.scenario.options import faults_of, pace_of
+from xapi_twin.scenario.fields import stated
+from xapi_twin.scenario.model import BOOTED, HostDom0, Nic, Record, Records, Scenario
+from xapi_twin.scenario.options import Options, faults_of
 from xapi_twin.scenario.yaml_lines import Place
 
 VERSION = "1"
@@ -165,28 +166,23 @@ def scenario(place: Place, **changes: Any) -> Scenario:
             raise place.error(f"the capture has no '{needed}': it is not complete")
     if top["capture"].text("capture") != VERSION:
         raise top["capture"].error(f"this twin reads captures of version {VERSION}, not {top['capture'].text('capture')}")
-    stated = top["xapi"].text("xapi")
+    version = top["xapi"].text("xapi")
     try:
-        schema, product = Schema.load(stated), product_of(str(changes.get("xapi") or stated))
+        schema, product = Schema.load(version), product_of(str(changes.get("xapi") or version))
     except ValueError as error:
         raise top["xapi"].error(str(error)) from None
     records = _records(top["records"], schema)
-    _upgrade(records, schema, Schema.load(str(changes.get("xapi") or stated)))
+    _upgrade(records, schema, Schema.load(str(changes.get("xapi") or version)))
     hosts = {record.get("name_label", "") for record in records["host"].values()}
     found = Scenario(
         pool=top["pool"].text("pool"),
-        xapi=stated,
-        backend=top["backend"].choice("backend", ("openvswitch", "bridge")) if "backend" in top else "openvswitch",
-        user=top["user"].text("user") if "user" in top else "root",
-        password=top["password"].text("password") if "password" in top else "twin",
-        restart_seconds=top["restart_seconds"].number("restart_seconds", 0) if "restart_seconds" in top else RECORDED_RESTART_SECONDS,
+        xapi=version,
         records=records,
         dom0={ref: _dom0(records, ref) for ref in records["host"]},
         formats=product.formats,
         faults=faults_of(top.get("faults"), hosts),
-        bridge_counter=top["bridge_counter"].whole("bridge_counter", 0) if "bridge_counter" in top else 0,
         source=place.file,
-        **pace_of(top),
+        **stated(Options, top),
     )
     return found.with_options(**{name: value for name, value in changes.items() if value is not None})
 

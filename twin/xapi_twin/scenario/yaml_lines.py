@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ import yaml
 from xapi_twin.scenario.model import ScenarioError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NULLS = ("", "~", "null", "Null", "NULL")
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -127,6 +129,12 @@ class Place:
         text = self.text(what)
         if text not in choices:
             raise self.error(f"{what} must be one of {', '.join(choices)}, not '{text}'")
+        return text
+
+    def uuid(self, what: str) -> str:
+        text = self.text(what)
+        if not _UUID.fullmatch(text):
+            raise self.error(f"'{text}' is not a uuid")
         return text
 
     def plain(self) -> object:
