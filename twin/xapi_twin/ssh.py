@@ -62,7 +62,7 @@ class SshServer:
 
         `addresses`: of the hosts by reference, when they have addresses of their own. Raises OSError for a port that cannot be.
         """
-        for ref, host in twin.hosts.items():
+        for ref, host in [(host.ref, host) for host in twin.all_hosts()]:
             address = (addresses or {}).get(ref, ADDRESS)
             listening = _listening(address, port)
             self._doors[ref] = _Door(host, address, listening.getsockname()[1])
@@ -94,6 +94,13 @@ class SshServer:
         door = self._doors[host]
         if door.acceptor is None and door.waiting is None and door.opening is None:
             self._wait(door, _listening(door.address, door.port))
+
+    def hand_over(self, host: str, new: Host) -> None:
+        """The host's port is that of a host of another pool from now on."""
+        door = self._doors.pop(host)
+        door.host = new
+        self._doors[new.ref] = door
+        self._connections[new.ref] = self._connections.pop(host)
 
     # inside
 

@@ -64,6 +64,7 @@ class Scenario:
     `dom0` is host reference -> its cards.
     `bridge_counter` is the first N that the master's xapi tries for a new network's bridge xapiN.
     `restart_seconds` scales the recorded time line of a xapi restart; 0 keeps the order and does not wait.
+    `spares` are hosts that are in no pool and may join this one, each as a pool of its own.
     `hold_states`: states in between are held until a client has read them, at the longest so many seconds (see ``between``).
     `link_seconds`: so long is a NIC's link away after a change of its bridge (None: none, and a second when states are held).
     `faults` is handed to the fault plan as it is.
@@ -81,6 +82,7 @@ class Scenario:
     faults: Sequence[Mapping[str, Any]] = ()
     bridge_counter: int = 0
     ha_fences: bool = False
+    spares: Sequence[Scenario] = ()
     hold_states: float = 0.0
     link_seconds: float | None = None
     source: str = ""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from xapi_twin.datamodel.releases import Formats, product_of
+from xapi_twin.scenario.alone import as_pool
 from xapi_twin.scenario.description import Address, BondOf, HostOf, NetworkOf, NicOf, PoolOf, StorageOf, TaskOf, TunnelOf, VlanOf, VmOf
 from xapi_twin.scenario.fields import described, readers, stated
 from xapi_twin.scenario.model import Scenario
@@ -29,6 +30,7 @@ T = TypeVar("T")
 _TOP = (
     "pool", "xapi", "backend", "user", "password", "restart_seconds", "formats", "bridge_counter", "uuid", "hosts", "networks",
     "vms", "storage", "tasks", "ha", "cluster", "faults", "other_config", "about", "hold_states", "link_seconds",
+    "spares",
 )  # fmt: skip
 _ADDRESS = ("ip", "netmask", "gateway", "dns", "dhcp")
 _PATTERN = re.compile(r"\{(n|i)([+-]\d+)?(?::(0?\d*[dxX]))?\}")
@@ -58,7 +60,18 @@ def scenario(place: Place, **changes: Any) -> Scenario:
         source=place.file,
         **stated(Options, top),
     )
-    return made.with_options(**{name: value for name, value in changes.items() if value is not None})
+    made = made.with_options(**{name: value for name, value in changes.items() if value is not None})
+    if "spares" not in top:
+        return made
+    return made.with_options(spares=tuple(_spare(made, pool, host) for host in _hosts(top["spares"], len(pool.hosts), pool.hosts)))
+
+
+def _spare(made: Scenario, pool: PoolOf, host: HostOf) -> Scenario:
+    """A host that is in no pool, with the options of the pool that it may join."""
+    records, dom0 = records_of(as_pool(pool, host))
+    (record,) = records["pool"].values()
+    record["name_label"] = ""
+    return made.with_options(pool="", records=records, dom0=dom0, faults=(), spares=())
 
 
 def _pool(place: Place, top: Mapping[str, Place], xapi: str) -> PoolOf:
@@ -100,13 +113,14 @@ def _high_availability(place: Place | None) -> dict[str, bool]:
 # hosts
 
 
-def _hosts(place: Place) -> tuple[HostOf, ...]:
+def _hosts(place: Place, already: int = 0, others: tuple[HostOf, ...] = ()) -> tuple[HostOf, ...]:
+    """Hosts by their descriptions; `already`: so many have been numbered before, and `others` have their names."""
     hosts: list[HostOf] = []
-    names: dict[str, int] = {}
+    names: dict[str, int] = {host.name: host.place.line for host in others}
     for item in place.items("hosts"):
         keys, fields = described(item, "a host", HostOf, ("count", "nics", "bonds", "vlans", "tunnels"))
         for _unused in range(keys["count"].whole("count", 1) if "count" in keys else 1):
-            host = _host(item, keys, fields, len(hosts) + 1)
+            host = _host(item, keys, fields, already + len(hosts) + 1)
             if host.name in names:
                 raise keys["name"].error(f"host '{host.name}' is here twice, first in line {names[host.name]}")
             names[host.name] = keys["name"].line

@@ -18,6 +18,7 @@ from xapi_twin.datamodel.errors import ConnectionDropped
 from xapi_twin.rpc.decode import read_json, read_xml
 from xapi_twin.rpc.values import Malformed, Wire
 from xapi_twin.server.certificate import make_certificate
+from xapi_twin.twin.host import Host
 from xapi_twin.twin.pool import Twin
 
 LARGEST_REQUEST = 300 * 1024  # of xapi (http_limit_max_rpc_size)
@@ -91,6 +92,14 @@ ANYWHERE = Listen()
 
 
 @dataclass
+class _Route:
+    """Whose port it is: a host may leave its pool for another one."""
+
+    twin: Twin
+    at: str
+
+
+@dataclass
 class _Endpoint:
     """One host's port. `guard` keeps the port while nobody listens, so that it refuses connections and cannot be taken."""
 
@@ -99,6 +108,7 @@ class _Endpoint:
     guard: socket.socket
     web: web.Server
     context: ssl.SSLContext | None
+    route: _Route
     listening: asyncio.AbstractServer | None = None
 
 
@@ -115,32 +125,40 @@ class Server:
     async def start(self, twin: Twin, folder: Path, listen: Listen = ANYWHERE) -> None:
         """Open the ports of all hosts whose xapi runs; the certificate goes into the folder. Raises OSError for a port that cannot be."""
         if self.tls:
-            records = [twin.database.get("host", ref) for ref in twin.hosts]
+            records = [host.record for host in twin.all_hosts()]
             self.certificate = folder / "ca.pem"
             self._context = make_certificate(
                 self.certificate, [record["hostname"] for record in records], [record["address"] for record in records]
             )
-            twin.pool.certificate = self.certificate.read_text(encoding="utf-8")
-        for ref, host in twin.hosts.items():
+            for one in twin.all_pools():
+                one.pool.certificate = self.certificate.read_text(encoding="utf-8")
+        for owner, ref, host in [(one, ref, host) for one in twin.all_pools() for ref, host in one.hosts.items()]:
             address = listen.address(ref)
-            first = self._endpoint(twin, ref, address, listen.xapi, self._context)
+            first = self._endpoint(_Route(owner, ref), address, listen.xapi, self._context)
             self._endpoints[ref] = [first]
             if listen.http and self.tls:
-                self._endpoints[ref].append(self._endpoint(twin, ref, address, listen.http, None))
+                self._endpoints[ref].append(self._endpoint(_Route(owner, ref), address, listen.http, None))
             usual = first.port == (443 if self.tls else 80)
             self.urls[ref] = f"{'https' if self.tls else 'http'}://{address}{'' if usual else f':{first.port}'}"
             if host.xapi != "stopped":
                 await self.accept(ref)
 
     @staticmethod
-    def _endpoint(twin: Twin, ref: str, address: str, port: int, context: ssl.SSLContext | None) -> _Endpoint:
+    def _endpoint(route: _Route, address: str, port: int, context: ssl.SSLContext | None) -> _Endpoint:
         guard = _socket(address, port)
         bound: int = guard.getsockname()[1]
-        return _Endpoint(address, bound, guard, web.Server(_handler(twin, ref), access_log=None), context)
+        return _Endpoint(address, bound, guard, web.Server(_handler(route), access_log=None), context, route)
+
+    def hand_over(self, host: str, new: Host) -> None:
+        """The host's port is that of a host of another pool from now on."""
+        self._endpoints[new.ref] = self._endpoints.pop(host)
+        self.urls[new.ref] = self.urls.pop(host)
+        for endpoint in self._endpoints[new.ref]:
+            endpoint.route.twin, endpoint.route.at = new.twin, new.ref
 
     async def stop(self) -> None:
         """Close everything."""
-        for ref, endpoints in self._endpoints.items():
+        for ref, endpoints in tuple(self._endpoints.items()):
             await self.refuse(ref)
             for endpoint in endpoints:
                 await endpoint.web.shutdown(0)
@@ -180,13 +198,14 @@ def _socket(address: str, port: int) -> socket.socket:
     return bound
 
 
-def _handler(twin: Twin, at: str) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+def _handler(route: _Route) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         try:
             body = await request.read()
             if len(body) > LARGEST_REQUEST:
                 raise ConnectionDropped
-            reply = await respond(twin, at, request.method, request.path, body)
+            twin = route.twin
+            reply = await respond(twin, route.at, request.method, request.path, body)
         except ConnectionDropped:
             if request.transport is not None:
                 request.transport.abort()

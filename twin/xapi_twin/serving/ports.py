@@ -14,6 +14,7 @@ from xapi_twin.scenario.model import Scenario
 from xapi_twin.server.control import Control
 from xapi_twin.server.http import ANYWHERE, Listen, Server
 from xapi_twin.ssh import SshServer
+from xapi_twin.twin.host import Host
 from xapi_twin.twin.pool import MakeBackend, Twin
 
 
@@ -81,16 +82,8 @@ class Serving:
     def endpoints(self) -> dict[str, Any]:
         """Where everything is, for people and programs: what `xapi-twin run --endpoints FILE` writes."""
         twin = self.twin
-        hosts: dict[str, Any] = {}
-        for ref, host in twin.hosts.items():
-            hosts[host.name] = {
-                "master": ref == twin.master,
-                "uuid": host.uuid,
-                "xapi": self.server.urls[ref],
-                "address": host.record["address"],
-            }
-            if self.ssh is not None:
-                hosts[host.name]["ssh"] = self.ssh.endpoint(host)
+        hosts = {host.name: self._endpoint(host) for host in twin.hosts.values()}
+        spares = {spare.master_host.name: self._endpoint(spare.master_host) for spare in twin.spares}
         return {
             "pool": twin.pool.record["name_label"] or twin.scenario.pool,
             "hosts": hosts,
@@ -98,18 +91,23 @@ class Serving:
             "password": twin.scenario.password,
             "ca": str(self.server.certificate) if self.server.certificate else "",
             "control": str(self.control.path),
+            **({"spares": spares} if spares else {}),
         }
+
+    def _endpoint(self, host: Host) -> dict[str, Any]:
+        shown = {"master": host.is_master, "uuid": host.uuid, "xapi": self.server.urls[host.ref], "address": host.record["address"]}
+        return shown if self.ssh is None else {**shown, "ssh": self.ssh.endpoint(host)}
 
     async def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         listen = ANYWHERE
         if self._ports:
-            addresses = {ref: str(host.record["address"]) for ref, host in self.twin.hosts.items()}
+            addresses = {ref: str(host.record["address"]) for ref, host in ((host.ref, host) for host in self.twin.all_hosts())}
             listen = Listen(addresses, *self._ports)
         await self.server.start(self.twin, self.folder, listen)
         if self.ssh is not None:
             await self.ssh.start(self.twin, self.folder, listen.addresses, listen.ssh)
-        for host in self.twin.hosts.values():
+        for host in self.twin.all_hosts():
             host.xapi_ports.append(self.server)
             if self.ssh is not None:
                 host.dom0_ports.append(self.ssh)

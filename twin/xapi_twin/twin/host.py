@@ -46,6 +46,9 @@ class Port(Protocol):
 
     async def refuse(self, host: str) -> None: ...
 
+    def hand_over(self, host: str, new: Host) -> None:
+        """What was behind the host's port is from now on behind it in the name of another one."""
+
 
 class Host(HostState):
     """One host of the pool, with its life.
@@ -220,15 +223,31 @@ class Host(HostState):
 
     async def close(self) -> None:
         """The twin stops."""
+        await self.end()
+        await self.backend.stop()
+
+    async def begin(self) -> None:
+        """The xapi of a host that has just come to its pool starts."""
+        self.xapi = "stopped"
+        self.reachable.clear()
+        self.init_complete.clear()
+        self.dom0.cookies -= {READY_COOKIE, COMPLETE_COOKIE}
+        await self.start_xapi()
+
+    def stop_watching(self) -> None:
+        """Neither its links nor its heartbeat are of interest any more."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
         self._links.stop()
+
+    async def end(self) -> None:
+        """Nothing goes on any more in this role of the host; its dom0 stays as it is."""
+        self.stop_watching()
         tasks = [*self._background, *self.work, *([self._starting] if self._starting else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.backend.when_links_change.clear()
-        await self.backend.stop()
 
     # inside
 

@@ -12,6 +12,7 @@ from xapi_twin.dom0.model import Backend, Dom0, MemoryBackend, Nic
 from xapi_twin.faults import Faults
 from xapi_twin.scenario.model import RECORDED_RESTART_SECONDS, Scenario
 from xapi_twin.twin.host import Host
+from xapi_twin.twin.moving import Moving
 from xapi_twin.xapi.dispatcher import Dispatcher
 from xapi_twin.xapi.state import XapiState
 
@@ -28,8 +29,9 @@ class Twin:
     `pool` is what calls and rules see of it, `hosts` are by reference, the master first.
     """
 
-    def __init__(self, scenario: Scenario, make_backend: MakeBackend | None = None) -> None:
+    def __init__(self, scenario: Scenario, make_backend: MakeBackend | None = None, main: Twin | None = None) -> None:
         self.scenario = scenario
+        self.spares: list[Twin] = []  # hosts without a pool, each the master of its own; they may join
         self.scale = scenario.restart_seconds / RECORDED_RESTART_SECONDS
         self._make_backend = make_backend or (lambda dom0: MemoryBackend(dom0, self.scale, scenario.slow_links))
         self.schema = Schema.load(scenario.version)
@@ -48,6 +50,7 @@ class Twin:
         self.clock, self.now, self.pause = self.pool.clock, self.pool.now, self.pool.pause
         self.dispatcher = Dispatcher(self.pool)
         self.hosts: dict[str, Host] = {}
+        self.pool.membership = Moving(main or self, self)
 
     @classmethod
     async def start(cls, scenario: Scenario, *, make_backend: MakeBackend | None = None) -> Twin:
@@ -58,6 +61,8 @@ class Twin:
         twin = cls(scenario, make_backend)
         try:
             await twin._make()
+            for spare in scenario.spares:
+                await twin.add_spare(spare, make_backend)
         except BaseException:
             await twin.stop()
             raise
@@ -68,6 +73,8 @@ class Twin:
         self.dispatcher.abandon()
         for host in self.hosts.values():
             await host.close()
+        for spare in self.spares:
+            await spare.stop()
 
     async def __aenter__(self) -> Twin:
         return self
@@ -85,7 +92,7 @@ class Twin:
         return self.hosts[self.master]
 
     def host(self, name: str) -> Host:
-        """A host by name, reference or uuid. Raises KeyError."""
+        """A host by name, reference or uuid, in this pool or in none. Raises KeyError."""
         found = self.find_host(name)
         if found is None:
             raise KeyError(f"no host of this pool is called '{name}'")
@@ -93,8 +100,47 @@ class Twin:
 
     def find_host(self, name: str) -> Host | None:
         """A host by name, reference or uuid, or None."""
-        found = self.find(name)
-        return None if found is None else self.hosts[found]
+        for twin in self.all_pools():
+            found = twin.pool.find_host(name)
+            if found is not None:
+                return twin.hosts[found.ref]
+        return None
+
+    # hosts that come and go
+
+    def all_pools(self) -> tuple[Twin, ...]:
+        """This pool, and those of the hosts that are in none."""
+        return (self, *self.spares)
+
+    def all_hosts(self) -> list[Host]:
+        """Of all these pools."""
+        return [host for twin in self.all_pools() for host in twin.hosts.values()]
+
+    async def add_spare(self, scenario: Scenario, make_backend: MakeBackend | None = None) -> Twin:
+        """A host more that is in no pool."""
+        spare = Twin(scenario, make_backend, main=self)
+        self.spares.append(spare)
+        await spare._make()
+        return spare
+
+    def add_host(self, ref: str, backend: Backend) -> Host:
+        """A host whose record is there already."""
+        host = Host(self.pool, ref, backend, self.dispatcher, self.scenario.ha_fences)
+        host.twin = self
+        self.hosts[ref] = self.pool.hosts[ref] = host
+        return host
+
+    def forget(self, host: Host) -> None:
+        """The host is not there any more, nor the pool that it was alone in."""
+        for twin in self.all_pools():
+            if twin.hosts.get(host.ref) is host:
+                del twin.hosts[host.ref], twin.pool.hosts[host.ref]
+        self.spares = [spare for spare in self.spares if spare.hosts]
+
+    def management_pif(self, host: str) -> dict[str, Any]:
+        """The record of a host's management PIF."""
+        pifs = [self.database.get("PIF", ref) for ref in self.hosts[host].pifs()]
+        return next((pif for pif in pifs if pif["management"]), pifs[0])
 
     # what faults strike
 
@@ -116,7 +162,7 @@ class Twin:
 
     def set_link_seconds(self, seconds: float) -> None:
         """How long the link of a NIC is away when the NIC has been taken down and up."""
-        for host in self.hosts.values():
+        for host in self.all_hosts():
             if isinstance(host.backend, MemoryBackend):
                 host.backend.link_seconds = seconds
 
@@ -130,7 +176,7 @@ class Twin:
                 "init_complete": host.init_complete.is_set(),
                 "dom0": host.dom0.facts(),
             }
-            for host in self.hosts.values()
+            for host in self.all_hosts()
         }
         return {"records": records, "hosts": hosts}
 
@@ -160,9 +206,7 @@ class Twin:
                     for nic in (described.nics if described else ())
                 },
             )
-            host = Host(self.pool, ref, self._make_backend(dom0), self.dispatcher, self.scenario.ha_fences)
-            host.twin = self
-            self.hosts[ref] = self.pool.hosts[ref] = host
+            self.add_host(ref, self._make_backend(dom0))
         for host in self.hosts.values():
             await host.paint()
         for entry in self.scenario.faults:

@@ -14,6 +14,8 @@ SECRETS = {
     "session.login_with_password": (1,),
     "session.slave_local_login_with_password": (1,),
     "session.change_password": (1, 2),
+    "pool.join": (2,),
+    "pool.join_force": (2,),
 }
 
 

@@ -61,6 +61,22 @@ class HostLife(Protocol):
         """Do something in the background that ends with the host."""
 
 
+class Membership(Protocol):
+    """What may be asked of the pools around this one. Records are the caller's; hosts move after the call has answered."""
+
+    def pool_at(self, address: str) -> XapiState | None:
+        """The pool of which a host has this address."""
+
+    def join(self, pool: XapiState, ref: str) -> None:
+        """The one host of this pool goes to that one, where `ref` is its record."""
+
+    def eject(self, ref: str) -> None:
+        """A member goes, and becomes a pool of its own."""
+
+    def change_master(self, ref: str) -> None:
+        """Another host becomes the master."""
+
+
 class HostState:
     """One host of the pool, as calls, rules and its dom0 see it.
 
@@ -176,6 +192,7 @@ class XapiState:
         self.writer = Writer(schema)
         self.local_sessions: dict[str, str] = {}
         self.hosts: dict[str, HostState] = {}
+        self.membership: Membership | None = None  # None: there is no other pool
         self.certificate = ""  # PEM, once the ports are open
         self.row_key: Callable[[str], str] = lambda ref: ref  # by what `rows` sorts; a replay has other references than its recording
 

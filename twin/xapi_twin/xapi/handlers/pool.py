@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.xapi import membership
 from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.forwarding import at_host
 from xapi_twin.xapi.network import mgmt_iface, vlan
@@ -92,6 +93,57 @@ async def sync_database(context: Context) -> None:
     """Nothing to do: there is one database."""
 
 
+async def join(context: Context, master_address: str, master_username: str, master_password: str) -> None:
+    await _join(context, master_address, master_username, master_password, force=False)
+
+
+async def join_force(context: Context, master_address: str, master_username: str, master_password: str) -> None:
+    await _join(context, master_address, master_username, master_password, force=True)
+
+
+async def _join(context: Context, address: str, user: str, password: str, force: bool) -> None:
+    """The host that is asked joins the pool at the address, and its xapi starts again as a member. A refusal changes nothing."""
+    around = context.pool.membership
+    pool = around.pool_at(address) if around is not None else None
+    if around is None or pool is None or pool.master_host.xapi != "running":
+        raise XapiError("JOINING_HOST_CONNECTION_FAILED")
+    if pool is context.pool:
+        said = "Host is already part of a pool" if len(pool.hosts) > 1 else "Host cannot become slave of itself"
+        raise XapiError("OPERATION_NOT_ALLOWED", said)
+    if pool.passwords.get(user) != password:
+        raise XapiError("SESSION_AUTHENTICATION_FAILED", user, "Authentication failure")
+    if pool.master_host.record["address"] != address:
+        raise XapiError("HOST_IS_SLAVE", pool.master_host.record["address"])
+    membership.check_join(context.pool, pool, force)
+    around.join(pool, membership.admit(context.pool, pool))
+
+
+async def eject(context: Context, host: str) -> None:
+    """A member leaves: its records go at once, and it boots as a pool of its own."""
+    membership.check_eject(context.pool, host)
+    assert context.pool.membership is not None
+
+    async def work() -> None:
+        if context.pool.membership is not None:
+            context.pool.membership.eject(host)
+        membership.remove(context.pool, host)
+
+    await at_host(context, host, work)
+
+
+async def designate_new_master(context: Context, host: str) -> None:
+    """All xapis of the pool start again; that of this host as the master."""
+    context.database.get("host", host)
+    if context.pool.ha_enabled:
+        raise XapiError("HA_IS_ENABLED")
+    if host == context.pool.master or context.pool.membership is None:
+        return
+    for member in context.pool.hosts.values():
+        if member.xapi != "running":
+            raise XapiError("CANNOT_CONTACT_HOST", member.ref)
+    context.pool.membership.change_master(host)
+
+
 async def is_slave(context: Context, host: str) -> bool:
     context.database.get("host", host)
     return host != context.pool.master
@@ -112,5 +164,9 @@ CALLS: dict[str, Handler] = {
     "recover_slaves": recover_slaves,
     "sync_database": sync_database,
     "is_slave": is_slave,
+    "join": join,
+    "join_force": join_force,
+    "eject": eject,
+    "designate_new_master": designate_new_master,
     "get_license_state": get_license_state,
 }
