@@ -21,6 +21,7 @@ from xapi_twin.datamodel.schema import RELATIONS, Schema, Type
 from xapi_twin.scenario.dump import is_dump, read_dump
 from xapi_twin.scenario.load import load_scenario, read_scenario
 from xapi_twin.scenario.model import Scenario, ScenarioError
+from xapi_twin.server.http import respond
 from xapi_twin.twin.pool import Twin
 
 SECRETS = {"wlb_password": "hunter2", "license_server": "(('key' 'hunter2'))"}
@@ -141,6 +142,17 @@ def test_no_secret_of_a_dump_gets_into_the_file(tmp_path: Path, capsys: pytest.C
     assert read_scenario(captured).records["PIF"]
     assert main(["capture", "--from-dump", str(file), "--anonymise"]) == 0
     assert "00:16:3E" not in capsys.readouterr().out.upper()
+
+
+async def test_a_twin_hands_out_a_dump_from_which_the_same_pool_is_played() -> None:
+    async with await Twin.start(read_scenario(BONDED, restart_seconds=0)) as twin:
+        session = twin.dispatcher.open_session("a test")
+        reply = await respond(twin, twin.master, "GET", f"/pool/xmldbdump?session_id={session}", b"")
+        assert (reply.status, reply.content_type) == (200, "text/xml")
+        again, _schema, _backend = read_dump(reply.body.encode(), "twin")
+        for cls in ("network", "PIF", "Bond", "VLAN"):
+            for ref, record in again[cls].items():
+                assert record == {name: twin.database.get(cls, ref)[name] for name in record}, cls
 
 
 async def test_a_dump_is_played_at_once(tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import quoteattr
 
 from xapi_twin.datamodel.schema import NULL, RELATIONS, Schema, Type
 from xapi_twin.scenario import snapshot
@@ -27,6 +29,9 @@ from xapi_twin.scenario.model import Record, Records, ScenarioError
 LARGEST = 512 << 20  # bytes, unpacked: a pool of 64 hosts and 10,000 VMs has a tenth of that
 
 _PACKED = {b"\xfd7zXZ": lzma.decompress, b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress}
+_IN_PLACE_OF = {" ": ".", "\t": "t", "\n": "n", "\r": "r", "%": "%"}
+# Fields that the database keeps in a group: the group's part of the name ends with two lines.
+_GROUPS = ("name", "memory", "VCPUs", "actions", "PV", "HVM", "API_version", "io")
 _BEHIND_PERCENT = {".": " ", "t": "\t", "n": "\n", "r": "\r", "%": "%", "_": "  "}
 _ATOM = re.compile(r"'((?:[^'\\]|\\.)*)'|([()])|[ \t\n]+|([^ \t\n()']+)")
 
@@ -63,6 +68,48 @@ def read_dump(data: bytes, source: str) -> tuple[Records, Schema, str]:
         if cls in schema.classes
     }
     return records, schema, facts.get("network_backend", "openvswitch" if schema.at_least("5.6") else "bridge")
+
+
+def write_dump(records: Mapping[str, Mapping[str, Mapping[str, Any]]], schema: Schema) -> str:
+    """What `xe pool-dump-database` writes of a pool with these records (native values)."""
+    tables = []
+    for cls in sorted(records):
+        fields = schema.fields(cls)
+        rows = []
+        for ref, record in records[cls].items():
+            columns = {"ref": ref, "_ref": ref} | {_column(name): _written(value) for name, value in record.items() if name in fields}
+            rows.append(f"<row {' '.join(f'{name}={quoteattr(text)}' for name, text in columns.items())}/>")
+        tables.append(f'<table name="{cls}">{"".join(rows)}</table>')
+    manifest = '<manifest><pair key="schema_major_vsn" value="5"/></manifest>'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<database>{manifest}{"".join(tables)}</database>'
+
+
+def _column(name: str) -> str:
+    group = next((group for group in _GROUPS if name.startswith(f"{group}_")), "")
+    return f"{group}__{name[len(group) + 1 :]}" if group else name
+
+
+def _written(value: Any) -> str:
+    """A value as the database has it, white space behind a percent sign."""
+    if isinstance(value, Mapping):
+        text = f"({' '.join(f'({_quoted(key)} {_quoted(item)})' for key, item in value.items())})"
+    elif isinstance(value, (list, tuple)):
+        text = f"({' '.join(_quoted(item) for item in value)})"
+    else:
+        text = _plain(value)
+    return re.sub(r"[% \t\n\r]", lambda match: f"%{_IN_PLACE_OF[match.group()]}", text)
+
+
+def _quoted(value: Any) -> str:
+    return "'" + re.sub(r"(['\\])", r"\\\1", _plain(value)) + "'"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.strftime("%Y%m%dT%H:%M:%SZ")
+    return str(value)
 
 
 # the file

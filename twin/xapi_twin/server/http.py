@@ -18,6 +18,8 @@ from xapi_twin.datamodel.errors import ConnectionDropped
 from xapi_twin.rpc.decode import read_json, read_xml
 from xapi_twin.rpc.values import Malformed, Wire
 from xapi_twin.server.certificate import make_certificate
+from xapi_twin.server.get import get
+from xapi_twin.server.reply import Reply
 from xapi_twin.twin.host import Host
 from xapi_twin.twin.pool import Twin
 
@@ -30,23 +32,14 @@ _BROKEN = (
 )
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP reply. `number`: that of the journal when it answers a call, else 0."""
-
-    status: int
-    reason: str
-    body: str = ""
-    content_type: str = "text/html"
-    number: int = 0
-
-
-async def respond(twin: Twin, at: str, method: str, path: str, body: bytes) -> Reply:
+async def respond(twin: Twin, at: str, method: str, path: str, body: bytes, authorization: str = "") -> Reply:
     """What the xapi of host `at` answers to an HTTP request. Raises ConnectionDropped when it does not answer."""
     if method == "OPTIONS":
         return Reply(200, "OK")
     if method == "HEAD":
         return Reply(501, "Method not implemented")
+    if method == "GET":
+        return get(twin, path, authorization) or Reply(403, "Forbidden", _FORBIDDEN)
     if method != "POST":
         return Reply(403, "Forbidden", _FORBIDDEN)
     is_json = path.startswith("/jsonrpc")
@@ -205,7 +198,7 @@ def _handler(route: _Route) -> Callable[[web.BaseRequest], Awaitable[web.StreamR
             if len(body) > LARGEST_REQUEST:
                 raise ConnectionDropped
             twin = route.twin
-            reply = await respond(twin, route.at, request.method, request.path, body)
+            reply = await respond(twin, route.at, request.method, request.path_qs, body, request.headers.get("Authorization", ""))
         except ConnectionDropped:
             if request.transport is not None:
                 request.transport.abort()
