@@ -14,9 +14,10 @@ from xapi_twin.twin.pool import Twin
 
 # The paths that a xapi serves with GET (datamodel.ml: http_actions). Of all others it says that they are forbidden (recorded).
 SERVED = frozenset({
-    "/rrd_updates", "/host_rrd", "/vm_rrd", "/sr_rrd", "/pool/xmldbdump", "/export", "/export_metadata", "/export_raw_vdi", "/host_backup",
-    "/host_logs_download", "/audit_log", "/system-status", "/console", "/vncsnapshot", "/blob", "/services", "/wlb_report",
-    "/wlb_diagnostics", "/message_rss_feed", "/rss", "/updates", "/host_updates", "/repository", "/pool_patch_download", "/config_sync", "/changed_blocks",
+    "/rrd_updates", "/host_rrd", "/vm_rrd", "/sr_rrd", "/pool/xmldbdump", "/export", "/export_metadata", "/export_raw_vdi",
+    "/host_backup", "/host_logs_download", "/audit_log", "/system-status", "/console", "/vncsnapshot", "/blob", "/services",
+    "/wlb_report", "/wlb_diagnostics", "/message_rss_feed", "/rss", "/updates", "/host_updates", "/repository",
+    "/pool_patch_download", "/config_sync", "/changed_blocks",
 })  # fmt: skip
 
 _STEP = 5
