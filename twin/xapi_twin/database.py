@@ -186,10 +186,6 @@ class Database:
         """When a living object was made and last changed."""
         return self._stamps[cls][ref]
 
-    def stamps(self, cls: str) -> Mapping[str, Stamp]:
-        """The stamps of the living objects of a class, in the order in which they were made."""
-        return self._stamps[cls]
-
     def touched(self, after: int) -> Iterable[tuple[str, str]]:
         """(class, reference) of every object that was made, changed or deleted after a change: some more than once, in no order."""
         late = self._version - after

@@ -107,7 +107,7 @@ async def test_an_sr_is_scanned_where_it_is_plugged() -> None:
         await ground.call("SR.set_name_label", sr, "renamed")
         for pbd in ground.database.get("SR", sr)["PBDs"]:
             ground.database.set("PBD", pbd, currently_attached=False)
-        assert await refused(ground, "SR.scan", sr) == ["SR_NO_PBDS", sr]
+        assert await refused(ground, "SR.scan", sr) == ["SR_HAS_NO_PBDS", sr]
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,6 @@ class Place:
         return isinstance(self.node, yaml.MappingNode)
 
     @property
-    def is_list(self) -> bool:
-        return isinstance(self.node, yaml.SequenceNode)
-
-    @property
     def is_null(self) -> bool:
         return isinstance(self.node, yaml.ScalarNode) and not self._quoted and self.node.value in _NULLS
 

@@ -11,7 +11,7 @@ from xapi_twin.xapi.context import Context, Handler
 async def scan(context: Context, sr: str) -> None:
     """An SR that no host has plugged cannot be scanned (xapi_sr.ml, by way of message_forwarding.ml)."""
     if not any(context.database.get("PBD", pbd)["currently_attached"] for pbd in context.database.get("SR", sr)["PBDs"]):
-        raise XapiError("SR_NO_PBDS", sr)
+        raise XapiError("SR_HAS_NO_PBDS", sr)
 
 
 async def set_name_label(context: Context, sr: str, value: str) -> None:

@@ -56,7 +56,7 @@ async def start_on(context: Context, vm: str, host: str, start_paused: bool, for
         if any(pif_helpers.is_slave(context.pool, context.database.get("PIF", pif)) for pif in local):
             raise XapiError("HOST_CANNOT_ATTACH_NETWORK", host, network)
         if not local and context.database.get("network", network)["PIFs"]:
-            raise XapiError("VM_REQUIRES_NET", vm, network)
+            raise XapiError("VM_REQUIRES_NETWORK", vm, network)
     _start(context, vm, host, start_paused)
 
 
