@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+# Adds a command's parser.
+_Add = Callable[..., argparse.ArgumentParser]
+
+
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="xapi-twin", description="A stand-in for a XenServer or XCP-ng pool, on 127.0.0.1.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands.add_parser)
+    listed = commands.add_parser("scenarios", allow_abbrev=False, help="name the scenarios that come with the twin")
+    listed.set_defaults(work=_scenarios)
+    _add_talks(commands.add_parser)
+    _add_capture(commands.add_parser)
+    return parser
 
-    run = commands.add_parser("run", allow_abbrev=False, help="play a pool until interrupted")
+
+def _add_run(add: _Add) -> None:
+    run = add("run", allow_abbrev=False, help="play a pool until interrupted")
     run.add_argument("scenario", help="a YAML file, a dump of a pool's database, or the name of one that comes with the twin")
     run.add_argument("--endpoints", type=Path, metavar="FILE", help="write where everything is to this file, as JSON, when ready")
     run.add_argument("--inventory", type=Path, metavar="FILE", help="write an Ansible inventory of the hosts to this file")
@@ -70,37 +82,39 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--workdir", type=Path, metavar="DIR", help="where the certificate, the SSH key and the control socket lie")
     run.set_defaults(work=_run)
 
-    listed = commands.add_parser("scenarios", allow_abbrev=False, help="name the scenarios that come with the twin")
-    listed.set_defaults(work=_scenarios)
 
-    state = commands.add_parser("state", allow_abbrev=False, help="print the networks, PIFs, bonds and bridges of a running twin")
+def _add_talks(add: _Add) -> None:
+    """The commands that talk to a running twin."""
+    state = add("state", allow_abbrev=False, help="print the networks, PIFs, bonds and bridges of a running twin")
     state.add_argument("--json", action="store_true", help="as JSON, with all records")
     state.set_defaults(work=_state)
 
-    journal = commands.add_parser("journal", allow_abbrev=False, help="print the calls that reached a running twin")
+    journal = add("journal", allow_abbrev=False, help="print the calls that reached a running twin")
     journal.add_argument("--json", action="store_true", help="as JSON, one call a line, with arguments")
     journal.add_argument("--after", type=int, default=0, metavar="N", help="only calls after number N")
     journal.set_defaults(work=_journal)
 
-    fault = commands.add_parser("fault", allow_abbrev=False, help="plan a fault in a running twin, list the faults, or clear them")
+    fault = add("fault", allow_abbrev=False, help="plan a fault in a running twin, list the faults, or clear them")
     fault.add_argument("entry", nargs="?", help="in YAML, such as '{when: {method: Bond.create, nth: 1}, do: drop, stage: after}'")
     fault.add_argument("--clear", action="store_true", help="forget all faults")
     fault.set_defaults(work=_fault)
 
-    do = commands.add_parser("do", allow_abbrev=False, help="do something to a host of a running twin")
+    do = add("do", allow_abbrev=False, help="do something to a host of a running twin")
     do.add_argument("action", choices=_HOST_ACTIONS)
     do.add_argument("host", help="name, uuid or reference")
     do.add_argument("--device", help="the NIC, for nic_* and carrier_*")
     do.set_defaults(work=_do)
 
-    pace = commands.add_parser("pace", allow_abbrev=False, help="say how long moments last in a running twin")
+    pace = add("pace", allow_abbrev=False, help="say how long moments last in a running twin")
     pace.add_argument("--hold-states", type=float, metavar="N", help="hold each state in between until it is read, or N seconds (0: off)")
     pace.add_argument("--link-seconds", type=float, metavar="N", help="how long a NIC's link is away after a change of its bridge")
     pace.set_defaults(work=_pace)
     for command in (state, journal, fault, do, pace):
         command.add_argument("--endpoints", type=Path, required=True, metavar="FILE", help="what `xapi-twin run --endpoints` wrote")
 
-    capture = commands.add_parser("capture", allow_abbrev=False, help="write a real pool down as a scenario (reads once, changes nothing)")
+
+def _add_capture(add: _Add) -> None:
+    capture = add("capture", allow_abbrev=False, help="write a real pool down as a scenario (reads once, changes nothing)")
     capture.add_argument("--hostname", default=os.environ.get("XENSERVER_HOST"), help="the master, or a member, which leads to it")
     capture.add_argument("--username", default=os.environ.get("XENSERVER_USER", "root"))
     capture.add_argument("--password-file", type=Path, help="instead of XENSERVER_PASSWORD or being asked")
@@ -113,7 +127,6 @@ def parser() -> argparse.ArgumentParser:
     capture.add_argument("--anonymise", action="store_true", help="replace names, MACs and addresses")
     capture.add_argument("--output", type=Path, metavar="FILE", help="write to this file (default: standard output)")
     capture.set_defaults(work=_capture)
-    return parser
 
 
 # run

@@ -321,19 +321,7 @@ class Host(HostState):
 
     async def _start_up(self) -> None:
         pool = self.pool
-        await pool.pause(RESTART_PAUSE)
-        await pool.faults.moment("host.start", self.ref)
-        self.dom0.cookies -= {READY_COOKIE, COMPLETE_COOKIE}
-        if self.is_master:
-            self.refusal = XapiError("HOST_STILL_BOOTING")
-        for port in self.xapi_ports:
-            await port.accept(self.ref)
-        await pool.pause(SLAVE_SECONDS)
-        if not self.is_master:
-            await self._find_master()
-            self.refusal = XapiError("HOST_HAS_NO_MANAGEMENT_IP")
-            await pool.pause(MANAGEMENT_SECONDS)
-            self.refusal = XapiError("HOST_STILL_BOOTING")
+        await self._listen()
         early = not pool.schema.at_least("7.0")  # before XenServer 7.0 all of the network came before the ready cookie
         if not early:
             await self._ready()
@@ -371,6 +359,23 @@ class Host(HostState):
         self.xapi = "running"
         self.dom0.cookies.add(COMPLETE_COOKIE)
         self.init_complete.set()
+
+    async def _listen(self) -> None:
+        """The port is open, and a member has found its master."""
+        pool = self.pool
+        await pool.pause(RESTART_PAUSE)
+        await pool.faults.moment("host.start", self.ref)
+        self.dom0.cookies -= {READY_COOKIE, COMPLETE_COOKIE}
+        if self.is_master:
+            self.refusal = XapiError("HOST_STILL_BOOTING")
+        for port in self.xapi_ports:
+            await port.accept(self.ref)
+        await pool.pause(SLAVE_SECONDS)
+        if not self.is_master:
+            await self._find_master()
+            self.refusal = XapiError("HOST_HAS_NO_MANAGEMENT_IP")
+            await pool.pause(MANAGEMENT_SECONDS)
+            self.refusal = XapiError("HOST_STILL_BOOTING")
 
     async def _ready(self) -> None:
         self.dom0.cookies.add(READY_COOKIE)

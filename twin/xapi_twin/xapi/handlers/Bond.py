@@ -28,6 +28,7 @@ async def create(
         raise XapiError("PIF_BOND_NEEDS_MORE_MEMBERS")
     host = context.database.get("PIF", members[0])["host"]
     ref = new_ref()
+    wanted = bond.Wanted(network, members, mac, mode, properties or {}, ref)
 
     def done() -> str | None:
         # The task's progress reaches 1.0 only at the very end (message_forwarding.ml).
@@ -37,7 +38,7 @@ async def create(
     return await at_host(
         context,
         host,
-        lambda: bond.create(context.pool, network, members, mac, mode, properties, context.progress, ref),
+        lambda: bond.create(context.pool, wanted, context.progress),
         done,
         outlives=True,
     )

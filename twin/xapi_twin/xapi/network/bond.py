@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xapi_twin.database import new_ref
@@ -12,7 +13,7 @@ from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import NULL
 from xapi_twin.xapi.network import bond_properties, moves, nm, pif_helpers
 from xapi_twin.xapi.network.addresses import is_mac
-from xapi_twin.xapi.state import XapiState
+from xapi_twin.xapi.state import HostState, XapiState
 
 Record = dict[str, Any]
 
@@ -24,44 +25,61 @@ def _no_progress(fraction: float) -> None:
     """Nobody watches."""
 
 
-async def create(
-    pool: XapiState,
-    network: str,
-    members: Sequence[str],
-    mac: str = "",
-    mode: str = "balance-slb",
-    properties: Mapping[str, str] | None = None,
-    progress: Progress = _no_progress,
-    ref: str | None = None,
-) -> str:
+@dataclass(frozen=True)
+class Wanted:
+    """What Bond.create is asked for. `ref`: the reference that the Bond is to get (None: a new one)."""
+
+    network: str
+    members: Sequence[str]
+    mac: str = ""
+    mode: str = "balance-slb"
+    properties: Mapping[str, str] = field(default_factory=dict)
+    ref: str | None = None
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """What stands on PIFs and goes with them, as references. `manages`: one of the VLANs is the management interface."""
+
+    vlans: Sequence[str]
+    tunnels: Sequence[str]
+    vifs: Sequence[str]
+    manages: bool
+
+    @classmethod
+    def by(cls, pool: XapiState, host: str, pifs: Sequence[Record]) -> _Carried:
+        vlans = [vlan for pif in pifs for vlan in pif["VLAN_slave_of"]]
+        untagged = [pool.database.get("PIF", pool.database.get("VLAN", vlan)["untagged_PIF"]) for vlan in vlans]
+        return cls(
+            vlans,
+            tunnels=[tunnel for pif in pifs for tunnel in pif.get("tunnel_transport_PIF_of", ())],
+            vifs=moves.local_vifs(pool, host, [pif["network"] for pif in pifs]),
+            manages=any(pif["management"] for pif in untagged),
+        )
+
+
+async def create(pool: XapiState, wanted: Wanted, progress: Progress = _no_progress) -> str:
     """Bond.create at the host of the members. Answers the Bond.
 
     The checks come in xapi's order, so that of several mistakes the same one is answered. An error after the first write leaves a bond
     that is half made.
     """
     database = pool.database
-    pif_helpers.network_managed(pool, network)
-    host = pool.hosts[database.get("PIF", members[0])["host"]]
-    pif_helpers.no_other_local_pifs(pool, host.ref, network)
-    _no_sriov(pool, network)
-    if mac and not is_mac(mac):
-        raise XapiError("MAC_INVALID", mac)
-    for name, value in (properties or {}).items():
-        bond_properties.check(mode, name, value)
-    wanted = bond_properties.with_defaults(mode, properties or {})
-    members = _distinct(members)
+    host = _check_request(pool, wanted)
+    wanted = replace(
+        wanted, members=_distinct(wanted.members), properties=bond_properties.with_defaults(wanted.mode, wanted.properties)
+    )
+    members = wanted.members
     async with host.bond_lock:
         pifs = [database.get("PIF", member) for member in members]
-        vlans = [vlan for pif in pifs for vlan in pif["VLAN_slave_of"]]
-        tunnels = [tunnel for pif in pifs for tunnel in pif.get("tunnel_transport_PIF_of", ())]
-        vifs = moves.local_vifs(pool, host.ref, [pif["network"] for pif in pifs])
+        carried = _Carried.by(pool, host.ref, pifs)
         with_ip = [member for member, pif in zip(members, pifs, strict=True) if _has_ip(pif)]
         managing = [member for member, pif in zip(members, pifs, strict=True) if pif["management"]]
         primary = (managing or with_ip or members)[0]
         _check_members(pool, members, primary, with_ip)
         await pool.faults.moment("bond.create.checked", host.ref)
 
-        bond = await _records(pool, host.ref, network, members, primary, mac, mode, wanted, ref)
+        bond = await _records(pool, host.ref, wanted, primary)
         master: str = database.get("Bond", bond)["master"]
         await pool.pause(RECORDS_SECONDS)  # the bond is seen before the IP has moved (recorded)
         await moves.configuration(pool, primary, master)
@@ -71,35 +89,57 @@ async def create(
         disallow = any(database.get("PIF", member).get("disallow_unplug", False) for member in members)
         await pool.faults.moment("bond.create.recorded", host.ref, bond=bond)
 
-        vlan_manages = any(database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans)
         if managing:
             await moves.move_management(pool, master)
-        elif not vlan_manages:
+        elif not carried.manages:
             await nm.bring_up(pool, master)
-        _follow_mtu(pool, members, network)
+        _follow_mtu(pool, members, wanted.network)
         progress(0.2)
         await pool.faults.moment("bond.create.plugged", host.ref, bond=bond)
-        for vlan in vlans:
-            await moves.move_vlan(pool, vlan, master)
-        progress(0.4)
-        if vlan_manages:
-            await nm.bring_up(pool, master)
-        for tunnel in tunnels:
-            await moves.move_tunnel(pool, tunnel, master)
-        progress(0.6)
-        for vif in vifs:
-            database.set("VIF", vif, network=network)
-        progress(0.8)
+        await _take_over(pool, carried, master, progress)
         await pool.faults.moment("bond.create.moved", host.ref, bond=bond)
         if disallow:
-            database.set("PIF", master, disallow_unplug=True)
-            for member in members:
-                database.set("PIF", member, disallow_unplug=False)
+            _protect(pool, master, members)
         progress(0.9)
         moves.move_cluster_host(pool, host.ref, members, master)
         progress(1.0)
     await pool.faults.moment("bond.create.done", host.ref, bond=bond)
     return bond
+
+
+def _check_request(pool: XapiState, wanted: Wanted) -> HostState:
+    """What is wrong whatever the members are. Answers their host."""
+    pif_helpers.network_managed(pool, wanted.network)
+    host = pool.hosts[pool.database.get("PIF", wanted.members[0])["host"]]
+    pif_helpers.no_other_local_pifs(pool, host.ref, wanted.network)
+    _no_sriov(pool, wanted.network)
+    if wanted.mac and not is_mac(wanted.mac):
+        raise XapiError("MAC_INVALID", wanted.mac)
+    for name, value in wanted.properties.items():
+        bond_properties.check(wanted.mode, name, value)
+    return host
+
+
+async def _take_over(pool: XapiState, carried: _Carried, master: str, progress: Progress) -> None:
+    """What stood on the members goes to the bond."""
+    for vlan in carried.vlans:
+        await moves.move_vlan(pool, vlan, master)
+    progress(0.4)
+    if carried.manages:
+        await nm.bring_up(pool, master)
+    for tunnel in carried.tunnels:
+        await moves.move_tunnel(pool, tunnel, master)
+    progress(0.6)
+    for vif in carried.vifs:
+        pool.database.set("VIF", vif, network=pool.database.get("PIF", master)["network"])
+    progress(0.8)
+
+
+def _protect(pool: XapiState, master: str, members: Sequence[str]) -> None:
+    """The bond is what must not be unplugged now, and not its members."""
+    pool.database.set("PIF", master, disallow_unplug=True)
+    for member in members:
+        pool.database.set("PIF", member, disallow_unplug=False)
 
 
 async def destroy(pool: XapiState, bond: str, progress: Progress = _no_progress) -> None:
@@ -114,34 +154,23 @@ async def destroy(pool: XapiState, bond: str, progress: Progress = _no_progress)
         pif = database.get("PIF", master)
         plugged = pif["currently_attached"]
         primary = record.get("primary_slave", members[0] if members else NULL)
-        vlans = list(pif["VLAN_slave_of"])
-        tunnels = list(pif.get("tunnel_transport_PIF_of", ()))
-        vifs = moves.local_vifs(pool, host.ref, [pif["network"]])
-        primary_network = database.get("PIF", primary)["network"]
-        vlan_manages = any(database.get("PIF", database.get("VLAN", vlan)["untagged_PIF"])["management"] for vlan in vlans)
+        carried = _Carried.by(pool, host.ref, [pif])
         if pool.ha_enabled and pif["management"]:
             raise XapiError("HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE")
         await moves.configuration(pool, master, primary)
         await pool.faults.moment("bond.destroy.recorded", host.ref, bond=bond)
-        if pif["management"]:
-            await moves.move_management(pool, primary)
-            for member in members:
-                if member != primary:
-                    await nm.bring_up(pool, member)
-        elif plugged and not vlan_manages:
-            for member in members:
-                await nm.bring_up(pool, member)
+        await _plug_members(pool, pif, members, primary, plugged and not carried.manages)
         progress(0.2)
-        for vlan in vlans:
+        for vlan in carried.vlans:
             await moves.move_vlan(pool, vlan, primary)
         progress(0.4)
-        if vlan_manages:
+        if carried.manages:
             for member in members:
                 await nm.bring_up(pool, member)
-        for vif in vifs:
-            database.set("VIF", vif, network=primary_network)
+        for vif in carried.vifs:
+            database.set("VIF", vif, network=database.get("PIF", primary)["network"])
         progress(0.6)
-        for tunnel in tunnels:
+        for tunnel in carried.tunnels:
             await moves.move_tunnel(pool, tunnel, primary)
         progress(0.8)
         if pif.get("disallow_unplug", False):
@@ -155,6 +184,18 @@ async def destroy(pool: XapiState, bond: str, progress: Progress = _no_progress)
         database.remove("PIF", master)
         progress(1.0)
     await pool.faults.moment("bond.destroy.done", host.ref)
+
+
+async def _plug_members(pool: XapiState, master: Record, members: Sequence[str], primary: str, plugged: bool) -> None:
+    """The members of a bond that goes are what it was. The management interface goes to the primary slave."""
+    if master["management"]:
+        await moves.move_management(pool, primary)
+        for member in members:
+            if member != primary:
+                await nm.bring_up(pool, member)
+    elif plugged:
+        for member in members:
+            await nm.bring_up(pool, member)
 
 
 async def set_mode(pool: XapiState, bond: str, mode: str) -> None:
@@ -210,17 +251,7 @@ def _check_members(pool: XapiState, members: Sequence[str], primary: str, with_i
         raise XapiError("PIF_BOND_MORE_THAN_ONE_IP")
 
 
-async def _records(
-    pool: XapiState,
-    host: str,
-    network: str,
-    members: Sequence[str],
-    primary: str,
-    mac: str,
-    mode: str,
-    properties: Mapping[str, str],
-    ref: str | None,
-) -> str:
+async def _records(pool: XapiState, host: str, wanted: Wanted, primary: str) -> str:
     """The Bond and its PIF, and the members' pointers to it, one after the other (recorded: a PIF of which no Bond is there yet)."""
     database = pool.database
     source = database.get("PIF", primary)
@@ -230,7 +261,7 @@ async def _records(
         "PIF",
         {
             "device": _device(pool, host),
-            "MAC": mac or source["MAC"],
+            "MAC": wanted.mac or source["MAC"],
             "MTU": -1,
             "VLAN": -1,
             "metrics": metrics,
@@ -243,16 +274,22 @@ async def _records(
             "properties": source.get("properties", {}),
         },
     )
-    master = database.add("PIF", network=network, host=host, **fields)
+    master = database.add("PIF", network=wanted.network, host=host, **fields)
     await pool.yield_()
-    bond = ref or new_ref()
+    bond = wanted.ref or new_ref()
     more = pif_helpers.known(
         pool,
         "Bond",
-        {"primary_slave": primary, "mode": mode, "properties": dict(properties), "links_up": 0, "auto_update_mac": not mac},
+        {
+            "primary_slave": primary,
+            "mode": wanted.mode,
+            "properties": dict(wanted.properties),
+            "links_up": 0,
+            "auto_update_mac": not wanted.mac,
+        },
     )
     database.add("Bond", bond, master=master, **more)
-    for member in members:
+    for member in wanted.members:
         await pool.yield_()
         database.set("PIF", member, bond_slave_of=bond)
     return bond

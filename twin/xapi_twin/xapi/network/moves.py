@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from xapi_twin.datamodel.schema import NULL
@@ -117,7 +118,7 @@ def _attaches(pool: XapiState, host: str, network: str) -> bool:
     return bool(local) and not any(pif_helpers.is_slave(pool, pif) for pif in local)
 
 
-def move_cluster_host(pool: XapiState, host: str, sources: list[str], target: str) -> None:
+def move_cluster_host(pool: XapiState, host: str, sources: Sequence[str], target: str) -> None:
     """A Cluster_host that sits on one of these PIFs goes along."""
     for ref, record in list(pif_helpers.cluster_hosts(pool).items()):
         if record["host"] == host and record["PIF"] in sources:

@@ -101,7 +101,8 @@ async def _create(host: HostState, network: str, members: list[str], record: Rec
     """Mode and properties are the master's; a MAC that a user gave there is not."""
     if not members:
         raise XapiError("PIF_BOND_NEEDS_MORE_MEMBERS")
-    await bond.create(host.pool, network, members, "", record.get("mode", "balance-slb"), record.get("properties", {}))
+    wanted = bond.Wanted(network, members, mode=record.get("mode", "balance-slb"), properties=record.get("properties", {}))
+    await bond.create(host.pool, wanted)
 
 
 def _matching(host: HostState, theirs: list[Record]) -> list[str]:
