@@ -14,11 +14,14 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xapi_twin.scenario.load import load_scenario, shipped_names
 from xapi_twin.scenario.loopback import NETWORK, elsewhere, on_loopback
 from xapi_twin.scenario.model import Scenario, ScenarioError
+
+if TYPE_CHECKING:
+    from xapi_twin.cli.view import PoolView
 
 _HOST_ACTIONS = (
     "restart", "stop", "start", "toolstack", "crash", "power_off", "power_on", "declare_dead", "nic_gone", "nic_back", "carrier_up",
@@ -60,6 +63,10 @@ def parser() -> argparse.ArgumentParser:
     _add_run(commands.add_parser)
     listed = commands.add_parser("scenarios", allow_abbrev=False, help="name the scenarios that come with the twin")
     listed.set_defaults(work=_scenarios)
+    diff = commands.add_parser("diff", allow_abbrev=False, help="show how two states of a pool's network differ (status 1 when they do)")
+    diff.add_argument("one", type=Path, metavar="A", help="what `state --json` printed, a captured pool, a scenario or a dump")
+    diff.add_argument("other", type=Path, metavar="B")
+    diff.set_defaults(work=_diff)
     _add_talks(commands.add_parser)
     _add_capture(commands.add_parser)
     return parser
@@ -86,7 +93,9 @@ def _add_run(add: _Add) -> None:
 def _add_talks(add: _Add) -> None:
     """The commands that talk to a running twin."""
     state = add("state", allow_abbrev=False, help="print the networks, PIFs, bonds and bridges of a running twin")
-    state.add_argument("--json", action="store_true", help="as JSON, with all records")
+    shape = state.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="as JSON, with all records")
+    shape.add_argument("--html", action="store_true", help="as a page with a drawing of each host, which loads nothing")
     state.set_defaults(work=_state)
 
     journal = add("journal", allow_abbrev=False, help="print the calls that reached a running twin")
@@ -267,10 +276,39 @@ def ask(endpoints: Path, **request: Any) -> Any:
 
 def _state(options: argparse.Namespace) -> int:
     from xapi_twin.cli import tables
+    from xapi_twin.cli.page import page
+    from xapi_twin.cli.view import pool_view
 
     found = ask(options.endpoints, do="state")
-    print(json.dumps(found, indent=1, sort_keys=True) if options.json else tables.state(found))
+    if options.html:
+        sys.stdout.write(page(pool_view(found["records"], found["hosts"])))
+    else:
+        print(json.dumps(found, indent=1, sort_keys=True) if options.json else tables.state(found))
     return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from xapi_twin.cli.differences import differences
+
+    found = differences(_view(options.one), _view(options.other))
+    print("\n".join(found) if found else "no difference")
+    return 1 if found else 0
+
+
+def _view(path: Path) -> PoolView:
+    """A state that was printed, or any file that could be played."""
+    from xapi_twin.cli.view import pool_view
+
+    try:
+        text = path.read_bytes()
+        found = json.loads(text) if text.lstrip().startswith(b"{") else None
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and "records" in found:
+        return pool_view(found["records"], found.get("hosts"))
+    return pool_view(load_scenario(path).records)
 
 
 def _journal(options: argparse.Namespace) -> int:
