@@ -105,7 +105,7 @@ async def test_what_differs_between_host_and_pool_is_refused() -> None:
         alone = spare(ground)
         facts = alone.master_host.record["software_version"]
         alone.database.set("host", alone.master, software_version={**facts, "xapi_build": "24.19.1"})
-        assert await refused(ground) == ["POOL_HOSTS_NOT_HOMOGENEOUS", "Software version differs"]
+        assert await refused(ground) == ["HOSTS_NOT_HOMOGENEOUS", "Software version differs"]
         alone.database.set("host", alone.master, software_version={**facts, "platform_version": "1.0"})
         assert await refused(ground, method="pool.join_force") == ["POOL_JOINING_HOST_MUST_HAVE_SAME_PRODUCT_VERSION"]
         alone.database.set("host", alone.master, software_version=facts)

@@ -43,7 +43,7 @@ def _check_software(joiner: XapiState, pool: XapiState, force: bool) -> None:
     if mine.get("platform_version") != theirs.get("platform_version"):
         raise XapiError("POOL_JOINING_HOST_MUST_HAVE_SAME_PRODUCT_VERSION")
     if not force and any(mine.get(key) != theirs.get(key) for key in ("xapi", "xapi_build")):
-        raise XapiError("POOL_HOSTS_NOT_HOMOGENEOUS", "Software version differs")
+        raise XapiError("HOSTS_NOT_HOMOGENEOUS", "Software version differs")
 
 
 def _check_network(joiner: XapiState, pool: XapiState) -> None:
