@@ -37,7 +37,7 @@ FOUND = tuple(raised())
 
 
 def test_the_errors_are_found() -> None:
-    assert len({code for _unused, code, _unused in FOUND}) > 50
+    assert len({code for _where, code, _count in FOUND}) > 50
 
 
 @pytest.mark.parametrize(("where", "code", "count"), FOUND, ids=[f"{code}-{where}" for where, code, _unused in FOUND])
