@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if status:
         return status
     shutil.copy(ROOT / "docs" / "conf.py", output / "conf.py")
-    shutil.copy(ROOT / "docs" / "index.rst", sources / "index.rst")
+    for name in ("index.rst", "twin.rst", "twin.svg"):
+        shutil.copy(ROOT / "docs" / name, sources / name)
     print("the site …", flush=True)
     site: list[str | Path] = [sys.executable, "-m", "sphinx", "--builder", "html", "--fail-on-warning", "--keep-going", "--quiet"]
     site += ["--conf-dir", output, sources, output / "html"]
