@@ -24,6 +24,7 @@ from xapi_twin.datamodel.schema import NULL, RELATIONS, Schema
 __all__ = ["NULL", "Change", "Database", "Stamp"]
 
 LOG = 20000  # so many changes are remembered one by one
+MOST_DELETED, KEPT_DELETED = 512, 256  # of each class: then the oldest deletions are forgotten (db_cache_types.ml)
 
 # The list of (field, other class, other field) by class, for speed.
 _OUTWARD: dict[str, list[tuple[str, str, str]]] = {}
@@ -64,6 +65,7 @@ class Database:
         self._records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in schema.classes}
         self._stamps: dict[str, dict[str, Stamp]] = {name: {} for name in schema.classes}
         self._deleted: dict[tuple[str, str], Stamp] = {}
+        self._graves: dict[str, deque[str]] = {}  # the references in _deleted by class, in the order of their deletion
         self._log: deque[tuple[str, str]] = deque(maxlen=LOG)  # what the last changes touched; the last one is number _version
         self._uuids: dict[tuple[str, str], str] = {}
         self._version = 0
@@ -174,6 +176,7 @@ class Database:
         stamp = self._stamps[cls].pop(ref)
         stamp.deleted = self._version
         self._deleted[(cls, ref)] = stamp
+        self._forget_deleted(cls, ref)
         self._publish("del", cls, ref, record)
 
     # what happened
@@ -240,6 +243,13 @@ class Database:
             if target is not None and ref in target.get(many, ()):
                 target[many] = [ref, *(kept for kept in target[many] if kept != ref)]
                 self._touch(other, record[name])
+
+    def _forget_deleted(self, cls: str, ref: str) -> None:
+        order = self._graves.setdefault(cls, deque())
+        order.append(ref)
+        if len(order) > MOST_DELETED:
+            while len(order) > KEPT_DELETED:
+                self._deleted.pop((cls, order.popleft()), None)
 
     def _publish(self, operation: str, cls: str, ref: str, record: dict[str, Any]) -> None:
         self._log.append((cls, ref))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS, Pool, pool
+from xapi_twin.database import MOST_DELETED
 from xapi_twin.datamodel.errors import XapiError
 
 LIFE = (
@@ -237,3 +238,23 @@ async def test_ha_refuses_to_take_the_management_bond_apart() -> None:
         ground.database.set("pool", ground.twin.pool.ref, ha_enabled=True)
         with pytest.raises(XapiError, match="HA_CANNOT_CHANGE_BOND_STATUS_OF_MGMT_IFACE"):
             await ground.call("Bond.destroy", bond)
+
+
+async def test_hundreds_of_bonds_leave_nothing_behind() -> None:
+    """But a message for each, and metrics of no PIF, as in xapi (the recorded pools had some from long ago)."""
+    async with pool() as ground:
+        network = await ground.network()
+        database = ground.database
+
+        async def cycles(count: int) -> dict[str, int]:
+            for _dummy in range(count):
+                await ground.call("Bond.destroy", await ground.bond("xs-1", ["eth2", "eth4"], network))
+            sizes = {cls: len(database.all(cls)) for cls in database.schema.classes if cls not in ("message", "PIF_metrics")}
+            return {**sizes, "deleted": min(len(database._deleted), 4 * MOST_DELETED)}
+
+        first = await cycles(5)
+        later = await cycles(400)
+        assert {name: size for name, size in later.items() if name != "deleted"} == {
+            name: size for name, size in first.items() if name != "deleted"
+        }
+        assert later["deleted"] < 4 * MOST_DELETED

@@ -83,6 +83,7 @@ class Links:
         bond = database.get("Bond", ref)
         if "links_up" in bond:
             database.set("Bond", ref, links_up=up)
+        self._seen = {bond: count for bond, count in self._seen.items() if database.find("Bond", bond) is not None}
         before = self._seen.get(ref)
         self._seen[ref] = up
         if report and before != up:
