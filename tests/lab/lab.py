@@ -32,9 +32,9 @@ from tests.lab.machine import Machine, cable, run_here, start_open_vswitch
 from xapi_twin import shell
 from xapi_twin.dom0.model import Dom0
 from xapi_twin.dom0.ovs import OvsBackend
-from xapi_twin.dom0_files import inventory
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.model import Scenario
+from xapi_twin.shell.files import inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Which segment a NIC of a pool host is plugged into.

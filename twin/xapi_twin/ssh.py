@@ -9,19 +9,20 @@ everything else in the start of a small pool, and many a twin has no visitor at 
 from __future__ import annotations
 
 import asyncio
+import codecs
 import importlib
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
-from xapi_twin.shell import Exit, LoopControl, Shell
-from xapi_twin.shell_streams import Discarded, Handed
-from xapi_twin.shell_syntax import Incomplete, parse
+from xapi_twin.shell import Interactive, session
+from xapi_twin.shell.process import Streams
+from xapi_twin.shell.script import Incomplete, SyntaxProblem, check
 
 if TYPE_CHECKING:
     import asyncssh
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from xapi_twin.twin.pool import Twin
 
 ADDRESS = "127.0.0.1"
+USER = "root"  # the only one that a dom0 has
 KEY_FILE = "id_ed25519"
 KNOWN_HOSTS_FILE = "known_hosts"
+_CHUNK = 65536
 
 
 @dataclass
@@ -54,6 +57,7 @@ class SshServer:
         self.known_hosts_path = Path()
         self._doors: dict[str, _Door] = {}
         self._connections: dict[str, set[asyncssh.SSHServerConnection]] = {}
+        self._sessions: set[asyncio.Task[Any]] = set()
         self._host_key = b""
         self._client_public = ""
 
@@ -74,13 +78,17 @@ class SshServer:
         """Close the ports and cut the connections."""
         for door in self._doors.values():
             await self._close(door)
+        for task in self._sessions:
+            task.cancel()
+        if self._sessions:
+            await asyncio.wait(self._sessions)
 
     def endpoint(self, host: Host) -> dict[str, Any]:
         """How to get into a host's dom0: host, port, user, key (path of the private key), known_hosts."""
         return {
             "host": self._doors[host.ref].address,
             "port": self._doors[host.ref].port,
-            "user": host.pool.user,
+            "user": USER,
             "key": str(self.key_path),
             "known_hosts": str(self.known_hosts_path),
         }
@@ -152,7 +160,7 @@ class SshServer:
         import asyncssh
 
         pool, server = door.host.pool, self
-        authorized = asyncssh.import_authorized_keys(self._client_public)
+        authorized, nobody = asyncssh.import_authorized_keys(self._client_public), asyncssh.import_authorized_keys("")
 
         class Visitor(asyncssh.SSHServer):
             def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -162,13 +170,22 @@ class SshServer:
             def connection_lost(self, exc: Exception | None) -> None:
                 server._connections[door.host.ref].discard(self.connection)
 
+            def begin_auth(self, username: str) -> bool:
+                if username != USER:
+                    self.connection.set_authorized_keys(nobody)
+                return True
+
             def password_auth_supported(self) -> bool:
                 return True
 
             def validate_password(self, username: str, password: str) -> bool:
-                return pool.passwords.get(username) == password
+                return username == USER and pool.passwords.get(username) == password
 
         async def session(process: asyncssh.SSHServerProcess[str]) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            server._sessions.add(task)
+            task.add_done_callback(server._sessions.discard)
             await _Session(door.host, process).run()
 
         return await asyncssh.listen(
@@ -214,17 +231,19 @@ class _Input:
     def __init__(self, process: asyncssh.SSHServerProcess[str]) -> None:
         self._process = process
 
-    async def line(self) -> str:
-        try:
-            return await self._process.stdin.readline()
-        except Exception:  # a signal, a resized window, a connection that ended: no more to be read
-            return ""
+    async def line(self) -> bytes:
+        with suppress(Exception):  # a signal, a resized window, a connection that ended: no more to be read
+            return _bytes(await self._process.stdin.readline())
+        return b""
 
-    async def rest(self) -> str:
-        try:
-            return await self._process.stdin.read()
-        except Exception:
-            return ""
+    async def chunk(self) -> bytes:
+        with suppress(Exception):
+            return _bytes(await self._process.stdin.read(_CHUNK))
+        return b""
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 class _Session:
@@ -233,8 +252,20 @@ class _Session:
     def __init__(self, host: Host, process: asyncssh.SSHServerProcess[str]) -> None:
         self.host = host
         self.process = process
-        self.terminal = process.term_type is not None
-        self.shell = Shell(host)
+        terminal = process.term_type is not None
+        out = self._writer(process.stdout)
+        # A terminal is one device: what goes to stderr comes back mixed with stdout, as Ansible's ssh -tt gets it.
+        self.streams = Streams(_Input(process), out, out if terminal else self._writer(process.stderr), terminal)
+
+    def _writer(self, stream: Any) -> Callable[[bytes], Awaitable[None]]:
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+
+        async def write(data: bytes) -> None:
+            with suppress(OSError):
+                stream.write(decoder.decode(data))
+                await stream.drain()
+
+        return write
 
     async def run(self) -> None:
         command = self.process.command
@@ -249,7 +280,7 @@ class _Session:
         except ConnectionDropped:
             self.process.channel.get_connection().abort()
         except XapiError as error:  # the fault plan's `error`, whose place is XAPI: here it is a command that failed
-            self._write(self.process.stderr, f"{error}\n")
+            await self.streams.err(f"{error}\n".encode())
             with suppress(OSError):
                 self.process.exit(255)
         finally:
@@ -260,61 +291,56 @@ class _Session:
         """A command between its two points of the fault plan. Raises ConnectionDropped, XapiError."""
         faults = self.host.twin.faults
         await faults.ssh("before", self.host.ref, command)
-        status = await self.shell.run(command, self._descriptors())
+        status = await session(self.host, command, self.streams)
         await faults.ssh("after", self.host.ref, command)
         return status
 
     async def _interactive(self) -> int:
-        host, shell, process = self.host, self.shell, self.process
-        descriptors = self._descriptors()
+        shell = Interactive(self.host, self.streams)
+        try:
+            return await self._typed(shell)
+        finally:
+            shell.leave()
+
+    async def _typed(self, shell: Interactive) -> int:
+        faults = self.host.twin.faults
         pending = ""
-        while True:
-            if self.terminal:
-                self._write(process.stdout, "> " if pending else f"[root@{host.dom0.hostname} {_folder(shell.cwd)}]# ")
+        while not shell.over:
+            if self.streams.terminal:
+                prompt = "> " if pending else f"[root@{self.host.dom0.hostname} {_folder(shell.folder)}]# "
+                await self.streams.out(prompt.encode())
             try:
-                line = await process.stdin.readline()
+                line = await self.process.stdin.readline()
             except Exception as event:  # asyncssh tells of ^C, of a resized window and of the end as exceptions
                 if type(event).__name__ in ("TerminalSizeChanged", "SoftEOFReceived"):
                     continue
                 if type(event).__name__ in ("SignalReceived", "BreakReceived"):
                     pending = ""
-                    self._write(process.stdout, "^C\n")
+                    await self.streams.out(b"^C\n")
                     continue
                 return shell.status
             if not line:
                 return shell.status
-            command = _straightened(pending + line)
-            try:
-                parse(command)
-            except Incomplete:
-                pending += line
-                continue
-            except Exception as problem:
-                self._write(process.stderr, f"-bash: {problem}\n")
-                pending = ""
-                continue
-            pending = ""
+            command, pending = _straightened(pending + line), ""
             if not command.strip():
                 continue
-            await host.twin.faults.ssh("before", host.ref, command.strip())
             try:
-                await shell.source(command, descriptors)
-            except LoopControl:
-                pass
-            except Exit as ending:
-                return ending.status
-            await host.twin.faults.ssh("after", host.ref, command.strip())
+                check(command)
+            except Incomplete:
+                pending = command
+                continue
+            except SyntaxProblem as problem:
+                await self.streams.err(f"-bash: {_sentence(problem)}\n".encode())
+                continue
+            await faults.ssh("before", self.host.ref, command.strip())
+            await shell.command(command)
+            await faults.ssh("after", self.host.ref, command.strip())
+        return shell.status
 
-    def _descriptors(self) -> dict[int, Any]:
-        process = self.process
-        out = Handed(lambda text: self._write(process.stdout, text))
-        # A terminal is one device: what goes to stderr comes back mixed with stdout, as Ansible's ssh -tt gets it.
-        err = out if self.terminal else Handed(lambda text: self._write(process.stderr, text))
-        return {0: Discarded() if self.terminal and process.command is None else _Input(process), 1: out, 2: err}
 
-    def _write(self, stream: Any, text: str) -> None:
-        with suppress(OSError):
-            stream.write(text)
+def _sentence(problem: SyntaxProblem) -> str:
+    """Without the number of the line, which a terminal does not have."""
+    return str(problem).partition(": ")[2]
 
 
 def _straightened(text: str) -> str:

@@ -13,7 +13,8 @@ import pytest
 from tests.unit.twin.ground import THREE_HOSTS
 from xapi_twin import shell
 from xapi_twin.scenario.load import read_scenario
-from xapi_twin.shell_syntax import Incomplete, SyntaxProblem, parse
+from xapi_twin.shell.script import Incomplete, SyntaxProblem
+from xapi_twin.shell.script import check as parse
 from xapi_twin.twin.host import Host
 from xapi_twin.twin.pool import Twin
 
@@ -61,7 +62,7 @@ async def printed(host: Host, command: str, stdin: str = "") -> str:
         ("set -o pipefail; false | true; echo $?", "1\n"),
         ("trap 'echo bye' EXIT; echo hi; exit 0", "hi\nbye\n"),
         ("eval 'a=5; echo $a'; . /etc/xensource-inventory; echo $PRODUCT_BRAND", "5\nXCP-ng\n"),
-        ("echo {a,b} ~ ~/x '~'", "{a,b} /root /root/x ~\n"),
+        ("echo {a,b} ~ ~/x '~'", "a b /root /root/x ~\n"),
         ("[ -f /etc/xensource-inventory ] && [ -d /sys/class/net ] && [ ! -e /etc/shadow ] && echo yes", "yes\n"),
         ("[ 3 -gt 2 -a abc = abc ] && test -n x && echo yes", "yes\n"),
         ("/bin/sh -c 'echo $0 $1 $#' name first; sh -ec 'false; echo no'; echo $?", "name first 1\n1\n"),
@@ -99,7 +100,7 @@ async def test_the_language(dom0: Host, command: str, text: str | None) -> None:
         ('awk \'/b/,/d/ { printf "%s-", $0 } END { print "" }\'', "b-c-d-\n"),
         ("awk -v want=c '$1 == want { print NR \":\" toupper($0); exit }'", "3:C\n"),
         ("awk '!seen[$1]++ && length($0) == 1' | wc -l", "5\n"),
-        ("sort -r | uniq | tac | tr a-c A-C | paste 2>/dev/null; echo $?", "127\n"),
+        ("sort -r | uniq | tac | tr a-c A-C | paste -s -d-", "A-B-C-d-e\n"),
         ("head -2 | cut -c1", "a\nb\n"),
     ],
 )
@@ -143,7 +144,7 @@ async def test_what_ansible_sends_around_a_command(dom0: Host) -> None:
 async def test_dom0_has_no_python_and_says_so(dom0: Host) -> None:
     output = await shell.run(dom0, "/bin/sh -c '/usr/bin/python3 && sleep 0'")
     assert output.status == 127
-    assert output.stderr == "sh: /usr/bin/python3: No such file or directory\n"
+    assert output.stderr == "sh: line 1: /usr/bin/python3: No such file or directory\n"
 
 
 async def test_commands_are_the_twins_by_whatever_path(dom0: Host) -> None:
@@ -187,7 +188,8 @@ async def test_what_one_connection_writes_the_next_one_reads(dom0: Host) -> None
 async def test_a_missing_command_and_a_missing_file_end_as_in_bash(dom0: Host) -> None:
     output = await shell.run(dom0, "nosuch; cat /nowhere; cd /nowhere; exit 9")
     assert output.stderr == (
-        "bash: nosuch: command not found\ncat: /nowhere: No such file or directory\ncd: /nowhere: No such file or directory\n"
+        "bash: line 1: nosuch: command not found\ncat: /nowhere: No such file or directory\n"
+        "bash: line 1: cd: /nowhere: No such file or directory\n"
     )
     assert output.status == 9
 
@@ -202,11 +204,13 @@ async def test_an_endless_loop_leaves_the_pool_alive(dom0: Host) -> None:
 
 
 async def test_commands_too_deep_in_each_other_end(dom0: Host) -> None:
-    assert (await shell.run(dom0, "(" * 500 + "echo" + ")" * 500)).stderr == "bash: too many commands in each other\n"
+    output = await shell.run(dom0, "( " * 500 + "echo" + " )" * 500)
+    assert (output.stdout, output.status != 0) == ("", True)
+    assert output.stderr.startswith("bash: ")
     assert (await shell.run(dom0, "head -n many; cut -f x; echo after")).stdout == "after\n"
 
 
 async def test_endless_recursion_ends(dom0: Host) -> None:
     output = await shell.run(dom0, "f() { f; }; f; echo after")
-    assert "nesting level" in output.stderr
-    assert output.stdout == "after\n"
+    assert "function depth" in output.stderr
+    assert (output.stdout, output.status) == ("", 1)

@@ -67,7 +67,7 @@ async def test_one_connection_carries_many_commands_quickly(twin: Serving) -> No
 async def test_on_a_terminal_lines_end_as_there_and_errors_come_in_between(twin: Serving) -> None:
     async with connect(twin) as dom0:
         result = await dom0.run("echo out; nosuch; echo end", term_type="xterm")
-        assert (result.stdout, result.stderr) == ("out\r\nbash: nosuch: command not found\r\nend\r\n", "")
+        assert (result.stdout, result.stderr) == ("out\r\nbash: line 1: nosuch: command not found\r\nend\r\n", "")
 
 
 async def test_an_interactive_shell_prompts_and_keeps_its_variables(twin: Serving) -> None:

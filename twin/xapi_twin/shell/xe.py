@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xapi_twin.commands.xe_fields import TABLES, Field, Record, Table
 from xapi_twin.database import Database
 from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
-from xapi_twin.shell import Call
+from xapi_twin.shell.call import Call
+from xapi_twin.shell.xe_fields import TABLES, Field, Record, Table
 
 FOLDER = "/usr/bin"
 

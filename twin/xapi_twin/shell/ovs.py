@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from xapi_twin.dom0 import formats
 from xapi_twin.dom0.model import Dom0
-from xapi_twin.shell import Call
+from xapi_twin.shell.call import Call
 
 FOLDER = "/usr/bin"
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from xapi_twin.datamodel.releases import product_of
-from xapi_twin.shell import Call
+from xapi_twin.shell.call import Call
 from xapi_twin.twin.host import Host
 from xapi_twin.xapi.state import READY_COOKIE
 
@@ -26,6 +26,7 @@ async def service(call: Call) -> int:
     name, action = call.arguments[0].removesuffix(".service"), call.arguments[1]
     if product_of(call.host.twin.scenario.version).systemd:
         call.err(f"Redirecting to /bin/systemctl {action} {name}.service\n")
+        await call.flush()
         return await _systemd(call, action, [name])
     return await _sysv(call, name, action)
 
@@ -49,10 +50,12 @@ async def _sysv(call: Call, name: str, action: str) -> int:
         return 1
     if action != "start":
         call.out("Stopping xapi: .." if host.xapi != "stopped" else "Stopping xapi: xapi is already stopped")
+        await call.flush()
         await _lasting(host, host.stop_service())
         call.out("                                         [  OK  ]\n")
     if action != "stop":
         call.out("Starting xapi: ")
+        await call.flush()
         await _lasting(host, _start_and_wait(host))
         call.out("OK                                         [  OK  ]\n")
     return 0

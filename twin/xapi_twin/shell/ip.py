@@ -8,7 +8,7 @@ import ipaddress
 
 from xapi_twin.datamodel.releases import product_of
 from xapi_twin.dom0 import formats
-from xapi_twin.shell import Call
+from xapi_twin.shell.call import Call
 
 FOLDER = "/sbin"
 
