@@ -26,9 +26,12 @@ CORES: Mapping[str, tuple[str, ...]] = {
     "2.17": ("3.10", "3.11", "3.12"),
     "2.18": ("3.11", "3.12", "3.13"),
     "2.19": ("3.11", "3.12", "3.13"),
-    "2.20": ("3.12", "3.13"),
-    "2.21": ("3.13", "3.12"),
+    "2.20": ("3.12", "3.13", "3.14"),
+    "2.21": ("3.13", "3.12", "3.14"),
+    "2.22": ("3.14", "3.13"),
 }
+# There is no final release of these yet: their candidates are tested, and the final release as soon as there is one.
+CANDIDATES: Mapping[str, str] = {"2.22": "2.22.0rc1"}
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 
 # ansible-test makes virtual environments without pip and loads get-pip.py from a host that closed networks do not reach. It takes a
@@ -103,7 +106,7 @@ def prepare(wanted: Iterable[Core]) -> None:
         place = Path(core.python).parent.parent
         stamp = place / "installed"
         requirements = [ROOT / "requirements.txt", ROOT / "tests" / "requirements-core.txt"]
-        content = "".join(file.read_text(encoding="utf-8") for file in requirements)
+        content = release_of(core.version) + "".join(file.read_text(encoding="utf-8") for file in requirements)
         if stamp.exists() and stamp.read_text(encoding="utf-8") == content:
             continue
         print(f"making an environment with ansible-core {core.version} …", flush=True)
@@ -111,8 +114,15 @@ def prepare(wanted: Iterable[Core]) -> None:
         subprocess.run([python, "-m", "venv", "--clear", place], check=True)
         files = [word for file in requirements for word in ("-r", str(file))]
         install = [core.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, f"ansible-core=={core.version}.*", *files, "-e", "./twin"], cwd=ROOT, check=True)
+        subprocess.run([*install, release_of(core.version), *files, "-e", "./twin"], cwd=ROOT, check=True)
         stamp.write_text(content, encoding="utf-8")
+
+
+def release_of(version: str) -> str:
+    """What pip is to install for a series of ansible-core. pip takes a candidate only where the requirement itself names one."""
+    major, minor = version.split(".")
+    first = CANDIDATES.get(version, f"{version}.0")
+    return f"ansible-core>={first},<{major}.{int(minor) + 1}.0.dev0"
 
 
 def collection_copy(to: Path) -> Path:

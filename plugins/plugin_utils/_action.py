@@ -8,6 +8,7 @@ A module process costs half a second, most of it Ansible's own start-up; in this
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -36,10 +37,13 @@ class Module(Protocol):
         """Does it."""
 
 
-# Options that say which host is meant: when the task does not give them, they come from the inventory.
+# ansible-core 2.22 knows the secrets once the options are validated, masks them in all that is shown, and warns of remove_values.
+CORE_MASKS_SECRETS = importlib.util.find_spec("ansible.module_utils.secrets") is not None
+
 # Seconds that a command in dom0 may take when nothing else is said: a busy dom0 answers in some seconds.
 SHELL_SECONDS = 60.0
 
+# Options that say which host is meant: when the task does not give them, they come from the inventory.
 FROM_INVENTORY: Mapping[str, str] = {"host": "inventory_hostname", "address": "ansible_host"}
 
 
@@ -67,7 +71,8 @@ class InProcessAction(ActionBase):
         if as_module:
             result.update(self._run_as_module(options, task_vars))
         else:
-            result.update(remove_values(self._run_here(options, task_vars or {}), validated._no_log_values))
+            outcome = self._run_here(options, task_vars or {})
+            result.update(outcome if CORE_MASKS_SECRETS else remove_values(outcome, validated._no_log_values))
         return result
 
     def _fill_from_inventory(self, task_vars: Mapping[str, Any]) -> None:

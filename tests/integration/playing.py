@@ -86,7 +86,7 @@ def run(folder: Path, command: str, *arguments: str, environment: Mapping[str, s
         "ANSIBLE_NOCOLOR": "1",
         "RESULTS": str(folder / "results.jsonl"),
     }
-    return subprocess.run(
+    completed = subprocess.run(
         [str(BIN / command), *arguments],
         env={**kept, **settings, **(environment or {})},
         cwd=folder,
@@ -95,6 +95,13 @@ def run(folder: Path, command: str, *arguments: str, environment: Mapping[str, s
         timeout=100,
         check=False,
     )
+    assert_nothing_deprecated(completed.stdout + completed.stderr)
+    return completed
+
+
+def assert_nothing_deprecated(output: str) -> None:
+    """No ansible-core that we claim warns of something that the collection does."""
+    assert "[DEPRECATION WARNING]" not in output, output[output.index("[DEPRECATION WARNING]") :][:2000]
 
 
 def connection(twin: RunningTwin, host: str = "") -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.integration.playing import assert_nothing_deprecated
 from tests.unit import examples
 from tests.unit.examples import Example
 from xapi_twin.running import RunningTwin
@@ -88,6 +89,7 @@ class Desk:
         words = self._put(command)
         done = subprocess.run(["/bin/sh", "-c", words], cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
         self.output = done.stdout + done.stderr
+        assert_nothing_deprecated(self.output)
         assert done.returncode == status, f"$ {command}\n{self.output[-5000:]}"
         return self.output
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -156,7 +157,8 @@ def test_the_password_is_shown_nowhere(tmp_path: Path, where: dict[str, Any]) ->
         created = twin.call(lambda: [record["name_description"] for record in twin.database.all("network").values()])
     assert played.status == 0, played.output
     assert "the password is hunter-Zwei-drei" in created  # it went where it was meant to go
-    assert "the password is ********" in str(played.results[0].values["network"])
+    # ansible-core 2.22 masks secrets by itself, in other words
+    assert re.search(r"the password is (\*{8}|\$REDACTED\$)", str(played.results[0].values["network"]))
     assert "hunter-Zwei-drei" not in str([result.values for result in played.results])
     output = "\n".join(
         line for line in played.output.splitlines() if "description: the password is" not in line and "root:hunter" not in line
@@ -192,9 +194,11 @@ def test_a_failure_can_be_expected_with_failed_when(
 
 
 def test_loops_work(twin: RunningTwin, tmp_path: Path) -> None:
-    task = {"xapi.network.xs_pif_facts": {"host": "{{ item }}", "query": "[0].IP"}, "loop": ["xs-1", "xs-2"]}
-    played = play(tmp_path, [task], **group(twin))
-    assert [result["ansible_facts"]["xs_network"]["query"] for result in played.last["results"]] == ["172.16.0.10", "172.16.0.12"]
+    task = {"xapi.network.xs_pif_facts": {"host": "{{ item }}", "query": "[0].IP"}, "loop": ["xs-1", "xs-2"], "register": "asked"}
+    # what a callback is shown as the facts of each item are, from ansible-core 2.21 on, those of the last
+    shown = {"ansible.builtin.debug": {"msg": "{{ asked.results | map(attribute='ansible_facts.xs_network.query') }}"}}
+    played = play(tmp_path, [task, shown], **group(twin))
+    assert played.last["msg"] == ["172.16.0.10", "172.16.0.12"]
 
 
 def test_async_runs_as_a_module_on_the_control_node(twin: RunningTwin, tmp_path: Path) -> None:
