@@ -48,7 +48,13 @@ def fragments() -> list[Any]:
 def in_bash(fragment: Fragment, folder: Path) -> shell.Output:
     environment = {"PATH": os.environ["PATH"], "HOME": "/root", "USER": "root", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
-        ["bash", "-c", fragment.script], cwd=folder, env=environment, input=fragment.stdin.encode(), capture_output=True, timeout=20
+        ["bash", "-c", fragment.script],
+        cwd=folder,
+        env=environment,
+        input=fragment.stdin.encode(),
+        capture_output=True,
+        timeout=20,
+        check=False,
     )
     stdout, stderr = (text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr))
     return shell.Output(stdout, stderr, done.returncode % 256)

@@ -50,14 +50,14 @@ def worded(data: bytes, name: str) -> bytes:
 
 
 async def run(
-    process: Process, text: str, *, cwd: str = "/root", environment: Mapping[str, str] = ENVIRONMENT, before: str = "",
+    process: Process, text: str, *, cwd: str = "/root", environment: Mapping[str, str] | None = None, before: str = "",
     arguments: Sequence[str] = (), as_is: bool = False,
 ) -> int:  # fmt: skip
     """Run a script to its end and answer the exit status; its background is in processes of their own, and goes on.
 
     `before` are commands that set up the shell. Whoever is cancelled here cancels the script.
     """
-    process.work = asyncio.ensure_future(_work(process, text, cwd, environment, before, arguments, as_is))
+    process.work = asyncio.ensure_future(_work(process, text, cwd, environment or ENVIRONMENT, before, arguments, as_is))
     process.work.add_done_callback(lambda _work: _over(process))
     process.host.start_soon(_until(process.work))
     try:

@@ -153,4 +153,3 @@ def remove(pool: XapiState, host: str) -> None:
         database.remove("PIF", ref)
     database.remove("host_metrics", record["metrics"])
     database.remove("host", host)
-
