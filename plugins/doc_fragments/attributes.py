@@ -16,12 +16,6 @@ attributes:
     description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second run reports no change.
-  action_group:
-    description:
-      - Use C(group/xapi.network.xapi) in C(module_defaults) to set the connection options for all modules of the collection at once.
-    support: full
-    membership:
-      - xapi.network.xapi
   platform:
     description: Pools of XenServer, Citrix Hypervisor and XCP-ng.
     support: full

@@ -8,6 +8,13 @@ from __future__ import annotations
 
 class ModuleDocFragment:
     DOCUMENTATION = r"""
+attributes:
+  action_group:
+    description:
+      - Use C(group/xapi.network.xapi) in C(module_defaults) to set the connection options for all modules of the collection at once.
+    support: full
+    membership:
+      - xapi.network.xapi
 options:
   hostname:
     description:

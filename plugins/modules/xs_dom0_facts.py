@@ -35,11 +35,6 @@ extends_documentation_fragment:
   - xapi.network.attributes
   - xapi.network.attributes.info
 attributes:
-  action_group:
-    support: N/A
-    membership: []
-    details:
-      - This module does not talk to XAPI.
   platform:
     details:
       - Knows the formats of Open vSwitch 1 to 3, net-tools 1.60 and 2, iproute2, BusyBox, bridge-utils and the kernel's bonding driver.

@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of a dom0, in the library's memory: those that tell of its state, written before and after each command, and what users wrote.
+
+No file of this machine is ever opened.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from bashkit import FileSystem
+
+from xapi_twin.datamodel.releases import Product, product_of
+from xapi_twin.dom0.formats import bond_proc
+from xapi_twin.shell.process import Processes
+
+if TYPE_CHECKING:
+    from xapi_twin.twin.host import Host
+
+_FOLDERS = (
+    "/bin", "/boot", "/dev", "/dev/shm", "/etc", "/etc/xensource", "/etc/sysconfig", "/home", "/lib", "/media", "/mnt", "/opt",
+    "/opt/xensource/bin", "/proc/net", "/proc/sys", "/root", "/run", "/sbin", "/srv", "/sys/class/net", "/tmp", "/usr/bin", "/usr/lib",
+    "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/var/cache", "/var/lib/xcp", "/var/log", "/var/run/openvswitch", "/var/tmp",
+)  # fmt: skip
+_MEMORY_KIB = 8388608  # what is shown of dom0's memory; nothing depends on it
+
+
+class Files:
+    """One dom0's files."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.tree = FileSystem()
+        self._state: dict[str, str] = {}
+        for folder in _FOLDERS:
+            if folder != "/run" and not self.tree.exists(folder):
+                self.tree.mkdir(folder, recursive=True)
+        self.tree.chmod("/tmp", 0o1777)
+        self.tree.chmod("/root", 0o550)
+        self.tree.symlink("/var/run", "/run")
+        self.refresh()
+
+    @classmethod
+    def of(cls, host: Host) -> Files:
+        """The files of a host; the same for all its shells."""
+        if host not in _ALL:
+            _ALL[host] = cls(host)
+        return _ALL[host]
+
+    def refresh(self) -> None:
+        """Write the files that tell of the state, as far as it changed. What users did to others of them stays."""
+        state = self._living()
+        for path, text in state.items():
+            if self._state.get(path) != text:
+                folder = posixpath.dirname(path)
+                if not self.tree.exists(folder):
+                    self.tree.mkdir(folder, recursive=True)
+                self.tree.write_file(path, text.encode())
+        for path in self._state.keys() - state.keys():
+            self._remove(path)
+        self._state = state
+
+    def _remove(self, path: str) -> None:
+        if self.tree.exists(path):
+            self.tree.remove(path)
+        folder = posixpath.dirname(path)
+        while folder.startswith(("/sys/class/net/", "/proc/")) and self.tree.exists(folder) and not self.tree.read_dir(folder):
+            self.tree.remove(folder, recursive=True)
+            folder = posixpath.dirname(folder)
+
+    # what tells of the state
+
+    def _living(self) -> dict[str, str]:
+        """Files that tell of the state, by path."""
+        host, dom0 = self.host, self.host.dom0
+        product = product_of(host.twin.scenario.version)
+        found: dict[str, str] = {
+            "/etc/xensource-inventory": "".join(f"{name}='{value}'\n" for name, value in sorted(inventory(host).items())),
+            "/etc/xensource/network.conf": dom0.network_backend + "\n",
+            "/etc/redhat-release": product.centos + "\n",
+            "/etc/xensource/pool.conf": pool_conf(host),
+            "/etc/hostname": dom0.hostname + "\n",
+            "/etc/hosts": "127.0.0.1\tlocalhost localhost.localdomain\n",
+            "/etc/resolv.conf": "".join(f"nameserver {server}\n" for server in dom0.dns),
+            "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\n",
+            "/proc/meminfo": "".join(f"{name + ':':<15}{kib:>9} kB\n" for name, kib in memory().items()),
+            "/proc/uptime": "86400.00 172800.00\n",
+            "/proc/loadavg": "0.00 0.00 0.00 1/200 4711\n",
+            "/proc/version": f"Linux version {product.kernel}\n",
+            "/proc/net/dev": "Inter-|   Receive\n face |bytes\n" + "".join(f"{name:>6}:       0\n" for name in dom0.interfaces()),
+            "/proc/sys/kernel/hostname": dom0.hostname + "\n",
+            "/var/log/xensource.log": "".join(line + "\n" for line in dom0.log),
+            "/var/log/messages": "".join(line + "\n" for line in dom0.service_log),
+        }
+        if product.systemd:
+            found["/etc/os-release"] = os_release(product)
+        for cookie in dom0.cookies:
+            found[cookie] = ""
+        self._interfaces(found)
+        self._processes(found)
+        return found
+
+    def _interfaces(self, found: dict[str, str]) -> None:
+        dom0 = self.host.dom0
+        for number, interface in enumerate(dom0.interfaces().values(), 2):
+            base = f"/sys/class/net/{interface.name}"
+            nic = dom0.nics.get(interface.name)
+            facts = {
+                "address": interface.mac,
+                "mtu": str(interface.mtu),
+                "carrier": str(int(interface.carrier)),
+                "operstate": "up" if interface.up and interface.carrier else "down",
+                "ifindex": str(number),
+                "type": "1",
+                "speed": str(nic.speed if nic and nic.carrier else -1),
+                "duplex": "full" if nic is None or nic.duplex else "half",
+            }
+            for name, value in facts.items():
+                found[f"{base}/{name}"] = value + "\n"
+            if nic is not None:
+                found[f"{base}/device/uevent"] = f"PCI_SLOT_NAME={nic.pci_bus_path}\n"
+        if dom0.network_backend == "bridge":
+            found["/sys/class/net/bonding_masters"] = " ".join(dom0.bonds) + "\n"
+            for bond in dom0.bonds.values():
+                found[f"/proc/net/bonding/{bond.name}"] = bond_proc(bond, dom0)
+                found[f"/sys/class/net/{bond.name}/bonding/slaves"] = " ".join(member.device for member in bond.members) + "\n"
+                found[f"/sys/class/net/{bond.name}/bonding/mode"] = f"{bond.mode} 1\n"
+                found[f"/sys/class/net/{bond.name}/bonding/active_slave"] = (bond.active or "") + "\n"
+            for bridge in dom0.bridges.values():
+                found[f"/sys/class/net/{bridge.name}/bridge/stp_state"] = "0\n"
+        else:
+            found["/var/run/openvswitch/db.sock"] = ""
+
+    def _processes(self, found: dict[str, str]) -> None:
+        for pid, process in Processes.of(self.host).running.items():
+            found[f"/proc/{pid}/cmdline"] = process.command + "\0"
+            found[f"/proc/{pid}/comm"] = process.command.split("\0")[0].rpartition("/")[2][:15] + "\n"
+
+
+_ALL: WeakKeyDictionary[Host, Files] = WeakKeyDictionary()
+
+
+def memory() -> dict[str, int]:
+    """Lines of /proc/meminfo in kB."""
+    free = _MEMORY_KIB * 3 // 4
+    return {
+        "MemTotal": _MEMORY_KIB,
+        "MemFree": free,
+        "MemAvailable": free,
+        "Buffers": 65536,
+        "Cached": 524288,
+        "SwapTotal": 1048572,
+        "SwapFree": 1048572,
+    }
+
+
+def pool_conf(host: Host) -> str:
+    """/etc/xensource/pool.conf: master, or slave: with the master's address."""
+    return "master" if host.is_master else f"slave:{host.twin.master_host.record['address']}"
+
+
+def os_release(product: Product) -> str:
+    facts = {
+        "NAME": product.brand,
+        "VERSION": product.version,
+        "ID": product.brand.lower(),
+        "ID_LIKE": "centos rhel fedora",
+        "VERSION_ID": product.version,
+        "PRETTY_NAME": f"{product.brand} {product.version}",
+    }
+    return "".join(f'{name}="{value}"\n' for name, value in facts.items())
+
+
+def inventory(host: Host) -> dict[str, str]:
+    """/etc/xensource-inventory: what XAPI and dom0 know of this installation, by name."""
+    twin = host.twin
+    product = product_of(twin.scenario.version)
+    domains = [vm for vm in twin.database.all("VM").values() if vm["is_control_domain"] and vm["resident_on"] == host.ref]
+    facts = {
+        "INSTALLATION_UUID": host.uuid,
+        "CONTROL_DOMAIN_UUID": domains[0]["uuid"] if domains else "",
+        "PRODUCT_BRAND": product.brand,
+        "PRODUCT_NAME": "xenenterprise",
+        "PRODUCT_VERSION": product.version,
+        "PLATFORM_NAME": "XCP",
+        "PLATFORM_VERSION": product.platform,
+        "BUILD_NUMBER": "cloud" if product.brand == "XCP-ng" else "70446c",
+        "KERNEL_VERSION": product.kernel,
+        "PRIMARY_DISK": "/dev/sda",
+        "MANAGEMENT_INTERFACE": host.management_bridge,
+        "MANAGEMENT_ADDRESS_TYPE": "IPv4",
+        "XEN_MEMORY_CALIBRATION": "1",
+    }
+    return {name: value for name, value in facts.items() if value}

@@ -1,0 +1,438 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a script needs before the library can run it as dom0's bash would: read from the library's own syntax tree, changed in the text.
+
+The library's interpreters are alone in the world: each shell is process 1, its jobs end with it, and nothing can be typed into it. So
+
+- `$$` and `$!` become the numbers of the host's process table, and `command &` a process of its own (`_spawn`);
+- `sh` becomes `_sh…`, a process as well;
+- a command that reads the standard input which the shell itself was given gets it from `_stdin` or, one line, from `_line`.
+
+The tree is what the library stores of a function: JSON, with the places in bytes. `Tree` alone knows how it is got, and
+tests/unit/twin/test_script.py says when that changed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from bashkit import Bash, BashError
+
+from xapi_twin.shell.reading import SHELLS, reads, runs
+
+_HEAD = "_f() {\n"
+_SHELL_OBJECT = b"\x04"  # the first byte of the object that holds the shell's state, before its JSON
+_INCOMPLETE = re.compile(r"unexpected end of file|unexpected EOF|unterminated")
+_NUMBERS = re.compile(r"\$(?:\$|!|0(?![0-9])|(?:EUID|UID|PPID)\b|\{(?:\$|!|0|EUID|UID|PPID)\})")
+# Redirections of standard input, in the tree's words.
+_INPUTS = ("Input", "HereDoc", "HereDocStrip", "HereString", "DupInput", "ReadWrite")
+
+
+class SyntaxProblem(Exception):
+    """The text is no script; the sentence is bash's."""
+
+
+class Incomplete(SyntaxProblem):
+    """The text is the beginning of a script: a terminal asks for the next line."""
+
+
+@dataclass(frozen=True)
+class _Edit:
+    start: int
+    end: int
+    text: bytes
+
+
+@dataclass
+class _Edits:
+    text: bytes
+    numbers: Mapping[str, str]
+    found: list[_Edit] = field(default_factory=list)
+
+    def add(self, start: int, end: int, text: str | bytes) -> None:
+        self.found.append(_Edit(start, end, text.encode() if isinstance(text, str) else text))
+
+    def applied(self, start: int = 0, end: int | None = None) -> bytes:
+        """A part of the text with its edits. An edit inside of another one is left out."""
+        end = len(self.text) if end is None else end
+        result, at = [], start
+        for edit in sorted(self.found, key=lambda edit: (edit.start, -edit.end)):
+            if edit.start >= at and edit.end <= end:
+                result += [self.text[at : edit.start], edit.text]
+                at = edit.end
+        return b"".join([*result, self.text[at:end]])
+
+
+def check(text: str) -> None:
+    """Raises SyntaxProblem, or Incomplete when more lines could make a script of it."""
+    try:
+        _scratch().analyze(text)
+    except BashError as error:
+        said = str(error)
+        line, sentence = re.match(r"(?:parse error at line (\d+), column \d+: )?(.*)", said, re.S).groups()  # type: ignore[union-attr]
+        kind = Incomplete if _INCOMPLETE.search(said) else SyntaxProblem
+        raise kind(f"line {line or 1}: {sentence}") from None
+    if _goes_on(text):
+        raise Incomplete("line 1: syntax error: unexpected end of file")
+    tree(text)
+
+
+def _goes_on(text: str) -> bool:
+    """What the library takes for a whole script, and bash for the beginning of one."""
+    last = text.rstrip("\n")
+    return last.endswith(("&&", "||")) or bool((len(last) - len(last.rstrip("\\"))) % 2)
+
+
+def prepared(text: str, pid: int, parent: int = 1, name: str = "bash") -> str:
+    """A script as the library is to run it in the process with that number. Raises SyntaxProblem."""
+    text = text.encode("utf-8", "replace").decode()
+    try:
+        check(text)
+        numbers = {"$": str(pid), "!": "${__bg-}", "EUID": "0", "UID": "0", "PPID": str(parent), "0": _escaped(name)}
+        edits = _Edits(text.encode(), numbers)
+        _Walk(edits).commands(tree(text), own=True, plain=True)
+    except RecursionError:
+        raise SyntaxProblem("line 1: too many commands in each other") from None
+    return edits.applied().decode()
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r'([\\"$`])', r"\\\1", text)
+
+
+def is_one_command(text: str) -> bool:
+    """Whether a script is a single command, in whose place bash lets the command run: it keeps the shell's number."""
+    found = tree(text)
+    return len(found) == 1 and "Simple" in found[0]
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> str:
+    shell = _scratch()
+    done = shell.execute_sync(f"{_HEAD}{text}\n}}")
+    if done.exit_code:  # a here-document without its end, for instance, takes the end of the function for its own
+        raise Incomplete("line 1: syntax error: unexpected end of file")
+    objects = shell.commit(exclude_filesystem=True).objects.values()
+    plain = (zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed[1:]) for packed in objects)
+    state = next(data for data in plain if data.startswith(_SHELL_OBJECT))
+    return json.dumps(json.loads(state[1:])["functions"]["_f"]["ast"]["body"]["Compound"][0]["BraceGroup"])
+
+
+def tree(text: str) -> list[Any]:
+    """The library's syntax tree of a script that `check` has passed; its places are bytes of the text after a head."""
+    return json.loads(_parsed(text)) if text.strip() and not _only_comments(text) else []
+
+
+def _only_comments(text: str) -> bool:
+    return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())
+
+
+_SCRATCH: list[Bash] = []
+
+
+def _scratch() -> Bash:
+    """An interpreter that parses and runs nothing."""
+    if not _SCRATCH:
+        _SCRATCH.append(Bash())
+    return _SCRATCH[0]
+
+
+def _literal(word: Any) -> str | None:
+    """What a word says when nothing in it is to be expanded."""
+    if all(isinstance(part, dict) and list(part) == ["Literal"] for part in word["parts"]):
+        return "".join(part["Literal"] for part in word["parts"])
+    return None
+
+
+def _places(node: Any) -> Iterator[int]:
+    """Where the parts of a tree begin, except those in a substitution, whose places are their own."""
+    if isinstance(node, dict):
+        if "parts" in node and "span" not in node:
+            return
+        if "span" in node:
+            yield int(node["span"]["start"]["offset"])
+        for value in node.values():
+            yield from _places(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _places(value)
+
+
+class _Walk:
+    """One way through the tree. `own`: the standard input is the one that the shell was given; `plain`: the output as well."""
+
+    def __init__(self, edits: _Edits, base: int = len(_HEAD)) -> None:
+        self.edits = edits
+        self.base = base
+        self.at = 0  # where words are looked for: the tree tells the places of commands, not those of words
+
+    def commands(self, node: Any, own: bool, plain: bool) -> None:
+        if isinstance(node, list):
+            for one in node:
+                self.commands(one, own, plain)
+        elif isinstance(node, dict):
+            if "Simple" in node:
+                self.simple(node["Simple"], own, plain)
+            elif "Pipeline" in node:
+                several = node["Pipeline"]["commands"]
+                for number, one in enumerate(several):
+                    self.commands(one, own and not number, plain and len(several) == 1)
+            elif "List" in node:
+                self.list(node["List"], own, plain)
+            elif "Compound" in node:
+                kind, redirects = node["Compound"]
+                given = any(redirect["kind"] in _INPUTS and redirect["fd"] in (None, 0) for redirect in redirects)
+                sent = any(redirect["kind"] not in _INPUTS for redirect in redirects)
+                self.commands(kind, own and not given, plain and not sent)
+                self.words(redirects, own)
+            elif "parts" in node:
+                self.word(node, own)
+            else:
+                for name, value in node.items():
+                    if name != "span":
+                        self.commands(value, own, plain)
+
+    def list(self, node: dict[str, Any], own: bool, plain: bool) -> None:
+        """Commands with what is between them. One before `&` becomes a process, with the && and || that belong to it."""
+        items = [node["first"], *(command for _separator, command in node["rest"])]
+        separators = [separator for separator, _command in node["rest"]]
+        begun = self._start(node)
+        first = 0
+        for number in range(len(items)):
+            separator = separators[number] if number < len(separators) else ""
+            if separator in ("And", "Or"):
+                continue
+            group = items[first : number + 1]
+            if separator != "Background":
+                self.commands(group, own, plain)
+            else:
+                self.background(group, items[number + 1], begun, plain)
+            first = number + 1
+
+    def _start(self, node: dict[str, Any]) -> int:
+        return int(node["span"]["start"]["offset"]) - self.base
+
+    def background(self, group: Sequence[Any], following: Any, begun: int, plain: bool) -> None:
+        places = [place - self.base for place in _places(group)]
+        after = [place - self.base for place in _places(following)]
+        text = self.edits.text
+        own_output = b">" in text[min(places) : min(after)] if places and after else False
+        inner = len(self.edits.found)
+        if not places or not after or not (plain or own_output):
+            self.commands(group, False, False)
+            return
+        start = min(places)
+        while start > begun and text[start - 1 : start] in (b" ", b"\t", b"(", b"{", b"!", b"\n"):
+            start -= 1
+        end = text.rfind(b"&", start, min(after))
+        if end < 0 or b"<<" in text[start:end]:
+            self.commands(group, False, False)
+            return
+        self.numbers(group)
+        command = self.edits.applied(start, end).decode().strip()
+        del self.edits.found[inner:]
+        self.edits.add(start, end + 1, f' _spawn {shlex.quote(command)} "$@";')
+        self.at = end
+
+    def numbers(self, node: Any) -> None:
+        """$$ and $! alone, where the text becomes another process's."""
+        if isinstance(node, list):
+            for one in node:
+                self.numbers(one)
+        elif isinstance(node, dict):
+            if "parts" in node:
+                self.word(node, own=False, numbers_only=True)
+            else:
+                for value in node.values():
+                    self.numbers(value)
+
+    # one command
+
+    def simple(self, node: dict[str, Any], own: bool, plain: bool) -> None:
+        start = self._start(node)
+        self.at = max(self.at, start) if self.at <= int(node["span"]["end"]["offset"]) - self.base else start
+        given = any(redirect["kind"] in _INPUTS and redirect["fd"] in (None, 0) for redirect in node["redirects"])
+        self.words(node["assignments"], own)
+        places = []
+        for word in (node["name"], *node["args"]):
+            places.append(self.word(word, own))
+        names = [_literal(node["name"]), *(_literal(argument) for argument in node["args"])]
+        self.words(node["redirects"], own)
+        reading = own and not given
+        target, through = runs(names)
+        for number in through:
+            self._rename(places[number], "command")
+        if reading and (feeding := [number for number in range(min(target, len(names))) if names[number] == "xargs"]):
+            self.edits.add(start, start, "_stdin | ")
+            reading = not feeding
+        name = names[target] if target < len(names) else None
+        if name is None:
+            return
+        base = name.rpartition("/")[2]
+        if base in SHELLS and name in (base, f"/bin/{base}", f"/usr/bin/{base}"):
+            self._rename(places[target], f"_{base}{int(reading)}")
+        elif base == "mkdir":
+            self._rename(places[target], '_mkdir "$(umask)"')
+        elif base == "ls" and any(argument and re.match(r"-\w*[lart]", argument) for argument in names[target + 1 :]):
+            self._rename(places[target], "_ls")
+        elif "/" in name and target == 0:
+            self._before(places[target], f"_script{int(reading)} ")
+        elif reading and (how := reads(name, names[target + 1 :])):
+            if how == "line":
+                self._after(places[target], " < <(_line)")
+            elif how == "lines":
+                self._after(places[target], " < <(_stdin)")
+            else:
+                self.edits.add(start, start, "_stdin | ")
+
+    def _rename(self, place: tuple[int, int] | None, name: str) -> None:
+        if place is not None:
+            self.edits.add(*place, name)
+
+    def _before(self, place: tuple[int, int] | None, text: str) -> None:
+        if place is not None:
+            self.edits.add(place[0], place[0], text)
+
+    def _after(self, place: tuple[int, int] | None, text: str) -> None:
+        if place is not None:
+            self.edits.add(place[1], place[1], text)
+
+    # words
+
+    def words(self, node: Any, own: bool) -> None:
+        if isinstance(node, list):
+            for one in node:
+                self.words(one, own)
+        elif isinstance(node, dict):
+            if "heredoc_delim" in node:
+                self._here_document(node)
+            elif "parts" in node:
+                self.word(node, own)
+            else:
+                for value in node.values():
+                    self.words(value, own)
+
+    def _here_document(self, node: dict[str, Any]) -> None:
+        """Its text is taken as it is when the word after << is quoted; quotes in it are none."""
+        text = node["target"].get("raw") or ""
+        start = self.edits.text.find(text.encode(), self.at) if text else -1
+        if start < 0 or re.search(r"['\"\\]", node["heredoc_delim"]):
+            return
+        changed = _NUMBERS.sub(lambda match: self.edits.numbers[_number(match)], text)
+        if changed != text:
+            self.edits.add(start, start + len(text.encode()), changed)
+
+    def word(self, word: dict[str, Any], own: bool, numbers_only: bool = False) -> tuple[int, int] | None:
+        """Edit what is in a word, and answer where it is."""
+        raw = word.get("raw")
+        if raw is None:
+            raw = _literal(word) or ""
+        data = raw.encode()
+        start = self.edits.text.find(data, self.at) if data else -1
+        if start < 0:
+            return None
+        end = start + len(data)
+        self.at = end
+        changed = raw if "`" not in raw else with_substitutions(word)
+        if own and not numbers_only:
+            changed = self._substituted(word, changed)
+        if "$" in changed:
+            changed = self._numbered(changed)
+        if changed != raw:
+            self.edits.add(start, end, changed)
+        return start, end
+
+    def _numbered(self, raw: str) -> str:
+        numbers = self.edits.numbers
+        return "".join(piece if quoted else _NUMBERS.sub(lambda match: numbers[_number(match)], piece) for piece, quoted in _quoted(raw))
+
+    def _substituted(self, word: dict[str, Any], raw: str) -> str:
+        """A word whose $(…) reads the shell's input."""
+        for part in word["parts"]:
+            inner = part.get("CommandSubstitution") if isinstance(part, dict) else None
+            for opening in ("$(", "`") if inner else ():
+                for match in re.finditer(re.escape(opening), raw):
+                    text = raw[match.end() :]
+                    walk = _Walk(_Edits(text.encode(), self.edits.numbers), base=0)
+                    if not _fits(inner, text):
+                        continue
+                    walk.commands(inner, own=True, plain=False)
+                    readers = [edit for edit in walk.edits.found if b"_stdin" in edit.text or b"_line" in edit.text or b"_sh" in edit.text]
+                    if readers:
+                        walk.edits.found = readers
+                        return raw[: match.end()] + walk.edits.applied().decode()
+        return raw
+
+
+def _number(match: re.Match[str]) -> str:
+    return re.sub(r"^\$\{?|\}$", "", match.group())
+
+
+def _fits(inner: Any, text: str) -> bool:
+    """Whether a substitution's commands are what a text begins with."""
+    first = next((node for node in _simples(inner)), None)
+    name = _literal(first["name"]) if first else None
+    return bool(first and name and text.encode()[first["span"]["start"]["offset"] :].startswith(name.encode()))
+
+
+def _simples(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if "Simple" in node:
+            yield node["Simple"]
+        for value in node.values():
+            yield from _simples(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _simples(value)
+
+
+def _quoted(raw: str) -> Iterator[tuple[str, bool]]:
+    """The pieces of a word; those that bash takes as they are (in single quotes, after a backslash) are marked."""
+    at, doubled = 0, False
+    for match in re.finditer(r"\\.|'|\"", raw, re.S):
+        if match.start() < at:
+            continue
+        if match.group() == '"':
+            doubled = not doubled
+        elif match.group() != "'":
+            yield raw[at : match.start()], False
+            yield match.group(), True
+            at = match.end()
+        elif not doubled:
+            closing = raw.find("'", match.end())
+            if closing < 0:
+                continue
+            yield raw[at : match.start()], False
+            yield raw[match.start() : closing + 1], True
+            at = closing + 1
+    yield raw[at:], False
+
+
+def with_substitutions(word: dict[str, Any]) -> str:
+    """A word whose `…` the library overlooks, with $(…) instead.
+
+    bashkit 0.20 does not expand pre"`command`": backquotes in double quotes that come after other text of the same word. Ansible's own
+    line for its temporary folder has them. tests/unit/twin/test_script.py says when this can go.
+    """
+    raw = str(word["raw"])
+    if any(isinstance(part, dict) and "CommandSubstitution" in part for part in word["parts"]):
+        return raw
+    pieces = [piece if quoted else None for piece, quoted in _quoted(raw) if quoted or piece]
+    if all(piece is not None for piece in pieces):
+        return raw
+    return "".join(piece if quoted else re.sub(r"`([^`]*)`", r"$(\1)", piece) for piece, quoted in _quoted(raw))
+
+
+def is_alone(text: str) -> bool:
+    """Whether a script is one command, which bash lets take the shell's place."""
+    with suppress(Exception):
+        return is_one_command(text)
+    return False

@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Login shells of root: one command, or an interactive shell that keeps its state."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bashkit import Bash
+
+from xapi_twin.shell.files import Files, inventory
+from xapi_twin.shell.interpreter import PRELUDE, interpreter, worded
+from xapi_twin.shell.interpreter import run as run_process
+from xapi_twin.shell.process import ENVIRONMENT, Given, Processes, Streams
+from xapi_twin.shell.script import prepared
+
+if TYPE_CHECKING:
+    from xapi_twin.twin.host import Host
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command wrote and its exit status."""
+
+    stdout: str
+    stderr: str
+    status: int
+
+
+async def run(host: Host, command: str, stdin: str = "") -> Output:
+    """Run one command line in a fresh login shell, as `ssh host command` does."""
+    printed: dict[int, list[bytes]] = {1: [], 2: []}
+
+    async def out(data: bytes) -> None:
+        printed[1].append(data)
+
+    async def err(data: bytes) -> None:
+        printed[2].append(data)
+
+    status = await session(host, command, Streams(Given(stdin.encode("utf-8", "surrogateescape")), out, err))
+    text = {number: b"".join(chunks).decode("utf-8", "surrogateescape") for number, chunks in printed.items()}
+    return Output(text[1], text[2], status)
+
+
+async def session(host: Host, command: str, streams: Streams) -> int:
+    """Run one command line in a fresh login shell; answers its exit status. Whoever is cancelled here ends it."""
+    table = _table(host)
+    process = table.make(f"bash\0-c\0{command}", streams)
+    try:
+        return await run_process(process, command, before=_login(host))
+    finally:
+        if streams.terminal:
+            table.hang_up(process)
+
+
+def _table(host: Host) -> Processes:
+    table = Processes.of(host)
+    table.run = run_process
+    return table
+
+
+def _login(host: Host) -> str:
+    """root's .bashrc on a XenServer host sources the inventory: $INSTALLATION_UUID is there at once, unexported."""
+    return "".join(f"{name}={shlex.quote(value)}; " for name, value in inventory(host).items())
+
+
+class Interactive:
+    """An interactive shell, command by command."""
+
+    def __init__(self, host: Host, streams: Streams) -> None:
+        self.host = host
+        self.process = _table(host).make("-bash", streams)
+        self.status = 0
+        self.over = False
+        self._shell: Bash | None = None
+
+    @property
+    def folder(self) -> str:
+        """Where it is."""
+        return self._shell.shell_state().cwd if self._shell else "/root"
+
+    async def command(self, text: str) -> None:
+        """Run one command. Raises SyntaxProblem, or Incomplete when it goes on in the next line."""
+        script = prepared(text, self.process.pid, name="-bash")
+        self.process.printed = 0
+        if self._shell is None:
+            self._shell = self.process.shell = interpreter(self.process, ENVIRONMENT, "/root")
+            await self._shell.execute(f"{PRELUDE}shopt -s lastpipe; {_login(self.host)}")
+        Files.of(self.host).refresh()
+        self.process.status = None
+        streams = self.process.streams
+
+        async def out(data: bytes) -> None:
+            await self.process.write(streams.out, _typed(data) if streams.terminal else data)
+
+        async def err(data: bytes) -> None:
+            await self.process.write(streams.out if streams.terminal else streams.err, _typed(data))
+
+        merged = f"{{ {script}\n}} 2>&1" if streams.terminal else script
+        result = await self._shell.execute(f"(exit {self.status})\n{merged}\n_ended $?", stdout=out, stderr=err)
+        self.over = self.process.status is None
+        self.status = result.exit_code if self.process.status is None else self.process.status
+
+    def leave(self) -> None:
+        """The visitor is gone."""
+        if self._shell is not None:
+            self._shell.cancel()
+        table = Processes.of(self.host)
+        table.hang_up(self.process)
+        table.forget(self.process)
+
+
+def _typed(data: bytes) -> bytes:
+    """A message as an interactive bash has it: it knows no lines."""
+    return re.sub(rb"^-bash: line \d+: ", b"-bash: ", worded(data, "-bash"), flags=re.M)
