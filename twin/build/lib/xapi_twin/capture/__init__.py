@@ -1,3 +1,0 @@
-# SPDX-FileCopyrightText: 2026 The xapi.network authors
-# SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a real pool, to be played by a twin."""

@@ -1,7 +1,0 @@
-# SPDX-FileCopyrightText: 2026 The xapi.network authors
-# SPDX-License-Identifier: GPL-3.0-or-later
-"""The command ``xapi-twin``."""
-
-from xapi_twin.cli.main import main
-
-__all__ = ["main"]

@@ -1,3 +1,0 @@
-# SPDX-FileCopyrightText: 2026 The xapi.network authors
-# SPDX-License-Identifier: GPL-3.0-or-later
-"""Where everything is: the endpoints of a twin, for people and programs."""

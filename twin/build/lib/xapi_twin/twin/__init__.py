@@ -1,3 +1,0 @@
-# SPDX-FileCopyrightText: 2026 The xapi.network authors
-# SPDX-License-Identifier: GPL-3.0-or-later
-"""A pool that lives: its hosts start, stop and come back."""
