@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -122,7 +123,7 @@ async def test_a_member_hands_its_commands_to_the_master(twin: Twin) -> None:
         ("xe pif-plug uuid=nothing", "The uuid you supplied was invalid.\ntype: PIF\nuuid: nothing\n"),
         ("xe pif-plug", "Required parameter not found: uuid\n"),
         ("xe pif-dance", "Unknown command: pif-dance\n"),
-        ("xe pif-list colour=red", "Unknown field 'colour'\n"),
+        ("xe pif-list colour=red", "Error: Unknown field 'colour'\n"),
         ("xe network-create name-label=N MTU=big", "Error: Failed to parse parameter 'MTU': expecting an integer\n"),
         ("xe bond-create network-uuid=x pif-uuids=y mode=active-backup", "The uuid you supplied was invalid.\ntype: network\nuuid: x\n"),
         ("xe bond-create network-uuid=$(xe network-list bridge=xenbr0 --minimal) pif-uuids= mode=round-robin", "The uuid you supplied was"),
@@ -207,3 +208,129 @@ async def test_on_a_linux_bridge_open_vswitch_does_not_answer_and_brctl_does() -
         assert "xapi0\t\t8000.00163e000102\tno\t\tbond0\n" in await typed(twin, "brctl show")
         assert "Slave Interface: eth4\n" in await typed(twin, "cat /proc/net/bonding/bond0")
         assert await typed(twin, "cat /sys/class/net/bonding_masters /etc/xensource/network.conf") == "bond0\nbridge\n"
+
+
+async def test_maps_and_sets_are_filtered_in_the_old_way_too(twin: Twin) -> None:
+    await typed(twin, "xe network-param-set uuid=$(xe network-list bridge=xenbr2 --minimal) other-config:zone=blue")
+    await typed(twin, "xe network-param-add uuid=$(xe network-list bridge=xenbr2 --minimal) param-name=tags param-key=storage")
+    for words in ("other-config:zone=blue", "other-config-zone=blue", "tags:contains=storage"):
+        assert await typed(twin, f"xe network-list {words} params=bridge --minimal") == "xenbr2\n", words
+    assert await typed(twin, "xe network-list other-config:zone=red --minimal") == "\n"
+    assert await refused(twin, "xe network-list tags:has=storage") == (
+        "Error: Invalid syntax for set filtering (should be set-param:contains=key)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        ("xe pif-list colour", "Error: Unknown field 'colour'\n"),
+        ("xe network-param-get uuid=$n param-name=colour", "Error code: Missing parameter\nError parameters: colour\n"),
+        ("xe network-param-set uuid=$n colour=red", "Error: Unknown field 'colour'\n"),
+        (
+            "xe network-param-set uuid=$n other-config=red",
+            "Error: Field 'other-config' is a map or set. use the 'name:key=value' syntax.\n",
+        ),
+        ("xe host-restart-agent uuid=x", "Unknown command: host-restart-agent\nFor usage run: 'xe help'\n"),  # XAPI has it, xe has not
+        ("xe host-disable", "Error: Multiple matching hosts found. --multiple required to complete the operation\n"),
+        ("xe host-evacuate", "Error: Multiple matching hosts found. Operation can only be performed on one host at a time\n"),
+        ("xe host-disable host=xs-9", "Error: No matching hosts found\n"),
+        ("xe event-wait class=car", "Error: Cli listening for class 'car' not currently implemented\n"),
+        ("xe event-wait class=pif colour=red", "Error: key missing: colour\n"),
+        (
+            "xe host-call-plugin host-uuid=$(xe host-list name-label=xs-2 --minimal) plugin=colours fn=paint args:shade=red",
+            "Error code: XENAPI_MISSING_PLUGIN\nError parameters: colours\n",
+        ),
+    ],
+)
+async def test_what_xe_refuses_of_what_is_not(twin: Twin, command: str, complaint: str) -> None:
+    assert await refused(twin, f"n=$(xe network-list bridge=xenbr2 --minimal); {command}") == complaint
+
+
+async def test_hosts_are_chosen_by_name_or_by_their_fields(twin: Twin) -> None:
+    await typed(twin, "xe host-disable host=xs-2; xe host-disable name-label=xs-3; xe host-disable enabled=true")
+    assert await typed(twin, "xe host-list enabled=true --minimal") == "\n"
+    await typed(twin, "xe host-enable --multiple")
+    assert await typed(twin, "xe host-list enabled=true params=name-label --minimal") == "xs-3,xs-2,xs-1\n"
+    await typed(twin, "xe host-evacuate host=xs-2")
+
+
+async def test_a_vlan_on_every_host(twin: Twin) -> None:
+    pif = (await typed(twin, "xe pif-list host-name-label=xs-1 device=eth5 --minimal")).strip()
+    made = await typed(twin, f"net=$(xe network-create name-label=Backup); xe pool-vlan-create pif-uuid={pif} network-uuid=$net vlan=50")
+    assert len(made.splitlines()) == 3
+    assert await typed(twin, "xe pif-list VLAN=50 params=host-name-label --minimal | tr , '\\n' | sort") == "xs-1\nxs-2\nxs-3\n"
+    await typed(twin, f"xe vlan-destroy uuid={made.splitlines()[0]}")  # by its PIF, as it once was
+    assert await typed(twin, "xe vlan-list params=tag --minimal") == "50,50\n"
+
+
+async def test_an_ipv6_address(twin: Twin) -> None:
+    pif = (await typed(twin, "xe pif-list host-name-label=xs-1 device=eth5 --minimal")).strip()
+    await typed(twin, f"xe pif-reconfigure-ipv6 uuid={pif} mode=static ipv6=fd00::5/64")
+    assert await typed(twin, f"xe pif-param-get uuid={pif} param-name=IPv6-configuration-mode") == "Static\n"
+
+
+async def test_an_interface_of_a_vm_from_creation_to_destruction() -> None:
+    text = THREE_HOSTS + "vms:\n  - {name: web, host: xs-1, state: running, networks: [eth2]}\n"
+    async with await Twin.start(read_scenario(text, restart_seconds=0)) as twin:
+        vif = (
+            await typed(
+                twin,
+                "vm=$(xe vm-list name-label=web --minimal); net=$(xe network-list bridge=xenbr3 --minimal);"
+                " xe vif-create device=7 vm-uuid=$vm network-uuid=$net mac=random",
+            )
+        ).strip()
+        assert (await typed(twin, f"xe vif-param-get uuid={vif} param-name=MAC"))[1] in "26ae"  # a MAC that nobody was given
+        await typed(twin, f"xe vif-plug uuid={vif}; xe vif-move uuid={vif} network-uuid=$(xe network-list bridge=xenbr4 --minimal)")
+        assert "currently attached" in await refused(twin, f"xe vif-destroy uuid={vif}")
+        await typed(twin, f"xe vif-unplug uuid={vif} --force; xe vif-destroy uuid={vif}")
+
+
+async def test_a_wait_ends_when_an_object_is_as_wanted(twin: Twin) -> None:
+    pif = (await typed(twin, "xe pif-list host-name-label=xs-2 device=eth5 --minimal")).strip()
+    waiting = asyncio.ensure_future(typed(twin, f"xe event-wait class=pif uuid={pif} currently-attached=/=true"))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await typed(twin, f"xe pif-unplug uuid={pif}")
+    assert await asyncio.wait_for(waiting, 10) == ""
+
+
+async def test_the_management_interface_of_a_member_is_taken_away_on_the_member(twin: Twin) -> None:
+    await typed(twin, "xe host-management-disable", "xs-2")
+    assert await typed(twin, "xe pif-list management=true params=host-name-label --minimal") == "xs-3,xs-1\n"
+
+
+async def test_another_host_is_asked_with_a_password(twin: Twin) -> None:
+    listing = "host-list params=name-label --minimal"
+    assert await typed(twin, f"xe -s 172.16.0.10 -u root -pw twin {listing}", "xs-2") == "xs-3,xs-2,xs-1\n"
+    assert await typed(twin, f"printf 'root\\ntwin\\n' > pw; xe {listing} -s 172.16.0.10 -pwf pw", "xs-2") == "xs-3,xs-2,xs-1\n"
+    assert (await refused(twin, f"xe {listing} -s 172.16.0.10 -pw wrong", "xs-2")).startswith("Authentication failed\n")
+    assert (await refused(twin, f"xe {listing} -s 172.16.0.10", "xs-2")).startswith("Authentication failed\n")
+    assert "HOST_IS_SLAVE" in await refused(twin, f"xe {listing} -s 172.16.0.12 -pw twin")
+    assert await refused(twin, f"xe {listing} -s 10.9.9.9 -pw twin") == "Lost connection to the server.\n"
+    # Its own xapi trusts root, whatever the password.
+    assert await typed(twin, f"xe {listing} -u root -pw wrong") == "xs-3,xs-2,xs-1\n"
+
+
+async def test_a_dump_of_the_database_is_a_file_in_dom0(twin: Twin) -> None:
+    await typed(twin, "xe pool-dump-database file-name=/root/before.xml")
+    assert "schema_major_vsn" in await typed(twin, "cat /root/before.xml")
+    assert await refused(twin, "xe pool-dump-database file-name=/root/before.xml") == (
+        'Operation failed. Error: Sys_error("/root/before.xml: File exists")\n'
+    )
+
+
+async def test_a_host_leaves_only_when_its_user_says_yes(twin: Twin) -> None:
+    uuid = twin.host("xs-3").record["uuid"]
+    assert "Aborted (you typed: '')" in await typed(twin, f"xe pool-eject host-uuid={uuid}")
+    assert twin.database.by_uuid("host", uuid)
+    assert "new pool" in await typed(twin, f"echo yes | xe pool-eject host-uuid={uuid}")
+    assert [host["name_label"] for host in twin.database.all("host").values()] == ["xs-1", "xs-2"]
+
+
+async def test_help_says_what_a_command_needs(twin: Twin) -> None:
+    text = await typed(twin, "xe help pif-reconfigure-ip nosuch")
+    assert "reqd params     : uuid, mode\n" in text
+    assert "Unknown command 'nosuch'\n" in text
+    assert "bond-create" in await typed(twin, "xe help")
+    assert "bond-create,bond-destroy" in await typed(twin, "xe help --minimal")

@@ -17,6 +17,7 @@ from aiohttp import web
 from xapi_twin.datamodel.errors import ConnectionDropped
 from xapi_twin.rpc.decode import read_json, read_xml
 from xapi_twin.rpc.values import Malformed, Wire
+from xapi_twin.server import cli
 from xapi_twin.server.certificate import make_certificate
 from xapi_twin.server.get import get
 from xapi_twin.server.reply import Reply
@@ -198,6 +199,9 @@ def _handler(route: _Route) -> Callable[[web.BaseRequest], Awaitable[web.StreamR
             if len(body) > LARGEST_REQUEST:
                 raise ConnectionDropped
             twin = route.twin
+            if request.method == "POST" and request.path == "/cli":
+                await cli.serve(twin.hosts[route.at], request, body)
+                return web.Response()  # goes nowhere
             reply = await respond(twin, route.at, request.method, request.path_qs, body, request.headers.get("Authorization", ""))
         except ConnectionDropped:
             if request.transport is not None:

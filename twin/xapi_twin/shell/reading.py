@@ -76,7 +76,7 @@ def reads(name: str, arguments: Sequence[str | None]) -> str:
         return "" if any(argument.startswith("-") and "u" in argument for argument in given) else "line"
     if name in ("mapfile", "readarray"):
         return "lines"
-    if name in _ALWAYS:
+    if name in _ALWAYS or (name == "xe" and "pool-eject" in given and "--force" not in given):
         return "all"
     if name not in _FILES and name not in _PATTERN:
         return ""

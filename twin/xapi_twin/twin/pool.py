@@ -50,7 +50,8 @@ class Twin:
         self.clock, self.now, self.pause = self.pool.clock, self.pool.now, self.pool.pause
         self.dispatcher = Dispatcher(self.pool)
         self.hosts: dict[str, Host] = {}
-        self.pool.membership = Moving(main or self, self)
+        self.main = main or self  # the pool of the scenario
+        self.pool.membership = Moving(self.main, self)
 
     @classmethod
     async def start(cls, scenario: Scenario, *, make_backend: MakeBackend | None = None) -> Twin:

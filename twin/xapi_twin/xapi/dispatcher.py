@@ -84,10 +84,13 @@ class Dispatcher:
                 raise ConnectionDropped from None  # the xapi that carried it out died, not the client
             raise
 
-    async def internal(self, method: str, *arguments: Any, session: str = "") -> Any:
-        """Carry out a message as root from inside the pool (xe in dom0, the life of a host), with native values. Raises XapiError."""
+    async def internal(self, method: str, *arguments: Any, session: str = "", at: str = "") -> Any:
+        """Carry out a message as root from inside the pool (xe, the life of a host), with native values. Raises XapiError.
+
+        `at`: the host that is asked; the master, unless it says another.
+        """
         handler, message = self._handler(method)
-        context = Context(self.pool, session, None, method, 0, self.pool.master)
+        context = Context(self.pool, session, None, method, 0, at or self.pool.master)
         if _has_task(self.pool.schema, message):
             task = tasks.create(self.pool, method)
             try:
