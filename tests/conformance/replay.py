@@ -175,7 +175,7 @@ class Replay:
         if not self.server.listens(at):
             return {"transport_error": "refused"}
         try:
-            reply = await respond(self.twin, at, "POST", "/", body)
+            reply = await respond(self.twin.hosts[at], "POST", "/", body)
         except ConnectionDropped:
             return {"transport_error": "dropped"}
         if reply.status != 200:

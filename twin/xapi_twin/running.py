@@ -9,20 +9,17 @@ import json
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import TracebackType
+from typing import Any, TypeVar
 
+from xapi_twin.database import Database
 from xapi_twin.faults import OnPoint
 from xapi_twin.scenario.load import load_scenario
 from xapi_twin.scenario.model import Scenario
 from xapi_twin.serving.inventory import inventory
 from xapi_twin.serving.ports import Serving
 from xapi_twin.twin.pool import MakeBackend, Twin
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from xapi_twin.database import Database
-    from xapi_twin.xapi.journal import Journal
+from xapi_twin.xapi.journal import Journal
 
 T = TypeVar("T")
 

@@ -210,7 +210,7 @@ async def test_the_masters_death_ends_calls_sessions_and_tasks(monkeypatch: pyte
 
 
 async def post(ground: Pool, path: str, body: str, method: str = "POST", at: str = "xs-1") -> Any:
-    return await respond(ground.twin, ground.twin.host(at).ref, method, path, body.encode())
+    return await respond(ground.twin.host(at), method, path, body.encode())
 
 
 @pytest.mark.parametrize(

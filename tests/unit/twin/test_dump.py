@@ -147,7 +147,7 @@ def test_no_secret_of_a_dump_gets_into_the_file(tmp_path: Path, capsys: pytest.C
 async def test_a_twin_hands_out_a_dump_from_which_the_same_pool_is_played() -> None:
     async with await Twin.start(read_scenario(BONDED, restart_seconds=0)) as twin:
         session = twin.dispatcher.open_session("a test")
-        reply = await respond(twin, twin.master, "GET", f"/pool/xmldbdump?session_id={session}", b"")
+        reply = await respond(twin.master_host, "GET", f"/pool/xmldbdump?session_id={session}", b"")
         assert (reply.status, reply.content_type) == (200, "text/xml")
         again, _schema, _backend = read_dump(reply.body.encode(), "twin")
         for cls in ("network", "PIF", "Bond", "VLAN"):

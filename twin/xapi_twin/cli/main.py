@@ -14,14 +14,12 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from xapi_twin.cli.view import PoolView
 from xapi_twin.scenario.load import load_scenario, shipped_names
 from xapi_twin.scenario.loopback import NETWORK, elsewhere, on_loopback
 from xapi_twin.scenario.model import Scenario, ScenarioError
-
-if TYPE_CHECKING:
-    from xapi_twin.cli.view import PoolView
 
 _HOST_ACTIONS = (
     "restart", "stop", "start", "toolstack", "crash", "power_off", "power_on", "declare_dead", "nic_gone", "nic_back", "carrier_up",

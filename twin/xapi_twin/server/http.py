@@ -33,14 +33,14 @@ _BROKEN = (
 )
 
 
-async def respond(twin: Twin, at: str, method: str, path: str, body: bytes, authorization: str = "") -> Reply:
-    """What the xapi of host `at` answers to an HTTP request. Raises ConnectionDropped when it does not answer."""
+async def respond(host: Host, method: str, path: str, body: bytes, authorization: str = "") -> Reply:
+    """What the xapi of a host answers to an HTTP request. Raises ConnectionDropped when it does not answer."""
     if method == "OPTIONS":
         return Reply(200, "OK")
     if method == "HEAD":
         return Reply(501, "Method not implemented")
     if method == "GET":
-        return get(twin, path, authorization) or Reply(403, "Forbidden", _FORBIDDEN)
+        return get(host.pool, path, authorization) or Reply(403, "Forbidden", _FORBIDDEN)
     if method != "POST":
         return Reply(403, "Forbidden", _FORBIDDEN)
     is_json = path.startswith("/jsonrpc")
@@ -48,8 +48,8 @@ async def respond(twin: Twin, at: str, method: str, path: str, body: bytes, auth
         call = read_json(body) if is_json else read_xml(body)
     except Malformed as malformed:
         return Reply(500, "Internal Error", _BROKEN.format(html.escape(str(malformed)).replace("&#x27;", "&apos;")))
-    answer = await twin.dispatcher.answer(at, call.method, call.arguments, call.wire, len(body))
-    writer = twin.pool.writer
+    answer = await host.dispatcher.answer(host.ref, call.method, call.arguments, call.wire, len(body))
+    writer = host.pool.writer
     if call.wire is not Wire.XML:
         text = (
             writer.json_success(call, answer.type, answer.value)
@@ -89,8 +89,7 @@ ANYWHERE = Listen()
 class _Route:
     """Whose port it is: a host may leave its pool for another one."""
 
-    twin: Twin
-    at: str
+    host: Host
 
 
 @dataclass
@@ -126,12 +125,13 @@ class Server:
             )
             for one in twin.all_pools():
                 one.pool.certificate = self.certificate.read_text(encoding="utf-8")
-        for owner, ref, host in [(one, ref, host) for one in twin.all_pools() for ref, host in one.hosts.items()]:
+        for host in twin.all_hosts():
+            ref = host.ref
             address = listen.address(ref)
-            first = self._endpoint(_Route(owner, ref), address, listen.xapi, self._context)
+            first = self._endpoint(_Route(host), address, listen.xapi, self._context)
             self._endpoints[ref] = [first]
             if listen.http and self.tls:
-                self._endpoints[ref].append(self._endpoint(_Route(owner, ref), address, listen.http, None))
+                self._endpoints[ref].append(self._endpoint(_Route(host), address, listen.http, None))
             usual = first.port == (443 if self.tls else 80)
             self.urls[ref] = f"{'https' if self.tls else 'http'}://{address}{'' if usual else f':{first.port}'}"
             if host.xapi != "stopped":
@@ -148,7 +148,7 @@ class Server:
         self._endpoints[new.ref] = self._endpoints.pop(host)
         self.urls[new.ref] = self.urls.pop(host)
         for endpoint in self._endpoints[new.ref]:
-            endpoint.route.twin, endpoint.route.at = new.twin, new.ref
+            endpoint.route.host = new
 
     async def stop(self) -> None:
         """Close everything."""
@@ -198,11 +198,11 @@ def _handler(route: _Route) -> Callable[[web.BaseRequest], Awaitable[web.StreamR
             body = await request.read()
             if len(body) > LARGEST_REQUEST:
                 raise ConnectionDropped
-            twin = route.twin
+            host = route.host
             if request.method == "POST" and request.path == "/cli":
-                await cli.serve(twin.hosts[route.at], request, body)
+                await cli.serve(host, request, body)
                 return web.Response()  # goes nowhere
-            reply = await respond(twin, route.at, request.method, request.path_qs, body, request.headers.get("Authorization", ""))
+            reply = await respond(host, request.method, request.path_qs, body, request.headers.get("Authorization", ""))
         except ConnectionDropped:
             if request.transport is not None:
                 request.transport.abort()
@@ -219,7 +219,7 @@ def _handler(route: _Route) -> Callable[[web.BaseRequest], Awaitable[web.StreamR
             },
         )
         if reply.number:
-            twin.journal.sent(reply.number, len(content))
+            host.pool.journal.sent(reply.number, len(content))
         return response
 
     return handle

@@ -64,7 +64,7 @@ class Host(HostState):
         self.life = self
         self.xapi_ports: list[Port] = []
         self.dom0_ports: list[Port] = []
-        self._dispatcher = dispatcher
+        self.dispatcher = dispatcher
         self._ha_fences = ha_fences
         self._links = links.Links(self)
         self.plugged.append(self._links.look_soon)
@@ -271,9 +271,9 @@ class Host(HostState):
                 task.cancel()
         if self.is_master:
             self.pool.bridge_counter = 0  # kept in the process alone: numbers start again, taken names are skipped
-            self._dispatcher.abandon()
+            self.dispatcher.abandon()
         else:
-            self._dispatcher.abandon_at(self.ref)
+            self.dispatcher.abandon_at(self.ref)
 
     async def _end_xapi(self, keep_cookies: bool = False) -> None:
         self._forget_process(keep_cookies)

@@ -9,10 +9,8 @@ something is under way reads a moment in the middle of it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from xapi_twin.database import Change, Database
+from xapi_twin.database import Change, Database
 
 # What a client reads to learn what has become of the network. Sessions and tasks change with every call, whatever the pool does.
 CLASSES = frozenset({"pool", "host", "host_metrics", "network", "PIF", "PIF_metrics", "Bond", "VLAN", "tunnel", "VIF"})

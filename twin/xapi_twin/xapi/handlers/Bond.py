@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from xapi_twin.database import new_ref
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.forwarding import at_host
 from xapi_twin.xapi.network import bond
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 async def create(

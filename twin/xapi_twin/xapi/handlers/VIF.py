@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from xapi_twin.database import new_ref
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.network import addresses, pif_helpers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 async def create(context: Context, args: Mapping[str, Any]) -> str:

@@ -5,17 +5,14 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from xapi_twin.database import new_ref
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import NULL
 from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.network import moves, pif_helpers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 VIF_DEVICES = 7
 

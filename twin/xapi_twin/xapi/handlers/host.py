@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import NULL
@@ -13,9 +13,6 @@ from xapi_twin.xapi import host_helpers
 from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.forwarding import at_host
 from xapi_twin.xapi.network import mgmt_iface, moves
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 async def enable(context: Context, host: str) -> None:

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.network import network
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 async def create(context: Context, args: Mapping[str, Any]) -> str:

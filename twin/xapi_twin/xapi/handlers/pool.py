@@ -4,18 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xapi import membership
 from xapi_twin.xapi.context import Context, Handler
 from xapi_twin.xapi.forwarding import at_host
 from xapi_twin.xapi.network import mgmt_iface, vlan
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 async def management_reconfigure(context: Context, network: str) -> None:
