@@ -12,7 +12,7 @@ from xapi_twin import xe
 from xapi_twin.shell.call import Call
 from xapi_twin.shell.files import Files
 from xapi_twin.shell.jobs import Piped
-from xapi_twin.twin.host import Host
+from xapi_twin.xapi.state import HostState
 from xapi_twin.xe.answer import LOST
 
 FOLDER = "/usr/bin"
@@ -110,12 +110,11 @@ def _who(call: Call, options: dict[str, str]) -> tuple[str, str]:
     return lines[0], lines[1]
 
 
-def _find(call: Call, server: str, port: str) -> Host | None:
+def _find(call: Call, server: str, port: str) -> HostState | None:
     """The host that answers at an address or a name; None when nobody does."""
-    for host in call.host.twin.main.all_hosts():
-        if server in (host.record["address"], host.record["hostname"]):
-            return host if port in ("443", "80") and host.xapi != "stopped" else None
-    return None
+    around = call.host.pool.membership
+    host = around.host_at(server) if around is not None else None
+    return host if host is not None and port in ("443", "80") and host.xapi != "stopped" else None
 
 
 COMMANDS = {"xe": xe_}

@@ -11,7 +11,7 @@ from xapi_twin.dom0.model import Backend, Dom0
 from xapi_twin.scenario.alone import after_leaving
 from xapi_twin.scenario.model import Nic, Scenario
 from xapi_twin.twin.host import AGENT_DELAY, BOOT_SECONDS, Host
-from xapi_twin.xapi.state import XapiState
+from xapi_twin.xapi.state import HostState, XapiState
 
 
 class Pool(Protocol):
@@ -42,10 +42,10 @@ class Moving:
         self._main = main
         self._own = own
 
-    def pool_at(self, address: str) -> XapiState | None:
-        """The pool of which a host has this address."""
-        twin = next((twin for twin in self._main.all_pools() if any(_at(host, address) for host in twin.hosts.values())), None)
-        return None if twin is None else twin.pool
+    def host_at(self, name: str) -> HostState | None:
+        """The host, in whatever pool, that has this address or hostname."""
+        hosts = [host for twin in self._main.all_pools() for host in twin.hosts.values()]
+        return next((host for host in hosts if name and name in (host.record["address"], host.record["hostname"])), None)
 
     def join(self, pool: XapiState, ref: str) -> None:
         """The own host goes to the pool, where its records are already, and starts again as a member of it."""
@@ -100,10 +100,6 @@ class Moving:
         await host.stop_xapi()
         await host.end()
         self._main.forget(host)
-
-
-def _at(host: Host, address: str) -> bool:
-    return bool(address) and host.record["address"] == address
 
 
 async def _hand_over(old: Host, new: Host) -> None:

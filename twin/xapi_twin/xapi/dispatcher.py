@@ -55,6 +55,7 @@ class Dispatcher:
 
     def __init__(self, pool: XapiState) -> None:
         self.pool = pool
+        pool.calls = self
         self._running: set[asyncio.Future[Any]] = set()
 
     async def call(self, at: str, method: str, arguments: Sequence[Any], wire: Wire = Wire.XML) -> Any:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol, TypeVar
 
@@ -61,11 +61,24 @@ class HostLife(Protocol):
         """Do something in the background that ends with the host."""
 
 
+class Calls(Protocol):
+    """Carries out calls (`Dispatcher`). All raise XapiError, and ConnectionDropped when there is to be no reply."""
+
+    async def call(self, at: str, method: str, arguments: Sequence[Any]) -> Any:
+        """As it comes over the wire to host `at`."""
+
+    async def internal(self, method: str, *arguments: Any, session: str = "", at: str = "") -> Any:
+        """As root, from inside the pool."""
+
+    def open_session(self, originator: str, user: str = "root") -> str:
+        """A new session of the pool, as after a login."""
+
+
 class Membership(Protocol):
     """What may be asked of the pools around this one. Records are the caller's; hosts move after the call has answered."""
 
-    def pool_at(self, address: str) -> XapiState | None:
-        """The pool of which a host has this address."""
+    def host_at(self, name: str) -> HostState | None:
+        """The host, in whatever pool, that has this address or hostname."""
 
     def join(self, pool: XapiState, ref: str) -> None:
         """The one host of this pool goes to that one, where `ref` is its record."""
@@ -161,8 +174,10 @@ class XapiState:
     """One pool, as its xapis know it.
 
     `hosts` are by reference, the master first. `scale`: how long a recorded second takes here. `passwords`: of the users that may log in.
-    `local_sessions` of members are not in the database: session -> host.
+    `local_sessions` of members are not in the database: session -> host. `calls` carries out calls.
     """
+
+    calls: Calls
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
-from xapi_twin.twin.host import Host
+from xapi_twin.xapi.state import HostState
 from xapi_twin.xe import hosts, network, records
 from xapi_twin.xe.request import Command, Failed, Refusal, Request, Terminal, Unusable
 
@@ -20,7 +20,7 @@ _MORE = "For usage run: 'xe help'\n"
 LOST = "Lost connection to the server.\n"
 
 
-async def answer(host: Host, words: Sequence[str], terminal: Terminal, trusted: bool) -> int:
+async def answer(host: HostState, words: Sequence[str], terminal: Terminal, trusted: bool) -> int:
     """Carry out a command at a host's xapi; answers the exit status. `trusted`: it is asked by root of its own dom0."""
     try:
         name, parameters = read(words)
@@ -75,19 +75,19 @@ async def _carry_out(request: Request, trusted: bool) -> None:
         _reachable(request.host, command)
         await command.work(request)
         return
-    dispatcher, at = request.host.twin.dispatcher, request.host.ref
+    calls, at = request.host.pool.calls, request.host.ref
     who = [request.get("username"), request.get("password")]
     if command.here:
-        request.session = await dispatcher.call(at, "session.slave_local_login_with_password", who)
+        request.session = await calls.call(at, "session.slave_local_login_with_password", who)
     else:
-        request.session = await dispatcher.call(at, "session.login_with_password", [*who, "2.21", "cli"])
+        request.session = await calls.call(at, "session.login_with_password", [*who, "2.21", "cli"])
     try:
         await command.work(request)
     finally:
-        await dispatcher.call(at, "session.local_logout" if command.here else "session.logout", [request.session])
+        await calls.call(at, "session.local_logout" if command.here else "session.logout", [request.session])
 
 
-def _reachable(host: Host, command: Command) -> None:
+def _reachable(host: HostState, command: Command) -> None:
     """This host's xapi has to be up and, unless the command is for itself, the master's. Raises XapiError, ConnectionDropped."""
     if command.here:
         return
@@ -95,7 +95,7 @@ def _reachable(host: Host, command: Command) -> None:
         raise XapiError("HOST_IN_EMERGENCY_MODE")
     if host.refusal is not None:
         raise host.refusal
-    if not host.is_master and host.twin.master_host.xapi != "running":
+    if not host.is_master and host.pool.master_host.xapi != "running":
         raise ConnectionDropped
 
 

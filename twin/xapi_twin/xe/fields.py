@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from xapi_twin.database import Database
 from xapi_twin.datamodel.schema import NULL
-
-if TYPE_CHECKING:
-    from xapi_twin.database import Database
 
 Record = Mapping[str, Any]
 NOT_THERE = "<not in database>"

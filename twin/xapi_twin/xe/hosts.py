@@ -148,7 +148,7 @@ async def _pool_message(message: str, request: Request) -> None:
 
 async def _dump_database(request: Request) -> None:
     """The program fetches it from xapi, with the session that asks."""
-    session = request.session or request.host.twin.dispatcher.open_session("cli")
+    session = request.session or request.host.pool.calls.open_session("cli")
     database, schema = request.database, request.schema
 
     def text() -> str:

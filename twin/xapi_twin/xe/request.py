@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from xapi_twin.database import Database
-    from xapi_twin.datamodel.schema import Schema
-    from xapi_twin.twin.host import Host
+from xapi_twin.database import Database
+from xapi_twin.datamodel.schema import Schema
+from xapi_twin.xapi.state import HostState
 
 # Parameters of every command (cli_operations.ml: stdparams), and those of the program itself.
 STANDARD = (
@@ -53,7 +52,7 @@ class Terminal(Protocol):
 class Request:
     """A command by name with its parameters. `session`: of who logged in; root of dom0 needs none."""
 
-    host: Host
+    host: HostState
     terminal: Terminal
     name: str
     parameters: Mapping[str, str]
@@ -96,7 +95,7 @@ class Request:
 
     async def ask(self, method: str, *arguments: Any) -> Any:
         """Call XAPI. Raises XapiError."""
-        return await self.host.twin.dispatcher.internal(method, *arguments, session=self.session, at=self.host.ref)
+        return await self.host.pool.calls.internal(method, *arguments, session=self.session, at=self.host.ref)
 
     # what it shows
 

@@ -101,15 +101,16 @@ async def join_force(context: Context, master_address: str, master_username: str
 async def _join(context: Context, address: str, user: str, password: str, force: bool) -> None:
     """The host that is asked joins the pool at the address, and its xapi starts again as a member. A refusal changes nothing."""
     around = context.pool.membership
-    pool = around.pool_at(address) if around is not None else None
-    if around is None or pool is None or pool.master_host.xapi != "running":
+    found = around.host_at(address) if around is not None else None
+    if around is None or found is None or found.pool.master_host.xapi != "running":
         raise XapiError("JOINING_HOST_CONNECTION_FAILED")
+    pool = found.pool
     if pool is context.pool:
         said = "Host is already part of a pool" if len(pool.hosts) > 1 else "Host cannot become slave of itself"
         raise XapiError("OPERATION_NOT_ALLOWED", said)
     if pool.passwords.get(user) != password:
         raise XapiError("SESSION_AUTHENTICATION_FAILED", user, "Authentication failure")
-    if pool.master_host.record["address"] != address:
+    if not found.is_master:
         raise XapiError("HOST_IS_SLAVE", pool.master_host.record["address"])
     membership.check_join(context.pool, pool, force)
     around.join(pool, membership.admit(context.pool, pool))
