@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
 from xapi_twin.xapi.state import HostState
 from xapi_twin.xe import hosts, network, records
-from xapi_twin.xe.request import Command, Failed, Refusal, Request, Terminal, Unusable
+from xapi_twin.xe.request import Command, Failed, NoField, Refusal, Request, Terminal, Unusable
 
 COMMANDS: Mapping[str, Command] = {**records.COMMANDS, **network.COMMANDS, **hosts.COMMANDS}
 
@@ -35,6 +35,8 @@ async def answer(host: HostState, words: Sequence[str], terminal: Terminal, trus
         terminal.err(f"{problem}\n{_MORE}")
     except Refusal as refusal:
         terminal.err(f"Error: {refusal}\n")
+    except NoField as problem:
+        terminal.err(f"{problem}\n")
     except Failed:
         pass
     except XapiError as error:

@@ -8,9 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from xapi_twin.database import Database
-from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.xe.fields import TABLES, Field, Record, Table
-from xapi_twin.xe.request import Command, Refusal, Request, Row, boolean
+from xapi_twin.xe.request import Command, NoField, Refusal, Request, Row, boolean
 
 
 def rows(database: Database, record: Record, fields: Sequence[Field]) -> Row:
@@ -63,7 +62,7 @@ def _part(table: Table, name: str) -> tuple[Field, str]:
 def _field(table: Table, name: str) -> Field:
     field = table.find(name)
     if field is None:
-        raise XapiError("Missing parameter", name)
+        raise NoField(name)
     return field
 
 

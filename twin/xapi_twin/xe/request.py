@@ -28,6 +28,13 @@ class Unusable(Exception):
     """The command line is wrong; xe says this, and where to read more."""
 
 
+class NoField(Exception):
+    """A class has no such field; in xe's words, which look like an error of XAPI."""
+
+    def __str__(self) -> str:
+        return f"Error code: Missing parameter\nError parameters: {self.args[0]}"
+
+
 class Failed(Exception):
     """It did not come off, and the program has said why."""
 
