@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The main job on the twin: the tutorial's pool before, the playbook, the pool after, and the playbook once more."""
+"""The main job on the twin: the tutorial's pool before, the playbook, what changed, and the playbook once more.
+
+The screen has what a reader needs; the whole of it, with Ansible's own lines and all tables of the pool, is in the log.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ WORK = HERE.parent / "build" / "demo"
 LOG = WORK / "demo.log"
 BIN = Path(sys.executable).parent
 START_SECONDS = 20
+# What Ansible says of each play and task, whichever it is.
+OF_ANSIBLE = re.compile(r"(PLAY|TASK|ok|skipping|included|changed)\b.*|\s*")
 BOND = ("-e", "storage_bond_network=NAS", "-e", '{"storage_bond_nics": ["eth2", "eth4"]}')
 
 
@@ -41,28 +46,33 @@ def main() -> int:
         except KeyboardInterrupt:
             say(log, "\nInterrupted. The twin is stopped.")
             return 130
-        say(log, f"\nDone in {time.monotonic() - begun:.0f} s. The twin is stopped. Everything above is also in {LOG}")
+        say(log, f"\nDone in {time.monotonic() - begun:.0f} s. The twin is stopped. Every task and the pool before and after are in {LOG}")
     return 0
 
 
 def demo(endpoints: Path, inventory: Path, log: TextIO) -> None:
     title(log, "The pool before: two hosts, the storage address on eth2 of each")
     before = state(endpoints)
-    say(log, before)
+    log.write(before + "\n\n")
+    say(log, "\n".join(storage_nics(before)))
     title(log, "ansible-playbook xapi.network.storage_bond")
     recap = play(inventory, log)
     if not re.search(r"changed=[1-9]", recap):
         raise DemoError("the first run changed nothing.")
-    title(log, "The pool after")
-    after = state(endpoints)
-    say(log, after)
     title(log, "What changed (- before, + after)")
+    after = state(endpoints)
+    log.write(after + "\n\n")
     say(log, "\n".join(changes(before, after)))
     title(log, "The same playbook once more: nothing left to do")
     recap = play(inventory, log)
     if re.search(r"changed=[1-9]", recap):
         raise DemoError("the second run changed something.")
-    say(log, "\nThe second run reports changed=0.")
+    say(log, "The second run reports changed=0.")
+
+
+def storage_nics(state: str) -> list[str]:
+    """The lines of the hosts and of the two NICs that are to be bonded."""
+    return [line for line in state.splitlines() if re.match(r"xs-\d |  eth[24] .*(Static|None) ", line)]
 
 
 @contextlib.contextmanager
@@ -96,7 +106,7 @@ def state(endpoints: Path) -> str:
 
 
 def play(inventory: Path, log: TextIO) -> str:
-    """Runs the playbook, shows its output as it comes with the seconds since its start, and gives the recap."""
+    """Runs the playbook, shows what it says as it comes with the seconds since its start, and gives the recap."""
     command = [str(BIN / "ansible-playbook"), "-i", str(inventory), "xapi.network.storage_bond", *BOND]
     environment = {
         **os.environ,
@@ -111,7 +121,11 @@ def play(inventory: Path, log: TextIO) -> str:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
-            say(log, f"{time.monotonic() - begun:5.1f} s  {line.rstrip()}" if line.strip() else "")
+            shown = f"{time.monotonic() - begun:5.1f} s  {line.rstrip()}"
+            if OF_ANSIBLE.fullmatch(line.rstrip()):
+                log.write(shown.rstrip() + "\n")
+            else:
+                say(log, shown)
     if process.returncode:
         raise DemoError(f"ansible-playbook ended with {process.returncode}.")
     return "".join(lines).partition("PLAY RECAP")[2]

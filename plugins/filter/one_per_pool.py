@@ -25,6 +25,13 @@ options:
     description: The group of the hosts that come into question.
     type: str
     default: xs_hosts
+  limited:
+    description:
+      - Whether the play has a C(--limit), which may leave out the host that would be picked. Then the name of the group is the answer, and
+        one of the hosts that the limit leaves leads for the pool.
+    type: bool
+    default: false
+    version_added: 1.1.0
 positional: among
 """
 
@@ -47,11 +54,13 @@ _value:
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-PREFIX = "xs_pool_"
+from ansible_collections.xapi.network.plugins.plugin_utils._leader import PREFIX
 
 
-def one_per_pool(groups: Mapping[str, Sequence[str]], among: str = "xs_hosts") -> list[str]:
+def one_per_pool(groups: Mapping[str, Sequence[str]], among: str = "xs_hosts", limited: bool = False) -> list[str]:
     """The hosts that stand for their pools."""
+    if limited:
+        return [among]
     hosts = [str(host) for host in groups.get(among, ())]
     pools_of: dict[str, list[str]] = {host: [] for host in hosts}
     for name in groups:

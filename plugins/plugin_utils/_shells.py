@@ -33,29 +33,38 @@ Reply = tuple[int, str, str] | str
 def on_all(action: ActionBase, task_vars: Mapping[str, Any], names: Iterable[str], command: str, seconds: float) -> dict[str, Reply]:
     """The reply of each host of the inventory in `names`, which are asked at the same time and have this many seconds."""
     replies: dict[str, Reply] = {}
-    threads: dict[str, threading.Thread] = {}
+    others: dict[str, ActionBase] = {}
+    before = _programs()
 
     def ask(name: str, other: ActionBase) -> None:
         try:
             said = other._low_level_execute_command(command)
             replies[name] = (int(said["rc"]), str(said["stdout"]), str(said["stderr"]))
         except AnsibleError as error:
-            replies[name] = " ".join(str(error).split())
+            replies[name] = (
+                f"The connection to dom0 at {other._play_context.remote_addr} failed: {' '.join(str(error).split()).rstrip('.')}."
+            )
 
     for name in names:
         try:
-            other = _at(action, _variables(action, task_vars, name))
+            others[name] = _at(action, _variables(action, task_vars, name))
         except AnsibleError as error:
             replies[name] = " ".join(str(error).split())
-            continue
-        # Ansible keeps the context of a task in context variables, and a thread begins with none. A thread whose host hangs is left behind.
-        threads[name] = threading.Thread(target=contextvars.copy_context().run, args=(ask, name, other), daemon=True)
-        threads[name].start()
+    # Ansible keeps the context of a task in context variables, and a thread begins with none.
+    threads = [threading.Thread(target=contextvars.copy_context().run, args=(ask, *one), daemon=True) for one in others.items()]
+    for thread in threads:
+        thread.start()
     deadline = time.monotonic() + seconds
-    for thread in threads.values():
+    for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    late = f"no answer within {seconds:.0f} s"
-    return {name: replies.get(name, late) for name in names}
+    late = [name for name in others if name not in replies]
+    found = {name: replies.get(name, f"no answer within {seconds:.0f} s") for name in names}
+    if late:
+        _end(_programs() - before)
+    for name in late:
+        with contextlib.suppress(AnsibleError):
+            others[name]._connection.reset()  # a control connection that hangs would hold the next command too
+    return found
 
 
 def in_time(run: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any] | AnsibleConnectionFailure | None:
@@ -76,14 +85,18 @@ def in_time(run: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any]
     thread.start()
     thread.join(seconds)
     if not found:
-        for program in _programs() - before:
-            with contextlib.suppress(OSError):
-                os.kill(program, signal.SIGTERM)
+        _end(_programs() - before)
         return None
     (answer,) = found
     if isinstance(answer, BaseException) and not isinstance(answer, AnsibleConnectionFailure):
         raise answer
     return answer
+
+
+def _end(programs: Iterable[int]) -> None:
+    for program in programs:
+        with contextlib.suppress(OSError):
+            os.kill(program, signal.SIGTERM)
 
 
 def _programs() -> set[int]:

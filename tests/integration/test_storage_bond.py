@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,13 +161,95 @@ def test_what_cannot_go_well_is_refused_before_anything_is_written(name: str, wo
         assert writes(twin) == [] and look(twin) == untouched
 
 
-@pytest.mark.parametrize("arguments", [("--limit", "xs-2"), ("--limit", "xs-3,xs-1"), ("-f", "1"), ()])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-e", "storage_bond_targets=xs-2"),
+        ("-e", "storage_bond_targets=xs-3,xs-1"),
+        ("--limit", "xs_pool_*"),
+        ("--limit", "xs-3,xs-1,xs-2"),
+        ("-f", "1"),
+        (),
+    ],
+)
 def test_one_host_of_the_pool_or_all_of_them_do_the_same(arguments: tuple[str, ...], tmp_path: Path) -> None:
     with pool("three-hosts") as twin:
         done = bond(twin, tmp_path, "storage_bond", *arguments, accept="storage_in_use")
         assert done.status == 0, done.output
         assert writes(twin).count("network.create") == 1
         assert all("bond0" in host["pifs"] for host in look(twin)["hosts"].values())
+
+
+def test_a_limit_to_some_hosts_of_a_pool_is_refused_unless_storage_bond_hosts_names_hosts(tmp_path: Path) -> None:
+    with pool("three-hosts") as twin:
+        refused = bond(twin, tmp_path, "storage_bond", "--limit", "xs-2,xs-3", accept="storage_in_use")
+        assert refused.status == 2 and writes(twin) == []
+        assert "--limit leaves out xs-1, and the plan is for the whole pool: it changes xs-1, xs-2, xs-3." in sentence(refused)
+        done = bond(twin, tmp_path, "storage_bond", "--limit", "xs-2", accept="storage_in_use", hosts="xs-2", strategy="direct")
+        assert done.status == 0, done.output
+        assert [name for name, host in look(twin)["hosts"].items() if "bond0" in host["pifs"]] == ["xs-2"]
+
+
+def test_two_hosts_of_one_name_both_get_their_bond_the_master_first(tmp_path: Path) -> None:
+    with pool("three-hosts") as twin:
+        for name in ("xs-1", "xs-2"):
+            twin.run(twin.twin.dispatcher.internal, "host.set_name_label", twin.twin.host(name).ref, "localhost.localdomain")
+        done = bond(twin, tmp_path, accept="storage_in_use")
+        assert done.status == 0, done.output
+        assert len(twin.database.all("Bond")) == 3
+        assert writes(twin).count("Async.Bond.create") == 1, "a member was restarted before the master had its bond"
+        again = bond(twin, tmp_path, accept="storage_in_use")
+        assert again.status == 0 and changed(again) == 0, again.output
+        refused = bond(twin, tmp_path, hosts="localhost.localdomain")
+        assert all(host["uuid"] in sentence(refused) for host in (twin.endpoints["hosts"][name] for name in ("xs-1", "xs-2")))
+
+
+# the proof of dom0
+
+
+def seen_by_dom0(twin: RunningTwin, host: str, mode: str) -> None:
+    """Open vSwitch of this host runs its bond in another mode, and XAPI does not know."""
+    bonds = twin.twin.host(host).dom0.bonds
+    twin.call(bonds.update, {name: replace(bond, mode=mode) for name, bond in bonds.items()})
+
+
+@pytest.mark.parametrize("arguments", [(), ("--check",)])
+def test_a_host_with_nothing_to_do_is_proved_in_dom0_in_every_run(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    with pool("tutorial") as twin:
+        assert bond(twin, tmp_path).status == 0
+        seen_by_dom0(twin, "xs-1", "balance-slb")
+        for _run in (1, 2):
+            again = bond(twin, tmp_path, "storage_bond", *arguments)
+            assert again.status == 2, again.output
+            assert sentence(again) == "Nothing was changed. xs-1, dom0: bond0 runs as balance-slb instead of active-backup."
+        without = bond(twin, tmp_path, "storage_bond", *arguments, dom0=False)
+        assert without.status == 0 and "Not proved in dom0: storage_bond_dom0 is false." in without.output, without.output
+
+
+def test_a_host_that_failed_its_proof_is_not_passed_over_by_the_next_run(tmp_path: Path) -> None:
+    with pool("three-hosts") as twin:
+        assert bond(twin, tmp_path, accept="storage_in_use", hosts=["xs-1"]).status == 0
+        seen_by_dom0(twin, "xs-1", "balance-slb")
+        before = len(writes(twin))
+        again = bond(twin, tmp_path, accept="storage_in_use")
+        assert again.status == 2 and "xs-1, dom0: bond0 runs as balance-slb" in sentence(again)
+        assert writes(twin)[before:] == [], "xs-2 was begun"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--check",)])
+def test_dom0_of_every_host_is_tried_before_anything_is_changed_and_all_that_do_not_answer_are_told(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    with pool("three-hosts") as twin:
+        assert twin.serving.ssh is not None
+        for name in ("xs-2", "xs-3"):
+            twin.run(twin.serving.ssh.refuse, twin.twin.host(name).ref)
+        refused = bond(twin, tmp_path, "storage_bond", *arguments, accept="storage_in_use")
+        assert refused.status == 2 and writes(twin) == [], refused.output
+        lines = sentence(refused).splitlines()
+        assert lines[0] == "Nothing was changed, for these reasons:"
+        assert [line.split(":")[0] for line in lines[1:]] == ["- xs-2", "- xs-3"]
+        assert all("refused" in line for line in lines[1:])
 
 
 @pytest.mark.parametrize(

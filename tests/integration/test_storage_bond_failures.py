@@ -115,14 +115,25 @@ def test_half_a_bond_is_seen_and_the_next_run_completes_it(tmp_path: Path) -> No
         assert look(twin)["hosts"]["xs-2"]["pifs"]["bond0"]["attached"]
 
 
-def test_a_member_whose_ssh_fails_is_named_and_nothing_of_it_is_lost(tmp_path: Path) -> None:
+def test_a_member_whose_ssh_fails_is_named_before_anything_is_changed(tmp_path: Path) -> None:
     with pool() as twin:
         inventory = tmp_path / "hosts.yml"
         inventory.write_text(twin.inventory_path.read_text().replace(str(twin.endpoints["hosts"]["xs-2"]["ssh"]["port"]), "1"))
         stopped = bond(twin, tmp_path, inventory=inventory, **ACCEPT)
         assert stopped.status != 0
-        assert "xs-2" in stopped.output and "Finished: xs-1. Not touched: xs-3." in stopped.output
+        assert sentence(stopped).startswith("Nothing was changed. xs-2: ") and writes(twin) == []
+        assert bond(twin, tmp_path, **ACCEPT).status == 0
+
+
+def test_a_member_whose_ssh_fails_on_the_way_is_named_and_nothing_of_it_is_lost(tmp_path: Path) -> None:
+    with pool() as twin:
+        twin.add_fault(when={"ssh": "restart xapi", "host": "xs-2"}, do="cut_ssh", stage="before", times=0)
+        stopped = bond(twin, tmp_path, wait_timeout=4, **ACCEPT)
+        assert stopped.status != 0
+        assert "xs-2" in sentence(stopped) and "Finished: xs-1. Not touched: xs-3." in sentence(stopped)
+        assert "take back" not in sentence(stopped), "nothing was made on xs-2"
         assert look(twin)["hosts"]["xs-2"]["pifs"]["eth2"]["ip"][1] != ""
+        twin.call(twin.twin.faults.clear)
         assert bond(twin, tmp_path, **ACCEPT).status == 0
 
 

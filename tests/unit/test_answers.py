@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.errors import AnsibleFilterError
-from ansible_collections.xapi.network.plugins.filter.answer import answer as answer_filter
 from ansible_collections.xapi.network.plugins.plugin_utils._answers import OPTIONS, AnswerError, answer
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "storage_bond"
@@ -44,8 +42,6 @@ def test_a_question_that_was_not_answered_is_an_option_that_was_not_given(option
 def test_every_option_of_the_role_is_read_here() -> None:
     specs = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     assert {f"storage_bond_{name}" for name in OPTIONS} == set(specs["argument_specs"]["main"]["options"])
-    variables = (ROLE / "vars" / "main.yml").read_text(encoding="utf-8")
-    assert [name for name in OPTIONS if f"storage_bond_{name} | xapi.network.answer('{name}')" not in variables] == []
 
 
 def test_a_default_cannot_be_spoiled_by_its_first_reader() -> None:
@@ -117,8 +113,3 @@ def test_what_cannot_be_meant_is_a_sentence(option: str, value: Any, said: str) 
     with pytest.raises(AnswerError) as refused:
         answer(value, option)
     assert str(refused.value).startswith(said)
-
-
-def test_a_refusal_ends_the_task_with_the_sentence() -> None:
-    with pytest.raises(AnsibleFilterError, match="storage_bond_network has come as the number 64"):
-        answer_filter(64, "network")

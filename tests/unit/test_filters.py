@@ -7,13 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.filter.dom0_answers import dom0_answers
-from ansible_collections.xapi.network.plugins.filter.hosts_table import hosts_table
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
 from ansible_collections.xapi.network.plugins.filter.one_per_pool import one_per_pool
-from ansible_collections.xapi.network.plugins.filter.plan_text import plan_text
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import hosts_of
+from ansible_collections.xapi.network.plugins.plugin_utils._lines import hosts_table, plan_lines
 from ansible_collections.xapi.network.tests.unit.pools import spec, tutorial
 
 HOSTS = [{"uuid": "u1", "name": "xs-1", "address": "172.16.0.10", "hostname": "xs-1.example.com"}]
@@ -44,21 +42,6 @@ def test_a_name_that_two_hosts_of_the_pool_have_leads_to_none_of_them() -> None:
     assert inventory_hosts(hosts, {"localhost": {}, "b": {"ansible_host": "10.0.0.2"}}) == {"u2": "b"}
 
 
-def test_only_hosts_whose_dom0_has_answered_are_in_the_answers() -> None:
-    hostvars = {"a": {"ansible_facts": {"xs_dom0": {"uuid": "u1"}}}, "b": {}}
-    assert dom0_answers({"u1": "a", "u2": "b"}, hostvars) == {"u1": {"uuid": "u1"}}
-
-
-def test_facts_of_which_nothing_is_registered_are_old_ones_of_a_fact_cache() -> None:
-    old, new = {"xs_dom0": {"uuid": "old"}}, {"xs_dom0": {"uuid": "new"}}
-    hostvars: dict[str, dict[str, Any]] = {
-        "a": {"ansible_facts": old, "asked": {"ansible_facts": new}},
-        "b": {"ansible_facts": old},
-        "c": {"asked": {"msg": "no"}},
-    }
-    assert dom0_answers({"u1": "a", "u2": "b", "u3": "c"}, hostvars, "asked") == {"u1": {"uuid": "new"}}
-
-
 @pytest.mark.parametrize(
     ("groups", "picked"),
     [
@@ -78,7 +61,7 @@ def test_one_host_stands_for_its_pool(groups: dict[str, list[str]], picked: list
 def test_a_plan_is_numbered_lines_and_then_notes() -> None:
     made = tutorial()
     made.host("xs-2")["enabled"] = False
-    lines = plan_text(plan(made.pool, spec()).to_dict())
+    lines = plan_lines(plan(made.pool, spec()).to_dict())
     assert lines[0] == "1. make the network NAS with MTU 1500"
     assert lines[1].startswith(
         "2. xs-1: bond eth2 and eth4 on NAS (active-backup); 172.16.0.35 moves from eth2 (traffic through eth2, eth4 stops"
@@ -87,7 +70,7 @@ def test_a_plan_is_numbered_lines_and_then_notes() -> None:
 
 
 def test_a_plan_without_steps_says_so() -> None:
-    assert plan_text({"steps": [], "notices": []}) == ["Nothing to do: every host has what it should have."]
+    assert plan_lines({"steps": [], "notices": []}) == ["Nothing to do: every host has what it should have."]
 
 
 def test_the_table_has_a_line_for_each_host_the_master_marked() -> None:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.filter.hosts_table import hosts_table
-from ansible_collections.xapi.network.plugins.filter.report_data import collection_version, report_data
-from ansible_collections.xapi.network.plugins.filter.report_page import report_page
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import result
 from ansible_collections.xapi.network.plugins.module_utils._pool.topology import picture
 from ansible_collections.xapi.network.plugins.plugin_utils import _drawing, _report
+from ansible_collections.xapi.network.plugins.plugin_utils._lines import hosts_table
+from ansible_collections.xapi.network.plugins.plugin_utils._page import collection_version
+from ansible_collections.xapi.network.plugins.plugin_utils._page import data as report_data
+from ansible_collections.xapi.network.plugins.plugin_utils._page import page as report_page
 
 from tests.unit.pools import APool
 

@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.xapi.network.plugins.modules import xs_bond_run
+from ansible_collections.xapi.network.plugins.plugin_utils import _answers, _stations
+
+
+class ActionModule(ActionBase):
+    """Gives an event of the role what Ansible knows of the play, and shows its lines."""
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validated, options = self.validate_argument_spec(xs_bond_run.ARGUMENT_SPEC)
+        # By way of JSON, so that it holds plain values whichever way Ansible keeps its variables.
+        plain = json.loads(json.dumps({name: options.get(name) for name in xs_bond_run.ARGUMENT_SPEC}))
+        answer = _stations.EVENTS[plain["event"]](plain, self._play_now(task_vars or {}, plain["event"]))
+        for line in answer.get("lines", []):
+            self._display.display(line)
+        return {**result, "changed": False, **answer}
+
+    def _play_now(self, variables: Mapping[str, Any], event: str) -> _stations.Play:
+        return _stations.Play(
+            host=str(variables["inventory_hostname"]),
+            batch=variables.get("ansible_play_batch") or [],
+            hosts=variables.get("ansible_play_hosts") or [],
+            every=variables.get("ansible_play_hosts_all") or [],
+            groups=variables.get("groups") or {},
+            group_names=variables.get("group_names") or [],
+            hostvars=variables["hostvars"],
+            limited="ansible_limit" in variables,
+            check=bool(self._task.check_mode),
+            now=round(time.time(), 2),
+            address=os.environ.get("XENSERVER_HOST", ""),
+            given=self._given(variables) if event == "asked" else None,
+        )
+
+    def _given(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of the role as they were given."""
+        names = {name: f"storage_bond_{name}" for name in _answers.OPTIONS}
+        given = {name: self._templar.template(variables[variable]) for name, variable in names.items() if variable in variables}
+        return dict(json.loads(json.dumps(given)))

@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Plans, hosts and pools as lines for the terminal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.plugin_utils._record import Run, plural, shortened
+
+HOSTS = ("host", "bond", "bridge", "NICs", "mode", "address", "MAC", "links", "seconds")
+POOLS = ("pool", "hosts", "changed", "seconds", "outcome")
+# What a restart of xapi takes, from a small host to one with many VMs and storages.
+RESTART_SECONDS = (15, 60)
+
+
+def plan_lines(plan: Mapping[str, Any]) -> list[str]:
+    """The steps in order, numbered, then the notices, then how long it may take."""
+    notes = [f"Note: {notice}" for notice in plan["notices"]]
+    if not plan["steps"]:
+        return ["Nothing to do: every host has what it should have.", *notes]
+    lines = []
+    for number, step in enumerate(plan["steps"], 1):
+        where = f"{step['host']}: " if step["host"] else ""
+        interrupts = f" ({step['interrupts']})" if step["interrupts"] else ""
+        lines.append(f"{number}. {where}{step['sentence']}{interrupts}")
+    restarts = sum(1 for step in plan["steps"] if step["action"] == "restart_agent")
+    return [*lines, *notes, *([estimate(restarts)] if restarts else [])]
+
+
+def estimate(restarts: int) -> str:
+    """How long that many restarts of xapi take, one after the other."""
+    least, most = (_duration(restarts * seconds) for seconds in RESTART_SECONDS)
+    return f"It restarts xapi {'once' if restarts == 1 else f'{restarts} times, one host after the other'}: about {least} to {most}."
+
+
+def _duration(seconds: int) -> str:
+    return plural(round(seconds / 60), "minute") if seconds >= 120 else plural(seconds, "second")
+
+
+def hosts_table(hosts: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, Any]) -> list[str]:
+    """One line per host in the order given, below a header."""
+    return aligned([HOSTS, *(_row(name, host, seconds.get(name, "")) for name, host in hosts.items())])
+
+
+def _row(name: str, host: Mapping[str, Any], seconds: Any) -> tuple[str, ...]:
+    master = f"{name} (master)" if host.get("master") else name
+    if not host["bond"]:
+        return (master, *["-"] * 7, str(seconds))
+    links = f"{len(host['linked'])}/{len(host['nics'])}"
+    nics = "+".join(host["nics"])
+    return (master, host["device"], host["bridge"], nics, host["mode"], host["ip"] or "-", host["mac"], links, str(seconds))
+
+
+def pools_table(runs: Sequence[Run]) -> list[str]:
+    """One line per pool in the order given, below a header."""
+    return aligned([POOLS, *(run.row() for run in runs)]) if runs else []
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of texts as lines in which each column has the width of its longest text."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+REASONS = "Nothing was changed, for these reasons:\n- "
+
+
+def refusal(reasons: Sequence[str]) -> str:
+    """Why nothing was changed, each reason once."""
+    once = list(dict.fromkeys(reasons))
+    return f"Nothing was changed. {once[0]}" if len(once) == 1 else REASONS + "\n- ".join(once)
+
+
+def reasons(refusal: str) -> list[str]:
+    """The reasons in a refusal of xs_bond, which is made the same way; any other message is one of its own."""
+    if refusal.startswith(REASONS):
+        return refusal.removeprefix(REASONS).split("\n- ")
+    return [refusal.removeprefix("Nothing was changed. ")] if refusal else []
+
+
+def by_cause(findings: Sequence[Mapping[str, str]]) -> list[str]:
+    """The sentences of findings, those that say the same of several hosts as one."""
+    hosts: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    for finding in findings:
+        host, sentence = finding.get("host", ""), finding["sentence"]
+        cause = sentence.replace(host, "…") if host else sentence
+        hosts.setdefault(cause, []).append(host)
+        first.setdefault(cause, sentence)
+    return [
+        first[cause] + (f" Likewise on {shortened(names[1:])}." if len(names := list(dict.fromkeys(alike))) > 1 else "")
+        for cause, alike in hosts.items()
+    ]

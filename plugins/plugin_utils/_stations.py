@@ -1,0 +1,317 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the role does between the tasks that talk to XAPI and dom0: it notes, judges and says. One function for each event. Pure.
+
+Each gets the options of its task (what the tasks before it have registered) and what Ansible knows of the play, and gives the result of the
+task. A note returns the record of the run, to be registered; a judgement returns a sentence, and fails with it where something is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, Seen, dom0_findings
+from ansible_collections.xapi.network.plugins.plugin_utils import _leader, _lines, _record
+from ansible_collections.xapi.network.plugins.plugin_utils._answers import OPTIONS, AnswerError, answer
+
+# Options of the role that are options of xs_bond and xs_bond_info.
+OF_THE_SPEC = (
+    "network", "network_uuid", "nics", "hosts", "mode", "properties", "mtu", "purpose", "disallow_unplug", "vlans", "addresses", "strategy",
+)  # fmt: skip
+# Options of the role that say where the pool is, but for the password, which no task returns.
+OF_THE_CONNECTION = ("hostname", "username", "validate_certs", "ca_path", "fingerprint", "timeout")
+# Risks of the plan that are risks of a restart of xapi too.
+OF_A_RESTART = ("ha_enabled", "pending_tasks")
+IP_AND_ICMP = 28  # bytes of a packet that are not the payload of ping
+
+
+@dataclass(frozen=True)
+class Play:
+    """What Ansible knows. `given`: the role's options by name, without their prefix; `address`: where the environment says the pool is."""
+
+    host: str
+    batch: Sequence[str]
+    hosts: Sequence[str]
+    every: Sequence[str]
+    groups: Mapping[str, Sequence[str]]
+    group_names: Sequence[str]
+    hostvars: Mapping[str, Mapping[str, Any]]
+    limited: bool
+    check: bool
+    now: float
+    address: str = ""
+    given: Mapping[str, Any] | None = None
+
+
+Given = Mapping[str, Any]
+Result = dict[str, Any]
+
+
+def asked(options: Given, play: Play) -> Result:
+    """The role's options, read once; and whether this host leads, where its groups tell."""
+    group = _leader.pool_group(play.group_names)
+    if group and not _leader.first_of(play.batch, play.groups.get(group, ()), play.host):
+        return {"leads": False}
+    try:
+        read = {name: answer((play.given or {}).get(name), name) for name in OPTIONS}
+    except AnswerError as error:
+        return _failed(str(error))
+    spec = {name: read[name] for name in OF_THE_SPEC if read[name] not in ("", [], {})}
+    spec["state"] = "absent" if read["state"] == "absent" else "present"
+    full = f"-M do -s {read['mtu'] - IP_AND_ICMP}" if read["mtu"] and read["state"] == "present" else ""
+    return {
+        **{name: value for name, value in read.items() if name not in ("password", *OF_THE_CONNECTION)},
+        "connection": {name: read[name] for name in OF_THE_CONNECTION if read[name] != ""},
+        "spec": spec,
+        "accept_of_restart": [code for code in read["accept"] if code in OF_A_RESTART],
+        "ping_in_full_size": full,
+        "address": read["hostname"] or play.address,
+        "leads": True if group else None,
+    }
+
+
+def lead(options: Given, play: Play) -> Result:
+    """Whether this host leads for all that would connect to the same address. `variable`: where each has registered its options."""
+    alike = [name for name in play.batch if registered(play, name, options["variable"]).get("address") == options["options"]["address"]]
+    return {"leads": _leader.first_of(play.batch, alike, play.host)}
+
+
+def planned(options: Given, play: Play) -> Result:
+    """The record of the run at its beginning, which hosts' dom0 is needed, and whether this host, which has read the pool, leads for it."""
+    plan, wanted = options["plan"], options["options"]
+    logins = inventory_hosts((plan.get("pool") or {}).get("hosts") or [], play.hostvars)
+    run = _record.begin(wanted["state"], play.check, plan, logins, play.now)
+    leads = _leader.leads(play.host, play.batch, logins.values())
+    ask = {host.uuid: host.login for host in _needed(run, wanted) if host.login} if leads else {}
+    return replace(run, leads=leads, ask=ask).to_dict()
+
+
+def checked(options: Given, play: Play) -> Result:
+    """The plan in lines, or everything that speaks against it, before anything is changed."""
+    refusal = refused(options, play)
+    return _failed(refusal) if refusal else {"lines": _lines.plan_lines(options["plan"]["plan"])}
+
+
+def refused(options: Given, play: Play) -> str:
+    """Everything that speaks against the plan, on all hosts, in one message; "" when nothing does."""
+    plan, wanted, run = options["plan"], options["options"], _record.from_dict(options["run"])
+    before = _stopped_before(run, play, options["variable"])
+    if before:
+        return before
+    alone = str(plan.get("msg") or "")
+    more = [*_left_out(run, wanted, play), *_not_in_inventory(run, wanted), *(options["dom0"].get("silent") or [])]
+    kept = [host for host in run.hosts if not host.steps and host.name not in {sentence.partition(":")[0] for sentence in more}]
+    more += _lines.by_cause(_of_dom0(plan, options["dom0"], run, kept))
+    return _lines.refusal([*_lines.reasons(alone), *more]) if more else alone
+
+
+def host_begun(options: Given, play: Play) -> Result:
+    """The run comes to the next host."""
+    run = _record.from_dict(options["run"]).ready().at_work(options["host"], play.now)
+    return {**run.to_dict(), "lines": [run.progress()] if len(run.work) > 1 else []}
+
+
+def pinged(options: Given, play: Play) -> Result:
+    """Whether everything was reached. `results`: of a loop of commands."""
+    run, results = _record.from_dict(options["run"]), options["results"]
+    lost = ", ".join(str(one[one["ansible_loop_var"]]) for one in results if one.get("rc") != 0)
+    if not lost:
+        return {}
+    host = run.host_at_work.name if run.host_at_work else "the host"
+    if not options["after"]:
+        return _failed(f"dom0 of {host} does not reach {lost} before anything was changed on it.")
+    full = f" with packets of the full MTU of {options['options']['mtu']}" if options["options"]["ping_in_full_size"] else ""
+    return _failed(f"dom0 of {host} does not reach {lost}{full} after the change, and did before.")
+
+
+def judged(options: Given, play: Play) -> Result:
+    """Whether a host, or the pool, is what it was planned to be. `now`: the result of xs_bond_info."""
+    findings = options["now"]["findings"]
+    return _differs(findings) if findings else {}
+
+
+def host_done(options: Given, play: Play) -> Result:
+    """The host at work is proved."""
+    return _record.from_dict(options["run"]).proved(options["moments"], play.now).to_dict()
+
+
+def failed(options: Given, play: Play) -> Result:
+    """What went wrong, and what is to be taken back. `now`: what the pool has, without `hosts` where it did not say."""
+    result, run = options["result"], _record.from_dict(options["run"])
+    findings = result.get("findings") or []
+    reason = str(result.get("msg") or "see the task before.")
+    run = run.failed(options["task"], reason, findings, [*options["moments"], *(result.get("timeline") or [])], play.now)
+    hosts = options["now"].get("hosts")
+    bonds = {host["uuid"]: host["bond"] for host in hosts.values()} if hosts is not None else None
+    # Where Ansible stopped this pool because of another, nothing is wrong here.
+    return run.with_remedy(options["options"]["rollback"] if options["task"] else "", bonds).to_dict()
+
+
+def taken_back(options: Given, play: Play) -> Result:
+    """The bonds of this run are gone again, or could not be taken back. `result`: of xs_bond."""
+    trouble = str(options["result"].get("msg") or "")
+    return _record.from_dict(options["run"]).took_back(trouble).to_dict()
+
+
+def compared(options: Given, play: Play) -> Result:
+    """The record of a comparison, with what dom0 says. `plan`: the result of xs_bond_info."""
+    plan, run = options["plan"], _record.from_dict(options["run"])
+    findings = [*plan["findings"], *_of_dom0(plan, options["dom0"], run, run.hosts)]
+    return replace(run, findings=tuple(findings), stage="over").to_dict()
+
+
+def ended(options: Given, play: Play) -> Result:
+    """The closing words, and what AWX keeps."""
+    wanted, run = options["options"], _record.from_dict(options["run"]).over()
+    now = (options["now"].get("hosts") if run.done else None) or options["plan"]["hosts"]
+    seconds = {host.name: host.seconds for host in run.done}
+    if run.state == "verified":
+        kept: dict[str, Any] = {"state": "verified", "conforms": not run.findings, "findings": list(run.findings)}
+    else:
+        kept = {**run.summary(), "problems": options["plan"]["problems"]}
+    words = [] if run.state == "verified" else run.recap(wanted["dom0"])
+    return {
+        **run.to_dict(),
+        "lines": [*_lines.hosts_table(now, seconds), *words],
+        "ansible_stats": {"data": {"storage_bond": {run.called: kept}}, "per_host": False, "aggregate": True},
+    }
+
+
+def verdict(options: Given, play: Play) -> Result:
+    """Whether the whole pool is as it should be."""
+    run, wanted = _record.from_dict(options["run"]), options["options"]
+    if run.findings:
+        return _differs(run.findings)
+    strange = [host.name for host in run.hosts if not host.login]
+    if not wanted["dom0"]:
+        also = "; dom0 was not asked (storage_bond_dom0 is false)"
+    elif strange:
+        also = f" and in dom0 where it could be asked; not in the inventory: {_record.shortened(strange)}"
+    else:
+        also = " and in dom0"
+    return {"msg": f"Every host conforms, in XAPI{also}."}
+
+
+def sum_up(options: Given, play: Play) -> Result:
+    """A line for each pool of the play, where there are several. `variable`: where the hosts that led have the record of their runs."""
+    runs: dict[str, _record.Run] = {}
+    for name in play.every:
+        found = registered(play, name, options["variable"])
+        if found.get("leads") is not False and "state" in found:
+            run = _record.from_dict(found)
+            runs[run.pool_uuid or name] = run
+    return {"msg": _lines.pools_table(list(runs.values()))} if len(runs) > 1 else {"skipped": True, "msg": []}
+
+
+def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
+    """What the report is made of, as _report.report wants it."""
+    run, wanted, plan, after = _record.from_dict(options["run"]), options["options"], options["plan"], options["after"]
+    refusal = "" if run.stage or run.failure else refused({**options, "variable": "storage_bond_run"}, play)
+    if run.state == "verified":
+        plan = after = {**plan, "conforms": not run.findings, "findings": list(run.findings)}
+    answers = {uuid: facts for uuid, facts in (options["dom0"].get("dom0") or {}).items() if isinstance(facts, dict)}
+    return {
+        **{name: wanted[name] for name in ("state", "nics", "mode", "strategy")},
+        "network": wanted["network"] or wanted["network_uuid"],
+        "check": run.check,
+        "ended": now,
+        "ansible": ansible,
+        "plan": {**plan, "failed": bool(refusal)},
+        "after": after if "picture" in after else {},
+        "done": [host.name for host in run.done],
+        "undone": [host.name for host in run.hosts if host.undone],
+        "at": run.host_at_work.name if run.host_at_work else "",
+        "seconds": {host.name: host.seconds for host in run.done},
+        "moments": list(run.moments),
+        "failure": run.failure or refusal,
+        "findings": list(run.findings),
+        "taken_back": run.taken_back,
+        "dom0": answers,
+    }
+
+
+EVENTS: Mapping[str, Callable[[Given, Play], Result]] = {
+    event.__name__: event
+    for event in (
+        asked, lead, planned, checked, host_begun, pinged, judged, host_done, failed, taken_back, compared, ended, verdict, sum_up,
+    )
+}  # fmt: skip
+
+
+def _failed(message: str) -> Result:
+    return {"failed": True, "msg": message}
+
+
+def _differs(findings: Sequence[Mapping[str, Any]]) -> Result:
+    said = _lines.by_cause(findings)
+    return {**_failed("\n".join(said)), "findings": list(findings)}
+
+
+def registered(play: Play, name: str, variable: str) -> Mapping[str, Any]:
+    """What a host of the play has registered; {} where it has not, or its task was skipped."""
+    found = play.hostvars[name].get(variable) if name in play.hostvars else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _needed(run: _record.Run, wanted: Given) -> tuple[_record.HostRun, ...]:
+    """The hosts whose dom0 has to answer: all that are wanted, for their proof; without that, those whose xapi is restarted by SSH."""
+    if wanted["dom0"]:
+        return run.hosts
+    if wanted["ping"]:
+        return run.work
+    return tuple(host for host in run.work if "restart_agent" in host.steps) if wanted["agent_method"] == "service" else ()
+
+
+def _not_in_inventory(run: _record.Run, wanted: Given) -> list[str]:
+    lost = [host.name for host in _needed(run, wanted) if not host.login]
+    if not lost:
+        return []
+    return [
+        f"{_record.shortened(lost)}: no host of the inventory has this name, address or uuid, so that dom0 cannot be reached by SSH."
+        " Add it to the inventory (with ansible_host or xs_uuid), or do without dom0 (storage_bond_dom0=false, and"
+        " storage_bond_strategy=direct or storage_bond_agent_method=agent)."
+    ]
+
+
+def _left_out(run: _record.Run, wanted: Given, play: Play) -> list[str]:
+    """A first-time user takes --limit for a choice of hosts, and it is one of pools."""
+    if wanted["hosts"] or not run.work:
+        return []
+    outside = _leader.left_out(play.every, {host.uuid: host.login for host in run.hosts if host.login}, play.limited)
+    if not outside:
+        return []
+    return [
+        f"--limit leaves out {_record.shortened(outside)}, and the plan is for the whole pool: it changes"
+        f" {_record.shortened([host.name for host in run.work])}. Limit the play to the whole pool, or name the hosts that are meant in"
+        " storage_bond_hosts."
+    ]
+
+
+def _stopped_before(run: _record.Run, play: Play, variable: str) -> str:
+    """A batch before this one has failed on the same pool."""
+    gone = [name for name in play.every if name not in play.hosts]
+    failed = [name for name in gone if run.pool_uuid and registered(play, name, variable).get("pool_uuid") == run.pool_uuid]
+    if not failed:
+        return ""
+    return (
+        f"The pool {run.called} was stopped earlier in this play, on {', '.join(failed)}. Nothing was changed since."
+        " When the cause is gone, run again."
+    )
+
+
+def _of_dom0(plan: Given, dom0: Given, run: _record.Run, hosts: Sequence[_record.HostRun]) -> list[dict[str, str]]:
+    """What dom0 of these hosts has otherwise than XAPI says. Those that did not answer are among them."""
+    answers, bridge = dom0.get("dom0") or {}, (plan.get("network") or {}).get("bridge", "")
+    found: list[Finding] = []
+    for host in hosts:
+        about = plan["hosts"][host.name]
+        if host.uuid in answers:
+            seen = Seen(host.name, host.uuid, about["device"], about["bridge"] or bridge, about["mac"])
+            target = Prediction.from_dict(about["expected"]) if about["expected"] else None
+            found += dom0_findings(seen, target, run.state == "absent", answers[host.uuid])
+    return [finding.to_dict() for finding in found]

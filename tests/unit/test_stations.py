@@ -1,0 +1,221 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role does between its tasks: options read once, one host that leads, everything that speaks against a run before it begins, and
+the proof of the hosts that have nothing to do.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import result
+from ansible_collections.xapi.network.plugins.plugin_utils._stations import EVENTS, Play
+
+from tests.unit.pools import APool, spec
+
+HOSTS = ("xs-1", "xs-2", "xs-3")
+UUIDS = {name: f"host-{number}-{name}" for number, name in enumerate(HOSTS, 1)}
+
+
+def a_play(**changes: Any) -> Play:
+    known: dict[str, Any] = {
+        "host": "xs-1", "batch": HOSTS, "hosts": HOSTS, "every": HOSTS, "groups": {"xs_pool_one": list(HOSTS)},
+        "group_names": ["xs_hosts", "xs_pool_one"], "hostvars": {name: {"xs_uuid": UUIDS[name]} for name in HOSTS}, "limited": False,
+        "check": False, "now": 1795378500.0, "given": {"network": "NAS", "nics": "eth2 eth4"},
+    }  # fmt: skip
+    return Play(**{**known, **changes})
+
+
+def options(**given: Any) -> dict[str, Any]:
+    return EVENTS["asked"]({}, a_play(given={"network": "NAS", "nics": ["eth2", "eth4"], **given}))
+
+
+def a_pool(*bonded: str) -> APool:
+    made = APool(*HOSTS)
+    for number, host in enumerate(HOSTS, 1):
+        made.address(host, "eth2", f"172.16.0.{number}")
+    if bonded:
+        made.network("NAS", bridge="xapi0")
+    for host in bonded:
+        made.bond(host, "NAS", ["eth2", "eth4"])
+    return made
+
+
+def known(made: APool, play: Play | None = None, **given: Any) -> dict[str, Any]:
+    """What the tasks up to the plan have registered, with an answer of each dom0 that agrees with XAPI."""
+    asked = spec(strategy="restart", **({"hosts": given["hosts"]} if "hosts" in given else {}))
+    answer = result(made.pool, asked, plan(made.pool, asked))
+    so_far: dict[str, Any] = {"options": options(**given), "plan": answer, "variable": "storage_bond_run"}
+    so_far["run"] = EVENTS["planned"](so_far, play or a_play())
+    so_far["dom0"] = {"dom0": {UUIDS[name]: dom0_of(number, name) for number, name in enumerate(HOSTS, 1)}, "silent": []}
+    return so_far
+
+
+def dom0_of(number: int, name: str) -> dict[str, Any]:
+    address = {"mac": f"00:26:55:d1:0{number - 1}:02", "addresses": [f"172.16.0.{number}/24"], "mtu": 1500}
+    bond = {"mode": "active-backup", "members": ["eth2", "eth4"]}
+    return {"uuid": UUIDS[name], "hostname": name, "bridges": ["xapi0"], "bonds": {"bond0": bond}, "interfaces": {"xapi0": address}}
+
+
+def refusal(so_far: dict[str, Any], play: Play | None = None) -> str:
+    found = EVENTS["checked"](so_far, play or a_play())
+    return str(found["msg"]) if found.get("failed") else ""
+
+
+# the options
+
+
+def test_options_are_read_as_a_survey_sends_them() -> None:
+    read = options(nics="eth2\neth4", hosts="", mtu="9000", accept="storage_in_use, ha_enabled", disallow_unplug="yes", dom0=None)
+    assert read["spec"] == {
+        "network": "NAS", "nics": ["eth2", "eth4"], "mode": "active-backup", "mtu": 9000, "disallow_unplug": True, "strategy": "restart",
+        "state": "present",
+    }  # fmt: skip
+    assert (read["accept_of_restart"], read["dom0"], read["ping_in_full_size"]) == (["ha_enabled"], True, "-M do -s 8972")
+
+
+@pytest.mark.parametrize("name", ["dom0", "rollback", "remove_network", "disallow_unplug", "validate_certs"])
+def test_what_is_no_boolean_is_refused_with_the_name_of_the_option(name: str) -> None:
+    refused = options(**{name: "maybe"})
+    assert refused["failed"] and f"storage_bond_{name} is maybe" in refused["msg"]
+
+
+def test_the_password_is_in_no_result() -> None:
+    assert "hunter2" not in str(options(password="hunter2"))
+    assert "hunter2" not in str(options(password="hunter2", dom0="maybe"))
+
+
+# who leads
+
+
+def test_the_first_host_of_the_batch_leads_for_its_group() -> None:
+    assert EVENTS["asked"]({}, a_play(host="xs-2", batch=("xs-2", "xs-3")))["leads"] is True
+    assert EVENTS["asked"]({}, a_play(host="xs-3", batch=("xs-2", "xs-3"))) == {"leads": False}
+
+
+def test_without_a_group_the_first_that_would_connect_to_the_same_address_leads() -> None:
+    asked = {name: {"opts": EVENTS["asked"]({}, a_play(group_names=[], address=to))} for name, to in zip(HOSTS, "aba", strict=True)}
+    leads = {
+        name: EVENTS["lead"]({"options": asked[name]["opts"], "variable": "opts"}, a_play(host=name, hostvars=asked))["leads"]
+        for name in HOSTS
+    }
+    assert leads == {"xs-1": True, "xs-2": True, "xs-3": False}
+
+
+def test_once_the_pool_is_read_its_uuids_decide_who_leads() -> None:
+    made = a_pool()
+    assert [known(made, a_play(host=name))["run"]["leads"] for name in HOSTS] == [True, False, False]
+    assert known(made, a_play(host="localhost", batch=("localhost",)))["run"]["leads"] is True
+
+
+# before anything is changed
+
+
+def test_a_good_plan_is_shown_with_how_long_the_restarts_take() -> None:
+    shown = EVENTS["checked"](known(a_pool()), a_play())
+    assert shown["lines"][0] == "1. make the network NAS with MTU 1500"
+    assert shown["lines"][-1] == "It restarts xapi 2 times, one host after the other: about 30 seconds to 2 minutes."
+
+
+def test_every_wanted_host_is_asked_also_those_with_nothing_to_do() -> None:
+    made = a_pool("xs-1")
+    assert set(known(made)["run"]["ask"]) == set(UUIDS.values())
+    assert set(known(made, dom0="false")["run"]["ask"]) == {UUIDS["xs-2"], UUIDS["xs-3"]}  # whose xapi is restarted over SSH
+    assert known(made, dom0="false", agent_method="agent")["run"]["ask"] == {}
+
+
+def test_a_host_that_has_everything_in_xapi_and_not_in_dom0_stops_the_run() -> None:
+    so_far = known(a_pool("xs-1"))
+    assert refusal(so_far) == ""
+    so_far["dom0"]["dom0"][UUIDS["xs-1"]]["bonds"]["bond0"]["mode"] = "balance-slb"
+    assert refusal(so_far) == "Nothing was changed. xs-1, dom0: bond0 runs as balance-slb instead of active-backup."
+
+
+def test_everything_that_does_not_answer_is_told_at_once() -> None:
+    so_far = known(a_pool(), a_play(hostvars={name: {"xs_uuid": UUIDS[name]} for name in ("xs-1", "xs-2")}))
+    so_far["dom0"]["silent"] = ["xs-1: no answer within 60 s", "xs-2: the SSH connection leads to xs-1, which is another host."]
+    said = refusal(so_far).splitlines()
+    assert said[0] == "Nothing was changed, for these reasons:"
+    assert said[1].startswith("- xs-3: no host of the inventory has this name, address or uuid")
+    assert said[2:] == ["- xs-1: no answer within 60 s", "- xs-2: the SSH connection leads to xs-1, which is another host."]
+
+
+def test_what_speaks_against_the_plan_comes_with_what_dom0_says() -> None:
+    so_far = known(a_pool())
+    so_far["plan"]["msg"] = "Nothing was changed, for these reasons:\n- [no_link] eth4 has no link.\n- [two_ips] two."
+    so_far["dom0"]["silent"] = ["xs-1: no answer within 60 s"]
+    assert refusal(so_far).splitlines()[1:] == ["- [no_link] eth4 has no link.", "- [two_ips] two.", "- xs-1: no answer within 60 s"]
+    so_far["dom0"]["silent"] = []
+    assert refusal(so_far) == so_far["plan"]["msg"]
+
+
+def test_the_same_on_many_hosts_is_said_once() -> None:
+    so_far = known(a_pool(*HOSTS))
+    for facts in so_far["dom0"]["dom0"].values():
+        facts["bonds"] = {}
+    said = refusal(so_far)
+    assert said == "Nothing was changed. xs-1, dom0: the switch knows no bond bond0; it knows none. Likewise on xs-2, xs-3."
+
+
+def test_a_limit_to_some_hosts_of_a_pool_is_refused_unless_they_are_named() -> None:
+    some = a_play(host="xs-2", batch=("xs-2",), hosts=("xs-2",), every=("xs-2",), limited=True)
+    said = refusal(known(a_pool(), some), some)
+    assert "--limit leaves out xs-1, xs-3, and the plan is for the whole pool: it changes xs-1, xs-2, xs-3." in said
+    assert refusal(known(a_pool(), some, hosts=["xs-1"]), some) == ""
+    assert refusal(known(a_pool(*HOSTS), some), some) == "", "nothing would be changed"
+    assert refusal(known(a_pool(), a_play(limited=True)), a_play(limited=True)) == "", "the limit names the whole pool"
+    outside = a_play(host="localhost", batch=("localhost",), hosts=("localhost",), every=("localhost",), limited=True)
+    assert refusal(known(a_pool(), outside), outside) == "", "no host of the pool is in the play"
+
+
+def test_a_batch_after_one_that_has_failed_on_the_same_pool_does_not_begin() -> None:
+    so_far = known(a_pool())
+    vars_of = {
+        **{name: {"xs_uuid": UUIDS[name]} for name in HOSTS},
+        "xs-1": {"storage_bond_run": {"pool_uuid": so_far["run"]["pool_uuid"]}},
+    }
+    play = a_play(host="xs-2", hosts=("xs-2", "xs-3"), batch=("xs-2",), hostvars=vars_of)
+    assert "was stopped earlier in this play, on xs-1. Nothing was changed since." in refusal(so_far, play)
+
+
+# the comparison
+
+
+def verified(so_far: dict[str, Any]) -> dict[str, Any]:
+    wanted = {**so_far["options"], "state": "verified"}
+    so_far = {**so_far, "options": wanted, "plan": {**so_far["plan"], "findings": []}}
+    so_far["run"] = EVENTS["planned"](so_far, a_play())
+    so_far["run"] = EVENTS["compared"](so_far, a_play())
+    return EVENTS["verdict"](so_far, a_play())
+
+
+def test_a_comparison_says_where_dom0_was_not_asked() -> None:
+    so_far = known(a_pool(*HOSTS))
+    assert verified(so_far)["msg"] == "Every host conforms, in XAPI and in dom0."
+    assert (
+        verified(known(a_pool(*HOSTS), dom0="no"))["msg"]
+        == "Every host conforms, in XAPI; dom0 was not asked (storage_bond_dom0 is false)."
+    )
+
+
+def test_a_dom0_that_does_not_answer_is_a_difference() -> None:
+    so_far = known(a_pool(*HOSTS))
+    so_far["dom0"]["dom0"] = copy.deepcopy(so_far["dom0"]["dom0"]) | {UUIDS["xs-3"]: "no answer within 60 s"}
+    assert verified(so_far)["failed"] and verified(so_far)["msg"] == "xs-3, dom0: no answer within 60 s"
+
+
+# several pools
+
+
+def test_a_table_of_the_pools_is_shown_where_there_are_several() -> None:
+    run = known(a_pool())["run"]
+    other = {**run, "pool": "paris", "pool_uuid": "other"}
+    skipped = {"leads": False}
+    hostvars = {"xs-1": {"storage_bond_run": run}, "xs-2": {"storage_bond_run": skipped}, "xs-3": {"storage_bond_run": other}}
+    table = EVENTS["sum_up"]({"variable": "storage_bond_run"}, a_play(hostvars=hostvars))["msg"]
+    assert [line.split()[0] for line in table] == ["pool", run["pool"], "paris"]
+    alone = EVENTS["sum_up"]({"variable": "storage_bond_run"}, a_play(hostvars={"xs-1": {"storage_bond_run": run}, "xs-2": {}, "xs-3": {}}))
+    assert alone["skipped"]
