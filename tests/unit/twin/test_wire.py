@@ -97,6 +97,23 @@ def test_what_is_no_xml_request_is_named_as_xapi_names_it(body: bytes, text: str
     assert str(caught.value) == text
 
 
+@pytest.mark.parametrize(
+    ("param", "complaint"),
+    [
+        ("<value><int>1</int><int>2</int></value>", '"open_tag(int)", "close_tag(value)"'),
+        ("<value>x<int>1</int></value>", '"data(x)", "open_tag"'),
+        ("<value><float>1</float></value>", '"open_tag(float)", "open_tag(int/'),
+        ("<int>1</int>", '"open_tag(int)", "open_tag(value)"'),
+        ("<value><int>one</int></value>", 'Failure("Int64.of_string")'),
+    ],
+)
+def test_a_value_that_is_none_is_refused_and_never_guessed(param: str, complaint: str) -> None:
+    body = f"<methodCall><methodName>m</methodName><params><param>{param}</param></params></methodCall>"
+    with pytest.raises(Malformed) as caught:
+        read_xml(body.encode())
+    assert complaint in str(caught.value)
+
+
 def test_json_requests_of_both_versions_are_told_apart() -> None:
     assert read_json(b'{"method":"m","params":["s"],"id":1}').wire is Wire.JSON1
     assert read_json(b'{"method":"m","params":["s"],"id":"a","jsonrpc":"2.0"}') == Call("m", ("s",), Wire.JSON2, "a")

@@ -4,182 +4,93 @@
 
 from __future__ import annotations
 
-import base64
 import json
+import xmlrpc.client
 from typing import Any
-from xml.parsers import expat
+from xml.etree import ElementTree
 
 from xapi_twin.rpc.values import Call, DateTime, Malformed, Wire
+
+#: How many elements an element holds at the most (None: any number). What is not here is no element of a request.
+_HOLDS: dict[str, int | None] = {
+    "methodCall": 2, "methodName": 0, "params": None, "param": 1, "value": 1, "array": 1, "data": None, "struct": None, "member": 2,
+    **dict.fromkeys(("name", "int", "i8", "i4", "boolean", "double", "string", "dateTime.iso8601", "base64", "nil"), 0),
+}  # fmt: skip
+_ANY_TYPE = "open_tag(int/i8/i4/boolean/double/string/dateTime.iso8601/array/struct/nil)"
 
 
 def read_xml(body: bytes) -> Call:
     """An XML-RPC request. Raises Malformed with the text of xapi's exception."""
-    tokens = _Tokens(body)
-    arguments: list[Any] = []
-    with tokens.element("methodCall"):
-        tokens.open("methodName")
-        method = tokens.data()
-        if method == "":
-            # Recorded: an empty method name makes xapi's reader lose its place and complain about what comes next.
-            raise tokens.error(tokens.found(), "open_tag(methodCall)")
-        tokens.close("methodName")
-        with tokens.element("params"):
-            while tokens.more():
-                with tokens.element("param"):
-                    arguments.append(tokens.value())
-    return Call(method, tuple(arguments), Wire.XML)
+    try:
+        call = ElementTree.fromstring(body)
+    except ElementTree.ParseError as error:
+        raise Malformed(f"Xmlm.Error({_xmlm(body, error)})") from None
+    _check_frame(call)
+    try:
+        arguments, method = xmlrpc.client.loads(body)
+    except ValueError:
+        raise Malformed('Failure("Int64.of_string")') from None
+    except (TypeError, IndexError, AttributeError):  # what is in the wrong place for the library
+        raise _unexpected("close_tag", "open_tag") from None
+    return Call(str(method), tuple(_plain(argument) for argument in arguments), Wire.XML)
 
 
-class _Tokens:
-    """The opening tags, closing tags and texts of a document, read one after the other."""
-
-    def __init__(self, body: bytes) -> None:
-        self._tokens: list[tuple[str, str]] = []
-        self._place = 0
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.StartElementHandler = lambda tag, _unused: self._tokens.append(("open", tag))
-        parser.EndElementHandler = lambda tag: self._tokens.append(("close", tag))
-        parser.CharacterDataHandler = lambda text: self._tokens.append(("data", text))
-        try:
-            parser.Parse(body, True)
-        except expat.ExpatError as error:
-            raise Malformed(f"Xmlm.Error({_xmlm(body, error)})") from None
-
-    def open(self, tag: str) -> None:
-        found = self._open()
-        if found != tag:
-            raise self.error(f"open_tag({found})", f"open_tag({tag})")
-
-    def close(self, tag: str) -> None:
-        self._skip()
-        kind, text = self._next()
-        if kind != "close":
-            raise self.error(f"open_tag({text})" if kind == "open" else f"data({text})", f"close_tag({tag})")
-
-    def element(self, tag: str) -> _Element:
-        return _Element(self, tag)
-
-    def more(self) -> bool:
-        """Whether the element that is open has another one in it."""
-        self._skip()
-        return self._tokens[self._place][0] != "close"
-
-    def data(self) -> str:
-        """The text of the element that is open; the closing tag of an element that has none is left to be read."""
-        kind, text = self._tokens[self._place]
-        if kind == "open":
-            raise self.error(f"open_tag({text})", "data")
-        if kind == "close":
-            return ""
-        self._place += 1
-        return text
-
-    def found(self) -> str:
-        """What comes after the closing tag that is next."""
-        self.close("")
-        self._skip()
-        kind, text = self._tokens[self._place]
-        return f"open_tag({text})" if kind == "open" else "close_tag"
-
-    def value(self) -> Any:
-        with self.element("value"):
-            kind, text = self._tokens[self._place]
-            if kind == "close":
-                return ""
-            if kind == "data":
-                if text.strip() or self._tokens[self._place + 1][0] != "open":
-                    self._place += 1
-                    return text
-                self._place += 1
-            tag = self._open()
-            if self._tokens[self._place][0] == "close":
-                empty: dict[str, Any] = {"string": "", "array": [], "struct": {}, "nil": None, "value": ""}
-                if tag not in empty:
-                    raise self.error(f"empty_{tag}", tag)
-                result: Any = empty[tag]
-            else:
-                result = self._typed(tag)
-            self.close(tag)
-            return result
-
-    def _typed(self, tag: str) -> Any:
-        if tag == "array":
-            with self.element("data"):
-                items = []
-                while self.more():
-                    items.append(self.value())
-                return items
-        if tag == "struct":
-            members = {}
-            while self.more():
-                with self.element("member"):
-                    self.open("name")
-                    name = self.data()
-                    self.close("name")
-                    members[name] = self.value()
-            return members
-        if tag in ("int", "i8", "i4"):
-            text = self.data().strip()
-            try:
-                return int(text)
-            except ValueError:
-                raise Malformed('Failure("Int64.of_string")') from None
-        if tag == "double":
-            try:
-                return float(self.data())
-            except ValueError:
-                raise Malformed('Failure("float_of_string")') from None
-        if tag == "boolean":
-            return self.data() == "1"
-        if tag == "string":
-            return self.data()
-        if tag == "dateTime.iso8601":
-            return DateTime(self.data())
-        if tag == "base64":
-            return base64.b64decode(self.data())
-        if tag == "nil":
-            return None
-        raise self.error(f"open_tag({tag})", "open_tag(int/i8/i4/boolean/double/string/dateTime.iso8601/array/struct/nil)")
-
-    def _open(self) -> str:
-        self._skip()
-        kind, text = self._next()
-        if kind != "open":
-            raise self.error("close_tag" if kind == "close" else f"data({text})", "open_tag")
-        return text
-
-    def _skip(self) -> None:
-        while self._tokens[self._place][0] == "data" and not self._tokens[self._place][1].strip():
-            self._place += 1
-
-    def _next(self) -> tuple[str, str]:
-        token = self._tokens[self._place]
-        self._place += 1
-        return token
-
-    def error(self, got: str, expected: str) -> Malformed:
-        return Malformed(f'Xmlrpc.Parse_error("{got}", "{expected}", _)')
+def _check_frame(call: ElementTree.Element) -> None:
+    """What is around the values, in the order in which xapi reads it (recorded)."""
+    _check_tag(call, "methodCall")
+    parts = list(call)
+    _check_tag(parts[0] if parts else None, "methodName")
+    if not parts[0].text:
+        # Recorded: an empty method name makes xapi's reader lose its place and complain about what comes next.
+        raise _unexpected(f"open_tag({parts[1].tag})" if len(parts) > 1 else "close_tag", "open_tag(methodCall)")
+    _check_tag(parts[1] if len(parts) > 1 else None, "params")
+    for param in parts[1]:
+        _check_tag(param, "param")
+        _check_tag(next(iter(param), None), "value")
+    for element in call.iter():
+        _check_element(element)
 
 
-class _Element:
-    """`with tokens.element("param"):` reads the opening tag, and the closing one at the end."""
-
-    def __init__(self, tokens: _Tokens, tag: str) -> None:
-        self._tokens = tokens
-        self._tag = tag
-
-    def __enter__(self) -> None:
-        self._tokens.open(self._tag)
-
-    def __exit__(self, kind: object, *_unused: object) -> None:
-        if kind is None:
-            self._tokens.close(self._tag)
+def _check_element(element: ElementTree.Element) -> None:
+    """What the library would pass over: tags that it does not know, more elements than there may be, text between elements."""
+    if element.tag not in _HOLDS:
+        raise _unexpected(f"open_tag({element.tag})", _ANY_TYPE)
+    most = _HOLDS[element.tag]
+    if most is not None and len(element) > most:
+        raise _unexpected(f"open_tag({element[most].tag})", f"close_tag({element.tag})")
+    for text in (element.text, *(inside.tail for inside in element)) if len(element) else ():
+        if text and text.strip():
+            raise _unexpected(f"data({text})", "open_tag")
 
 
-def _xmlm(body: bytes, error: expat.ExpatError) -> str:
-    """The words of xapi's XML reader for what expat found."""
-    where = f"{error.lineno}:{error.offset + 1}"
+def _check_tag(found: ElementTree.Element | None, tag: str) -> None:
+    if found is None:
+        raise _unexpected("close_tag", "open_tag")
+    if found.tag != tag:
+        raise _unexpected(f"open_tag({found.tag})", f"open_tag({tag})")
+
+
+def _unexpected(got: str, expected: str) -> Malformed:
+    return Malformed(f'Xmlrpc.Parse_error("{got}", "{expected}", _)')
+
+
+def _plain(value: Any) -> Any:
+    """A value of the library as one of ours."""
+    if isinstance(value, xmlrpc.client.DateTime):
+        return DateTime(value.value)
+    if isinstance(value, xmlrpc.client.Binary):
+        return value.data
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value
+
+
+def _xmlm(body: bytes, error: ElementTree.ParseError) -> str:
+    """The words of xapi's XML reader for what Python's found."""
+    line, column = error.position
+    where = f"{line}:{column + 1}"
     if not body.strip():
         return f'{where}, "unexpected end of input"'
     if not body.lstrip().startswith(b"<"):
