@@ -132,7 +132,7 @@ class Fault:
             raise FaultPlanError(f"a fault has no '{sorted(unknown)[0]}' (known: when, do, stage, code, params, seconds, times)")
         do = str(entry.get("do", ""))
         if do not in ACTIONS:
-            raise FaultPlanError(f"'{do}' is nothing that a fault can do (known: {', '.join(ACTIONS)})")
+            raise FaultPlanError(f"'{do}' is not an action of a fault (known: {', '.join(ACTIONS)})")
         when = dict(entry.get("when") or {})
         unknown = when.keys() - {"method", "moment", "ssh", "nth", "host"}
         if unknown:
@@ -209,7 +209,7 @@ class FaultTarget(Protocol):
         """A host by name, reference or uuid, or None."""
 
     def crash(self, host: str, come_back: float | None) -> None:
-        """The host's xapi dies on the spot, and starts again after so many seconds (None: at once; negative: never)."""
+        """The host's xapi dies at once, and starts again after so many seconds (None: at once; negative: never)."""
 
     def lose_task(self, name: str) -> None:
         """The newest pending task of this name is gone."""

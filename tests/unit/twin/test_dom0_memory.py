@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backend that only paints dom0: bridges, bonds and their links."""
+"""The backend in memory alone: bridges, bonds and their links."""
 
 from __future__ import annotations
 

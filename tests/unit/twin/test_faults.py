@@ -327,7 +327,7 @@ async def test_cleared_faults_strike_no_more() -> None:
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ({"do": "explode", "when": {"method": "x"}}, "'explode' is nothing that a fault can do"),
+        ({"do": "explode", "when": {"method": "x"}}, "'explode' is not an action of a fault"),
         ({"do": "drop"}, "needs exactly one of method, moment and ssh"),
         ({"do": "drop", "when": {"method": "x", "ssh": "y"}}, "needs exactly one of method, moment and ssh"),
         ({"do": "drop", "when": {"moment": "lunch"}}, "there is no moment 'lunch'"),

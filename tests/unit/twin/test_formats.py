@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What dom0's tools print, old and new, for the same picture of its network."""
+"""What dom0's tools print, old and new, for the same network."""
 
 from __future__ import annotations
 

@@ -131,10 +131,10 @@ def test_the_control_socket_pulls_cards_cables_and_plugs(twin: RunningTwin) -> N
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        ({"do": "dance"}, "'dance' is nothing that can be asked of a twin"),
+        ({"do": "dance"}, "'dance' is not a request that a twin knows"),
         ({"do": "restart", "host": "xs-9"}, "no host of this pool is called 'xs-9'"),
         ({"do": "nic_gone", "host": "xs-2", "device": "eth9"}, "xs-2 has no NIC 'eth9'"),
-        ({"do": "fault", "fault": {"do": "explode"}}, "'explode' is nothing that a fault can do"),
+        ({"do": "fault", "fault": {"do": "explode"}}, "'explode' is not an action of a fault"),
     ],
 )
 def test_the_control_socket_answers_nonsense_with_a_sentence(twin: RunningTwin, request_: dict[str, Any], sentence: str) -> None:

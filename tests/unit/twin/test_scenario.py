@@ -145,7 +145,7 @@ def test_options_of_the_caller_replace_those_of_the_file() -> None:
         (SMALL + "vms:\n  - {name: db, host: xs-7}\n", "pool.yml:9: there is no host 'xs-7'; there are xs-1"),
         (SMALL + "vms:\n  - {name: db, networks: [LAN]}\n", "pool.yml:9: there is no network 'LAN'"),
         (SMALL + "networks:\n  - {name: A, bridge: xenbr9}\n  - {name: B, bridge: xenbr9}\n", "pool.yml:10: two networks have the bridge"),
-        (SMALL + "faults:\n  - {when: {method: Bond.create}, do: explode}\n", "pool.yml:9: 'explode' is nothing that a fault can do"),
+        (SMALL + "faults:\n  - {when: {method: Bond.create}, do: explode}\n", "pool.yml:9: 'explode' is not an action of a fault"),
         (SMALL + "faults:\n  - {when: {ssh: x, host: xs-9}, do: cut_ssh}\n", "pool.yml:9: there is no host 'xs-9'"),
         ("pool: x\nhosts: [\n", "pool.yml:3: this is not YAML"),
         ("", "pool.yml:1: the file is empty"),

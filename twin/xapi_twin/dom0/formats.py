@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How dom0's tools print the picture of its network, old and new: pure functions from `Dom0` to text.
+"""How dom0's tools print its network, old and new: pure functions from `Dom0` to text.
 
 Sources: recordings (Open vSwitch 3.1), the tutorial (Open vSwitch 1.4, net-tools 1.60), field-report.md §2.2.
 """

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is below xapi on one host: NICs, bridges, bonds and addresses, as plain data.
 
-``Dom0`` is the picture; a ``Backend`` makes the picture true. ``MemoryBackend`` only paints it. A backend that drives
-a real Open vSwitch takes its place by doing the same on real interfaces and painting the same picture.
+``Dom0`` says what there is; a ``Backend`` changes it. ``MemoryBackend`` changes these data alone; ``ovs.OvsBackend`` does the same with a
+real Open vSwitch on real interfaces, and keeps the data in step.
 Nothing here knows a database record.
 """
 
@@ -223,7 +223,7 @@ class Backend(Protocol):
 
 
 class MemoryBackend:
-    """A backend that only paints: no interface of this machine is touched.
+    """A backend in memory alone: no interface of this machine is touched.
 
     `updelay` scales the time that a bond's members wait before they carry traffic (1.0: the 31 s of xcp-networkd, 0: none).
     `link_seconds`: networkd takes a NIC down and up when its bridge changes, and a real link is back only after seconds.

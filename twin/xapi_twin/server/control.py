@@ -119,7 +119,7 @@ class Control:
         }
         if what not in actions and what not in ("crash", "declare_dead"):
             known = ", ".join(["fault", "faults", "clear_faults", "journal", "state", "endpoints", *actions, "crash", "declare_dead"])
-            raise ControlError(f"'{what}' is nothing that can be asked of a twin (known: {known})")
+            raise ControlError(f"'{what}' is not a request that a twin knows (known: {known})")
         if host is None:
             raise ControlError(f"no host of this pool is called '{name}'")
         if what == "crash":

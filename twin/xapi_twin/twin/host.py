@@ -110,7 +110,7 @@ class Host(HostState):
         await self._stopped()
 
     async def _shut_down_agent(self) -> None:
-        """`xe host-shutdown-agent`, run by the service's stop script: the host says that it goes, then lights the fuse (xapi_fuse.ml)."""
+        """`xe host-shutdown-agent`, run by the stop script: the host is disabled, and the process ends after a delay (xapi_fuse.ml)."""
         self.dom0.cookies -= {READY_COOKIE, COMPLETE_COOKIE}
         self.init_complete.clear()
         if self.xapi == "running" and self.pool.hosts[self.pool.master].xapi == "running":
@@ -158,7 +158,7 @@ class Host(HostState):
         self.start_soon(later())
 
     def crash(self, come_back: float | None = None) -> None:
-        """xapi dies on the spot. systemd starts it again after `come_back` seconds (default: at once; negative: never)."""
+        """xapi dies at once. systemd starts it again after `come_back` seconds (default: at once; negative: never)."""
 
         async def later() -> None:
             await self._end_xapi()
@@ -171,7 +171,7 @@ class Host(HostState):
         self.start_soon(later())
 
     async def power_off(self) -> None:
-        """Somebody pulls the plug."""
+        """The host loses its power."""
         if not self.powered:
             return
         await self._end_xapi()
@@ -326,7 +326,7 @@ class Host(HostState):
         if not early:
             await self._ready()
         await pool.pause(BOOTING_SECONDS)
-        self._say_hello()
+        self._hello()
         await pool.yield_()
         host_helpers.set_operations(self)
         if not early:
@@ -394,7 +394,7 @@ class Host(HostState):
             await master.init_complete.wait()  # "pool.recover_slaves", or by itself
             self.xapi = "starting"
 
-    def _say_hello(self) -> None:
+    def _hello(self) -> None:
         """pool.hello: the master notes that the host begins anew. What it was doing for others is not done any more."""
         database = self.pool.database
         host_helpers.set_enabled(self, False)
@@ -441,13 +441,13 @@ class Host(HostState):
             await asyncio.wait(self.work)
         await sync_networking.synchronise(self)
 
-    async def paint(self) -> None:
+    async def configure_attached(self) -> None:
         """Dom0 as the attached PIFs of the scenario have made it."""
         order = {"physical": 0, "bond": 1, "vlan": 2, "tunnel": 3}
         records = [(ref, self.pool.database.get("PIF", ref)) for ref in self.pifs()]
         for ref, record in sorted(records, key=lambda item: order[nm.kind_of(item[1])]):
             if record["currently_attached"] and record["bond_slave_of"] == NULL and record.get("managed", True):
-                await nm.paint(self.pool, ref)
+                await nm.configure_attached(self.pool, ref)
             if record["management"]:
                 self.management_bridge = nm.bridge_of(self.pool, record)
         await self.backend.settle()

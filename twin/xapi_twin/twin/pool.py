@@ -209,7 +209,7 @@ class Twin:
             )
             self.add_host(ref, self._make_backend(dom0))
         for host in self.hosts.values():
-            await host.paint()
+            await host.configure_attached()
         for entry in self.scenario.faults:
             self.faults.add(entry)
 

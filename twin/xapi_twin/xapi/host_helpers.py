@@ -31,7 +31,7 @@ def set_live(host: HostState, live: bool) -> None:
 
 
 def declare_dead(host: HostState) -> None:
-    """The master has not heard of the host for ten minutes, or somebody vouches that it is off."""
+    """The master has not heard of the host for ten minutes, or an admin declares it dead."""
     if not host.powered or host.xapi != "running":
         set_live(host, False)
         set_enabled(host, False)

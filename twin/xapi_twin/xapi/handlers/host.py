@@ -74,7 +74,7 @@ async def _switch_off(context: Context, host: str, again: bool) -> None:
 
 
 async def declare_dead(context: Context, host: str) -> None:
-    """host.declare_dead: the user vouches that the host is off; its VMs can then be started elsewhere."""
+    """host.declare_dead: the admin states that the host is off; its VMs can then be started elsewhere."""
     record = context.database.get("host", host)
     host_helpers.declare_dead(context.pool.hosts[host])
     for vm in list(record["resident_VMs"]):

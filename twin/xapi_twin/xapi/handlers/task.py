@@ -21,7 +21,7 @@ async def destroy(context: Context, task: str) -> None:
 
 
 async def cancel(context: Context, task: str) -> None:
-    """Network calls never look whether they are to stop: the wish is written down, and stays there (recorded)."""
+    """Network calls never look whether they are to stop: the request is recorded in the task, and stays there (recorded)."""
     context.database.get("task", task)
     context.database.set("task", task, current_operations={f"DummyRef:|{uuid.uuid4()}|task.cancel": "cancel"})
 

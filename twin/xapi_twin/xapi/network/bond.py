@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bonds: made, taken apart, changed (ocaml/xapi/xapi_bond.ml)."""
+"""Bonds: created, destroyed, changed (ocaml/xapi/xapi_bond.ml)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def create(pool: XapiState, wanted: Wanted, progress: Progress = _no_progr
     """Bond.create at the host of the members. Answers the Bond.
 
     The checks come in xapi's order, so that of several mistakes the same one is answered. An error after the first write leaves a bond
-    that is half made.
+    that is incomplete.
     """
     database = pool.database
     host = _check_request(pool, wanted)

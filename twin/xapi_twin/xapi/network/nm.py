@@ -101,7 +101,7 @@ async def bring_down(pool: XapiState, ref: str) -> None:
         host.attached_changed(ref)
 
 
-async def paint(pool: XapiState, ref: str) -> None:
+async def configure_attached(pool: XapiState, ref: str) -> None:
     """Dom0 as a PIF that is attached from the start has made it: no record changes, no time passes."""
     pif = pool.database.get("PIF", ref)
     try:
