@@ -303,7 +303,8 @@ class Lab:
     def _furnish(self, name: str, machine: Machine) -> None:
         """Make the computer a dom0: its files, the commands of xapi, sshd, and the Python it is to have."""
         host = self.twin.twin.host(name)
-        machine.write("/etc/xensource-inventory", "".join(f"{key}='{value}'\n" for key, value in inventory(host).items()))
+        facts = inventory(host, host.machine.product)
+        machine.write("/etc/xensource-inventory", "".join(f"{key}='{value}'\n" for key, value in facts.items()))
         machine.write("/etc/xensource/network.conf", f"{self.scenario.backend}\n")
         for command in ANSWERED_BY_THE_TWIN:
             machine.run("rm", "-f", command)

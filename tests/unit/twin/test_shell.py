@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -168,6 +170,46 @@ async def test_no_file_of_this_machine_can_be_read_or_written(dom0: Host, tmp_pa
     assert not Path("/tmp/xapi-twin-proof").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat {secret}", "cat < {secret}", ". {secret}", "source {secret}", "ls -la {folder}", "find / -name secret",
+        "ln -s {secret} l; cat l", "ln -s {folder} d; cat d/secret", "cp {secret} c; cat c", "cat /root/../{secret}",
+        "cat /proc/self/root{secret}", "cat /proc/1/root{secret}", "cat /proc/self/environ /proc/self/cmdline",
+        "env; printenv; set; export -p; declare -p", "cd {folder} && ls", "bash {secret}", "{secret}", "awk '{{ print }}' {secret}",
+        "awk 'BEGIN {{ while ((getline l < \"{secret}\") > 0) print l }}'", "awk 'BEGIN {{ system(\"cat {secret}\") }}'",
+        "sed -n p {secret}", "sed -i s/mine/x/ {secret}", "sed 'w {secret}' <<< x", "grep -r mine /", "tar cf - {secret} | cat",
+        "base64 {secret}", "echo x > {secret}", "echo x >> {secret}", "rm -rf {folder}", "mv {secret} /tmp/x", "chmod 777 {secret}",
+        "truncate -s 0 {secret}", "dd if=/dev/zero of={secret}", "tee {secret} <<< x", "mkdir -p {folder}/more", "touch {folder}/more",
+        "exec 3<> {secret}; echo x >&3", "exec 3<>/dev/tcp/127.0.0.1/{port}; echo x >&3", "curl -s http://127.0.0.1:{port}/",
+        "wget -qO- http://127.0.0.1:{port}/", "http GET http://127.0.0.1:{port}/", "cat < /dev/tcp/127.0.0.1/{port}", "ssh 127.0.0.1",
+        "nc 127.0.0.1 {port}", "python3 -c 'print(1)'", "perl -e 'print 1'", "node -e 1", "git clone {folder}", "sqlite3 {secret}",
+        "mount --bind {folder} /mnt; ls /mnt", "chroot {folder} cat secret", "vi {secret}", "less {secret}", "xargs -a {secret} echo",
+        "kill -9 {pid}", "kill -0 {pid}", "ls /proc/{pid}", "jq . {secret}", "envsubst < {secret}", "mapfile -t a < {secret}; echo $a",
+        "diff {secret} /dev/null", "file {secret}", "ulimit -a", "users; who; last",
+    ],
+)  # fmt: skip
+async def test_nothing_reaches_this_machine(dom0: Host, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWIN_SECRET", "mine")
+    secret = tmp_path / "secret"
+    secret.write_text("mine\n", encoding="utf-8")
+    knocked: list[bool] = []
+
+    def knock(_reader: object, writer: asyncio.StreamWriter) -> None:
+        knocked.append(True)
+        writer.close()
+
+    server = await asyncio.start_server(knock, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    output = await asyncio.wait_for(shell.run(dom0, command.format(secret=secret, folder=tmp_path, port=port, pid=os.getpid()), "in\n"), 20)
+    server.close()
+    assert not knocked
+    assert not re.search(r"\bmine\b", output.stdout.replace(command, "") + output.stderr)
+    assert secret.read_text(encoding="utf-8") == "mine\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+    assert not re.search(re.escape(os.environ["PATH"]), output.stdout)
+
+
 async def test_files_tell_the_state_of_the_host(dom0: Host) -> None:
     inventory = await printed(dom0, "cat /etc/xensource-inventory")
     assert f"INSTALLATION_UUID='{dom0.uuid}'\n" in inventory
@@ -175,6 +217,12 @@ async def test_files_tell_the_state_of_the_host(dom0: Host) -> None:
     assert await printed(dom0, "cat /etc/xensource/network.conf") == "openvswitch\n"
     assert await printed(dom0, "cd /sys/class/net; echo eth*; cat eth2/address") == "eth0 eth1 eth2 eth3 eth4 eth5\n00:16:3e:00:01:02\n"
     assert await printed(dom0, "ls /var/run/*.cookie") == "/var/run/xapi_init_complete.cookie\n/var/run/xapi_startup.cookie\n"
+    assert await printed(dom0, "cat /etc/xensource/pool.conf") == "master"
+    assert await printed(dom0.twin.host("xs-2"), "cat /etc/xensource/pool.conf") == "slave:172.16.0.10"
+    assert await printed(dom0, ". /etc/os-release; echo $NAME $VERSION $VERSION_ID") == "XCP-ng 8.3.0 8.3.0\n"
+    assert await printed(dom0, "awk '/^MemTotal/ { print $2 / 1024 / 1024 }' /proc/meminfo; free | awk '/^Mem/ { print $2 }'") == (
+        "8\n8388608\n"
+    )
     await dom0.nic_gone("eth4")
     assert await printed(dom0, "[ -e /sys/class/net/eth4 ] || echo gone") == "gone\n"
 
@@ -183,6 +231,30 @@ async def test_what_one_connection_writes_the_next_one_reads(dom0: Host) -> None
     await shell.run(dom0, "cat > /root/note", "kept\n")
     assert await printed(dom0, "cat note") == "kept\n"
     assert (await shell.run(dom0.twin.host("xs-2"), "cat note")).stderr == "cat: note: No such file or directory\n"
+
+
+async def test_the_tools_that_admins_look_with(dom0: Host) -> None:
+    assert await printed(dom0, "df -P / | awk 'NR == 2 { print $6 }'; df -h | grep -c ^/dev; lsblk | grep -c sda") == "/\n2\n6\n"
+    assert await printed(dom0, "ps -ef | grep -c 'bin/[x]api$'; ps aux | grep -q ovs-vswitchd && echo yes; pidof xapi; pgrep xapi") == (
+        "1\nyes\n4242\n4242\n"
+    )
+    assert await printed(
+        dom0, "dmesg | grep -c 'Link is Up'; uname -n; id -u; whoami; logger -t me hello; tail -1 /var/log/messages | cut -d' ' -f4-"
+    ) == ("6\nxs-1\n0\nroot\nxs-1 me: hello\n")
+    assert await printed(dom0, "echo x > f; ln -s f l; ls -l l | sed 's/.* l/l/'; ln f h; cat h; rm f l h; ls -a") == "l -> f\nx\n.\n..\n"
+
+
+async def test_a_file_is_as_the_command_before_it_has_left_the_host(dom0: Host) -> None:
+    script = (
+        "net=$(xe network-create name-label=NAS); p=$(xe pif-list host-name-label=xs-1 device=eth2 --minimal),"
+        "$(xe pif-list host-name-label=xs-1 device=eth4 --minimal); ls -d /sys/class/net/xapi* 2>/dev/null;"
+        " xe bond-create network-uuid=$net pif-uuids=$p mode=active-backup > /dev/null;"
+        " cat /sys/class/net/xapi0/address; ip -o link | grep -c xapi0"
+    )
+    assert await printed(dom0, script) == "00:16:3e:00:01:02\n1\n"
+    assert await printed(
+        dom0, "f=/var/run/xapi_startup.cookie; ls $f; service xapi stop 2>/dev/null; ls $f 2>/dev/null; service xapi start 2>&1 | wc -l"
+    ) == ("/var/run/xapi_startup.cookie\n1\n")
 
 
 async def test_a_missing_command_and_a_missing_file_end_as_in_bash(dom0: Host) -> None:

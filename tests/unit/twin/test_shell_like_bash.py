@@ -38,7 +38,8 @@ def fragments() -> list[Any]:
     groups = yaml.safe_load(FRAGMENTS.read_text(encoding="utf-8"))
     return [
         pytest.param(
-            Fragment(**one) if isinstance(one, dict) else Fragment(one), marks=[pytest.mark.xfail(strict=True)] if name == KNOWN else []
+            Fragment(**one) if isinstance(one, dict) else Fragment(one),
+            marks=[pytest.mark.xfail(strict=True, raises=AssertionError)] if name == KNOWN else [],
         )
         for name, group in groups.items()
         for one in group

@@ -13,7 +13,7 @@ from typing import Any
 from xapi_twin.scenario.model import Scenario
 from xapi_twin.server.control import Control
 from xapi_twin.server.http import ANYWHERE, Listen, Server
-from xapi_twin.ssh import SshServer
+from xapi_twin.server.ssh import SshServer
 from xapi_twin.twin.host import Host
 from xapi_twin.twin.pool import MakeBackend, Twin
 

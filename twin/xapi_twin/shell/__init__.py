@@ -6,6 +6,8 @@ The language and the text tools are those of the library bashkit; dom0's own com
 command as SSH's exec gives it, `session` the same over streams; `Interactive` lives on between two lines.
 """
 
+from xapi_twin.shell.machine import Host, Machine
+from xapi_twin.shell.programs import machine
 from xapi_twin.shell.session import Interactive, Output, run, session
 
-__all__ = ["Interactive", "Output", "run", "session"]
+__all__ = ["Host", "Interactive", "Machine", "Output", "machine", "run", "session"]

@@ -6,15 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from bashkit import CommandContext
 
-from xapi_twin.shell.files import Files
+from xapi_twin.shell.machine import Command, Machine
 from xapi_twin.shell.process import Process
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.host import Host
+from xapi_twin.xapi.state import HostState
 
 BROKEN_PIPE = 141
 
@@ -23,6 +20,7 @@ BROKEN_PIPE = 141
 class Call:
     """A command, its arguments and its surroundings. What it prints is written by `flush`, at the latest at its end."""
 
+    machine: Machine
     process: Process
     name: str
     arguments: list[str]
@@ -30,8 +28,8 @@ class Call:
     _printed: list[tuple[bool, bytes]] = field(default_factory=list)
 
     @property
-    def host(self) -> Host:
-        return self.process.host
+    def host(self) -> HostState:
+        return self.machine.host
 
     def out(self, text: str) -> None:
         self._printed.append((True, text.encode("utf-8", "surrogateescape")))
@@ -51,21 +49,18 @@ class Call:
             await (self.context.stdout if to_out else self.context.stderr).write(data)
 
 
-Command = Callable[[Call], Awaitable[int]]
-
-
-def callback(process: Process, name: str, command: Command) -> Callable[[CommandContext], Awaitable[int]]:
+def callback(machine: Machine, process: Process, name: str, command: Command) -> Callable[[CommandContext], Awaitable[int]]:
     """A command as the library calls it."""
 
     async def run(context: CommandContext) -> int:
-        call = Call(process, name, list(context.argv), context)
+        call = Call(machine, process, name, list(context.argv), context)
         try:
             status = await command(call)
         except BrokenPipeError:
             return BROKEN_PIPE
         except (ValueError, IndexError):  # an option without its value, or with one that is no number
             status = call.fail(f"invalid arguments: {' '.join(call.arguments)}", 2)
-        Files.of(process.host).refresh()
+        machine.refresh()
         try:
             await call.flush()
         except BrokenPipeError:

@@ -8,17 +8,15 @@ No file of this machine is ever opened.
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
 
-from bashkit import FileSystem
+from bashkit import Bash, FileSystem
 
-from xapi_twin.datamodel.releases import Product, product_of
+from xapi_twin.datamodel.releases import Product
 from xapi_twin.dom0.formats import bond_proc
-from xapi_twin.shell.process import Processes
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.host import Host
+from xapi_twin.xapi.state import HostState
 
 _FOLDERS = (
     "/bin", "/boot", "/dev", "/dev/shm", "/etc", "/etc/xensource", "/etc/sysconfig", "/home", "/lib", "/media", "/mnt", "/opt",
@@ -31,28 +29,40 @@ _MEMORY_KIB = 8388608  # what is shown of dom0's memory; nothing depends on it
 class Files:
     """One dom0's files."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: HostState, product: Product, programs: Mapping[str, Sequence[str]]) -> None:
         self.host = host
+        self.product = product
+        self.programs = programs
         self.tree = FileSystem()
         self._state: dict[str, str] = {}
+        self._living_now: dict[str, str] = {}
+        self._processes: dict[int, str] = {}
+        self._seen: tuple[Any, ...] = ()
         for folder in _FOLDERS:
             if folder != "/run" and not self.tree.exists(folder):
                 self.tree.mkdir(folder, recursive=True)
         self.tree.chmod("/tmp", 0o1777)
         self.tree.chmod("/root", 0o550)
         self.tree.symlink("/var/run", "/run")
-        self.refresh()
 
-    @classmethod
-    def of(cls, host: Host) -> Files:
-        """The files of a host; the same for all its shells."""
-        if host not in _ALL:
-            _ALL[host] = cls(host)
-        return _ALL[host]
+    def mounted(self, shell: Bash) -> None:
+        """Make them the only files that a shell has."""
+        shell.mount("/", self.tree)
+        for folder, names in self.programs.items():
+            shell.mount(folder, _programs(tuple(names)), read_only=True)
 
-    def refresh(self) -> None:
-        """Write the files that tell of the state, as far as it changed. What users did to others of them stays."""
-        state = self._living()
+    def refresh(self, processes: Mapping[int, str]) -> None:
+        """Write the files that tell of the state, as far as it changed. What users did to others of them stays.
+
+        `processes`: their words, each with a NUL after it but the last, by number.
+        """
+        seen = _seen(self.host)
+        if seen != self._seen:
+            self._seen, self._living_now = seen, self._living()
+        elif processes == self._processes:
+            return
+        self._processes = dict(processes)
+        state = {**self._living_now, **_processes(processes)}
         for path, text in state.items():
             if self._state.get(path) != text:
                 folder = posixpath.dirname(path)
@@ -76,9 +86,9 @@ class Files:
     def _living(self) -> dict[str, str]:
         """Files that tell of the state, by path."""
         host, dom0 = self.host, self.host.dom0
-        product = product_of(host.twin.scenario.version)
+        product = self.product
         found: dict[str, str] = {
-            "/etc/xensource-inventory": "".join(f"{name}='{value}'\n" for name, value in sorted(inventory(host).items())),
+            "/etc/xensource-inventory": "".join(f"{name}='{value}'\n" for name, value in sorted(inventory(host, product).items())),
             "/etc/xensource/network.conf": dom0.network_backend + "\n",
             "/etc/redhat-release": product.centos + "\n",
             "/etc/xensource/pool.conf": pool_conf(host),
@@ -100,7 +110,6 @@ class Files:
         for cookie in dom0.cookies:
             found[cookie] = ""
         self._interfaces(found)
-        self._processes(found)
         return found
 
     def _interfaces(self, found: dict[str, str]) -> None:
@@ -134,32 +143,45 @@ class Files:
         else:
             found["/var/run/openvswitch/db.sock"] = ""
 
-    def _processes(self, found: dict[str, str]) -> None:
-        for pid, process in Processes.of(self.host).running.items():
-            found[f"/proc/{pid}/cmdline"] = process.command + "\0"
-            found[f"/proc/{pid}/comm"] = process.command.split("\0")[0].rpartition("/")[2][:15] + "\n"
+
+def _seen(host: HostState) -> tuple[Any, ...]:
+    """What the files tell of: as long as it is the same, so are they. The values are frozen, so that copies of the dictionaries do."""
+    dom0 = host.dom0
+    facts = (dom0.hostname, dom0.dns, dict(dom0.nics), dict(dom0.bridges), dict(dom0.bonds), set(dom0.cookies))
+    logs = tuple((len(lines), lines[-1:]) for lines in (dom0.log, dom0.service_log))
+    return facts, logs, host.management_bridge, host.uuid, host.pool.master_host.record["address"], host.is_master
 
 
-_ALL: WeakKeyDictionary[Host, Files] = WeakKeyDictionary()
+def _processes(running: Mapping[int, str]) -> dict[str, str]:
+    found = {}
+    for pid, command in running.items():
+        found[f"/proc/{pid}/cmdline"] = command + "\0"
+        found[f"/proc/{pid}/comm"] = command.split("\0")[0].rpartition("/")[2][:15] + "\n"
+    return found
+
+
+@cache
+def _programs(names: tuple[str, ...]) -> FileSystem:
+    """A folder of programs: each hands on to the command of its name."""
+    folder = FileSystem()
+    for entry in folder.read_dir("/"):
+        folder.remove("/" + entry["name"], recursive=True)
+    for name in names:
+        folder.write_file(f"/{name}", f'#!/bin/sh\n{name} "$@"\n'.encode())
+        folder.chmod(f"/{name}", 0o755)
+    return folder
 
 
 def memory() -> dict[str, int]:
     """Lines of /proc/meminfo in kB."""
     free = _MEMORY_KIB * 3 // 4
-    return {
-        "MemTotal": _MEMORY_KIB,
-        "MemFree": free,
-        "MemAvailable": free,
-        "Buffers": 65536,
-        "Cached": 524288,
-        "SwapTotal": 1048572,
-        "SwapFree": 1048572,
-    }
+    swap = {"SwapTotal": 1048572, "SwapFree": 1048572}
+    return {"MemTotal": _MEMORY_KIB, "MemFree": free, "MemAvailable": free, "Buffers": 65536, "Cached": 524288, **swap}
 
 
-def pool_conf(host: Host) -> str:
+def pool_conf(host: HostState) -> str:
     """/etc/xensource/pool.conf: master, or slave: with the master's address."""
-    return "master" if host.is_master else f"slave:{host.twin.master_host.record['address']}"
+    return "master" if host.is_master else f"slave:{host.pool.master_host.record['address']}"
 
 
 def os_release(product: Product) -> str:
@@ -174,11 +196,9 @@ def os_release(product: Product) -> str:
     return "".join(f'{name}="{value}"\n' for name, value in facts.items())
 
 
-def inventory(host: Host) -> dict[str, str]:
+def inventory(host: HostState, product: Product) -> dict[str, str]:
     """/etc/xensource-inventory: what XAPI and dom0 know of this installation, by name."""
-    twin = host.twin
-    product = product_of(twin.scenario.version)
-    domains = [vm for vm in twin.database.all("VM").values() if vm["is_control_domain"] and vm["resident_on"] == host.ref]
+    domains = [vm for vm in host.pool.database.all("VM").values() if vm["is_control_domain"] and vm["resident_on"] == host.ref]
     facts = {
         "INSTALLATION_UUID": host.uuid,
         "CONTROL_DOMAIN_UUID": domains[0]["uuid"] if domains else "",

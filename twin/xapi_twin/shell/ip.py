@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ipaddress
 
-from xapi_twin.datamodel.releases import product_of
 from xapi_twin.dom0 import formats
 from xapi_twin.shell.call import Call
 
@@ -15,7 +14,7 @@ FOLDER = "/sbin"
 
 async def ifconfig(call: Call) -> int:
     names = [argument for argument in call.arguments if not argument.startswith("-")]
-    style = call.host.twin.scenario.formats.ifconfig
+    style = call.machine.formats.ifconfig
     try:
         call.out(formats.ifconfig(call.host.dom0, style, names[:1], everything="-a" in call.arguments))
     except KeyError:
@@ -69,7 +68,7 @@ async def ip(call: Call) -> int:
 
 
 def _show(call: Call, kind: str, number: int, device: formats.Device, family: str, one_line: bool, brief: bool) -> None:
-    link = formats.ip_link(device, number, group=product_of(call.host.twin.scenario.version).version >= "9")
+    link = formats.ip_link(device, number, group=call.machine.product.version >= "9")
     addresses = [text for text in formats.ip_addresses(device) if text.startswith(family)]
     if brief:
         state = link[0].split(" state ")[1].split()[0]
@@ -135,7 +134,7 @@ async def ping(call: Call) -> int:
 
 
 def _address(call: Call, name: str) -> ipaddress.IPv4Address | None:
-    host = call.host.twin.find_host(name)
+    host = call.host.pool.find_host(name)
     try:
         return ipaddress.IPv4Address(host.record["address"] if host else "127.0.0.1" if name == "localhost" else name)
     except ValueError:
@@ -143,7 +142,7 @@ def _address(call: Call, name: str) -> ipaddress.IPv4Address | None:
 
 
 def _answers(call: Call, target: ipaddress.IPv4Address) -> bool:
-    twin = call.host.twin
+    twin = call.host.pool
     mine = [ipaddress.ip_interface(address) for bridge in call.host.dom0.bridges.values() for address in bridge.addresses]
     if target.is_loopback or any(address.ip == target for address in mine):
         return True

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from bashkit import CommandInput
 
 from xapi_twin.shell.call import Call
-from xapi_twin.shell.process import TERM, Given, Input, Process, Processes, Streams
-from xapi_twin.shell.script import SyntaxProblem, check, is_alone
+from xapi_twin.shell.process import TERM, Given, Input, Process, Streams
+from xapi_twin.shell.running import run
+from xapi_twin.shell.script import SyntaxProblem, check, is_one_command
 from xapi_twin.shell.system import daemons
 
 FOLDER = ""  # in no folder: these are the shell's own
@@ -154,10 +155,10 @@ async def _checked(call: Call, name: str, text: str) -> int:
 
 async def _child(call: Call, text: str, source: Input, name: str, arguments: list[str], before: str, command: list[str]) -> int:
     streams = Streams(source, call.context.stdout.write, call.context.stderr.write)
-    child = Processes.of(call.host).make("\0".join(command), streams, call.process, name)
+    child = call.machine.processes.make("\0".join(command), streams, call.process, name)
     call.process.children[child.pid] = child
     environment = {key: value for key, value in call.context.env.items() if key != "PWD"}
-    return await Processes.of(call.host).run(child, text, cwd=call.context.cwd, environment=environment, arguments=arguments, before=before)
+    return await run(call.machine, child, text, cwd=call.context.cwd, environment=environment, arguments=arguments, before=before)
 
 
 # the background
@@ -168,21 +169,21 @@ async def spawned(call: Call) -> int:
     variables, functions, text, *arguments = call.arguments
     parent = call.process
     streams = Streams(Given(), parent.streams.out, parent.streams.err, parent.streams.terminal)
-    child = Processes.of(call.host).make(text, streams, None, parent.name)
+    child = call.machine.processes.make(text, streams, None, parent.name)
     child.parent = parent.pid
-    child.keeps_pid = is_alone(text)
+    child.keeps_pid = is_one_command(text)
     child.hangs_up = parent.streams.terminal and not re.match(r"\(?\s*(\S*/)?(nohup|setsid)\b", text)
     parent.children[child.pid] = child
     before = _state(variables) + functions + "\n" if functions else _state(variables)
-    call.host.start_soon(_begun(child, text, call.context.cwd, dict(call.context.env), before, arguments))
+    call.host.life.start_soon(_begun(call, child, text, call.context.cwd, dict(call.context.env), before, arguments))
     await asyncio.sleep(0)
     call.out(f"{child.pid}\n")
     return 0
 
 
-async def _begun(child: Process, text: str, cwd: str, environment: dict[str, str], before: str, arguments: list[str]) -> None:
+async def _begun(call: Call, child: Process, text: str, cwd: str, environment: dict[str, str], before: str, arguments: list[str]) -> None:
     environment.pop("PWD", None)
-    await Processes.of(child.host).run(child, text, cwd=cwd, environment=environment, before=before, arguments=arguments)
+    await run(call.machine, child, text, cwd=cwd, environment=environment, before=before, arguments=arguments)
 
 
 def _state(declared: str) -> str:
@@ -270,7 +271,7 @@ def _sent(call: Call, word: str, wanted: int, mine: list[str]) -> int:
     if pid == call.process.pid:
         mine.append("1")
         return 0
-    found = Processes.of(call.host).find(pid)
+    found = call.machine.processes.find(pid)
     if found is None:
         if pid in daemons(call):
             return _to_daemon(call, pid, wanted)
@@ -283,7 +284,7 @@ def _sent(call: Call, word: str, wanted: int, mine: list[str]) -> int:
 
 def _to_daemon(call: Call, pid: int, wanted: int) -> int:
     if wanted and daemons(call)[pid].endswith("/xapi"):
-        call.host.crash()
+        call.host.life.crash()
     return 0
 
 

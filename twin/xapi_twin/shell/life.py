@@ -7,10 +7,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from xapi_twin.datamodel.releases import product_of
 from xapi_twin.shell.call import Call
-from xapi_twin.twin.host import Host
-from xapi_twin.xapi.state import READY_COOKIE
+from xapi_twin.xapi.state import READY_COOKIE, HostState
 
 FOLDER = "/sbin"
 
@@ -24,7 +22,7 @@ async def service(call: Call) -> int:
         call.err("Usage: service < option > | --status-all | [ service_name [ command | --full-restart ] ]\n")
         return 1
     name, action = call.arguments[0].removesuffix(".service"), call.arguments[1]
-    if product_of(call.host.twin.scenario.version).systemd:
+    if call.machine.product.systemd:
         call.err(f"Redirecting to /bin/systemctl {action} {name}.service\n")
         await call.flush()
         return await _systemd(call, action, [name])
@@ -51,7 +49,7 @@ async def _sysv(call: Call, name: str, action: str) -> int:
     if action != "start":
         call.out("Stopping xapi: .." if host.xapi != "stopped" else "Stopping xapi: xapi is already stopped")
         await call.flush()
-        await _lasting(host, host.stop_service())
+        await _lasting(host, host.life.stop_service())
         call.out("                                         [  OK  ]\n")
     if action != "stop":
         call.out("Starting xapi: ")
@@ -66,18 +64,18 @@ def _unrecognized(call: Call, name: str) -> int:
     return 1
 
 
-async def _start_and_wait(host: Host) -> None:
+async def _start_and_wait(host: HostState) -> None:
     """The init script returns when xapi has touched its cookie, or after a minute."""
-    await host.start_xapi()
-    deadline = host.twin.clock() + 60
-    while READY_COOKIE not in host.dom0.cookies and host.xapi == "starting" and host.twin.clock() < deadline:
+    await host.life.start_xapi()
+    deadline = host.pool.clock() + 60
+    while READY_COOKIE not in host.dom0.cookies and host.xapi == "starting" and host.pool.clock() < deadline:
         await asyncio.sleep(0.01)
 
 
-async def _lasting(host: Host, work: Awaitable[None]) -> None:
+async def _lasting(host: HostState, work: Awaitable[None]) -> None:
     """Do what goes on when the SSH connection ends: init, not the shell, does the work."""
     task = asyncio.ensure_future(work)
-    host.start_soon(_result(task))
+    host.life.start_soon(_result(task))
     await asyncio.shield(task)
 
 
@@ -111,7 +109,7 @@ async def _systemd(call: Call, action: str, units: list[str], quiet: bool = Fals
     return status
 
 
-async def _unit(call: Call, host: Host, action: str, name: str, quiet: bool) -> int:
+async def _unit(call: Call, host: HostState, action: str, name: str, quiet: bool) -> int:
     running = True
     if name in ("xapi", "toolstack"):
         running = host.xapi != "stopped"
@@ -131,13 +129,13 @@ async def _unit(call: Call, host: Host, action: str, name: str, quiet: bool) -> 
         call.out(f"Id={name}.service\nActiveState={'active' if running else 'inactive'}\nSubState={'running' if running else 'dead'}\n")
         return 0
     if name == "xapi" and action in ("restart", "try-restart", "reload-or-restart"):
-        await _lasting(host, host.restart_service())
+        await _lasting(host, host.life.restart_service())
     elif name == "toolstack" and action == "restart":
-        await _lasting(host, host.restart_toolstack())
+        await _lasting(host, host.life.restart_toolstack())
     elif name == "xapi" and action == "stop":
-        await _lasting(host, host.stop_service())
+        await _lasting(host, host.life.stop_service())
     elif name == "xapi" and action == "start":
-        await _lasting(host, host.start_xapi())
+        await _lasting(host, host.life.start_xapi())
     elif action not in ("start", "restart", "stop", "enable", "disable", "reset-failed", "daemon-reload", "mask", "unmask"):
         call.err(f"Unknown operation {action}.\n")
         return 1
@@ -146,7 +144,7 @@ async def _unit(call: Call, host: Host, action: str, name: str, quiet: bool) -> 
 
 async def toolstack_restart(call: Call) -> int:
     """`xe-toolstack-restart`: returns before the bonds are synchronised."""
-    await _lasting(call.host, call.host.restart_toolstack())
+    await _lasting(call.host, call.host.life.restart_toolstack())
     call.out("done.\n")
     return 0
 
@@ -170,13 +168,13 @@ async def reboot(call: Call) -> int:
     stays_off = call.name in ("poweroff", "halt") or any(argument in ("-h", "-p") for argument in call.arguments)
 
     async def cycle() -> None:
-        await host.twin.pause(1.0)
-        await host.power_off()
+        await host.pool.pause(1.0)
+        await host.life.power_off()
         if not stays_off:
-            await host.twin.pause(30.0)
-            await host.power_on()
+            await host.pool.pause(30.0)
+            await host.life.power_on()
 
-    host.start_soon(cycle())
+    host.life.start_soon(cycle())
     return 0
 
 
@@ -188,7 +186,7 @@ async def sleep(call: Call) -> int:
         return call.fail(f"invalid time interval '{' '.join(call.arguments)}'")
     if not call.arguments:
         return call.fail("missing operand")
-    twin = call.host.twin
+    twin = call.host.pool
     # Held states take their own time: who sleeps a second between two looks is not to have looked thirty times before the next state.
     await asyncio.sleep(max(seconds * twin.scale, min(seconds, max(0.02, twin.between.seconds))))
     return 0

@@ -127,9 +127,8 @@ async def mkdir(call: Call) -> int:
         return 1
     status = 0
     for name in names:
-        problem = _make(
-            call, absolute(call, name), 0o777 & ~int(umask, 8), int(mode, 8) if mode else None, "p" in flags or "parents" in flags
-        )
+        made = absolute(call, name)
+        problem = _make(call, made, 0o777 & ~int(umask, 8), int(mode, 8) if mode else None, "p" in flags or "parents" in flags)
         if problem:
             call.err(f"mkdir: cannot create directory '{name}': {problem}\n")
             status = 1

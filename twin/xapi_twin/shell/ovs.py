@@ -183,7 +183,7 @@ async def appctl(call: Call) -> int:
             call.err("no such bond\n")
             return call.fail("ovs-vswitchd: server returned an error", 2)
         for name in names or list(dom0.bonds):
-            call.out(formats.bond_show(dom0.bonds[name], dom0, call.host.twin.clock()))
+            call.out(formats.bond_show(dom0.bonds[name], dom0, call.host.pool.clock()))
         return 0
     if action == "lacp/show":
         for bond in dom0.bonds.values():

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The processes of a dom0: shells, each with a number and an interpreter of its own, and what they have in common, the files.
+"""The processes of a dom0: shells, each with a number and an interpreter of its own.
 
 A process goes on when the connection that began it ends, unless it hangs on a terminal; a stop of the twin ends all.
 """
@@ -10,23 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
-from weakref import WeakKeyDictionary
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from bashkit import Bash
-
-    from xapi_twin.twin.host import Host
+from bashkit import Bash
 
 PATH = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin:/root/bin:/opt/xensource/bin"
 ENVIRONMENT = {"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash", "PATH": PATH}
-MOST_OUTPUT = 16 * 1024 * 1024
+MOST_OUTPUT = 16 * 1024 * 1024  # of one process
 _FIRST_PID = 2301
-TERM, HUP, KILL, XFSZ = 15, 1, 9, 25
+TERM, HUP, XFSZ = 15, 1, 25
 
 Write = Callable[[bytes], Awaitable[None]]
-# Runs a script in a process to its end and answers its status, as interpreter.run does.
-Run = Callable[..., Awaitable[int]]
 
 
 class Input(Protocol):
@@ -69,7 +63,6 @@ class Streams:
 class Process:
     """A shell that runs a script."""
 
-    host: Host
     pid: int
     parent: int
     command: str
@@ -110,21 +103,11 @@ class Process:
 
 
 class Processes:
-    """The process table of a host. `run` is given by whoever opens the first shell there, for the commands that begin processes."""
+    """The process table of a host."""
 
-    run: Run
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
+    def __init__(self) -> None:
         self.running: dict[int, Process] = {}
         self._next = _FIRST_PID
-
-    @classmethod
-    def of(cls, host: Host) -> Processes:
-        """The processes of a host; the same for all its shells."""
-        if host not in _ALL:
-            _ALL[host] = cls(host)
-        return _ALL[host]
 
     def make(self, command: str, streams: Streams, parent: Process | None = None, name: str = "bash") -> Process:
         """A process that does not run yet. The only command of another one takes over its number."""
@@ -132,7 +115,7 @@ class Processes:
             pid = parent.pid
         else:
             pid, self._next = self._next, self._next + 1
-        process = Process(self.host, pid, parent.pid if parent else 1, command, streams, name)
+        process = Process(pid, parent.pid if parent else 1, command, streams, name)
         self.running[pid] = process
         return process
 
@@ -150,6 +133,3 @@ class Processes:
             if process.hangs_up:
                 process.end(HUP)
             self.hang_up(process)
-
-
-_ALL: WeakKeyDictionary[Host, Processes] = WeakKeyDictionary()

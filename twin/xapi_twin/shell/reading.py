@@ -21,16 +21,9 @@ _ALWAYS = ("tr", "tee", "xargs", "bc", "patch")
 _PATTERN = {"grep": "ef", "egrep": "ef", "fgrep": "ef", "sed": "ef", "awk": "f", "gawk": "f"}
 # These run the rest of their arguments; with the letters of their options that take a word.
 _RUNNERS = {
-    "env": "uSC",
-    "timeout": "ks",
-    "nice": "n",
-    "ionice": "cnp",
-    "sudo": "ugpC",
-    "exec": "a",
-    "command": "",
+    "env": "uSC", "timeout": "ks", "nice": "n", "ionice": "cnp", "sudo": "ugpC", "exec": "a", "command": "", "builtin": "",
     "xargs": "IndLPaEs",
-    "builtin": "",
-}
+}  # fmt: skip
 _DETACHING = ("setsid", "nohup")
 
 

@@ -18,8 +18,7 @@ import json
 import re
 import shlex
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -54,7 +53,6 @@ class _Edit:
 @dataclass
 class _Edits:
     text: bytes
-    numbers: Mapping[str, str]
     found: list[_Edit] = field(default_factory=list)
 
     def add(self, start: int, end: int, text: str | bytes) -> None:
@@ -93,19 +91,26 @@ def _goes_on(text: str) -> bool:
 
 def prepared(text: str, pid: int, parent: int = 1, name: str = "bash") -> str:
     """A script as the library is to run it in the process with that number. Raises SyntaxProblem."""
-    text = text.encode("utf-8", "replace").decode()
+    script = _template(text.encode("utf-8", "replace").decode())
+    for mark, value in zip((_PID, _PARENT, _NAME), (str(pid), str(parent), re.sub(r'([\\"$`])', r"\\\1", name)), strict=True):
+        script = script.replace(mark, value)
+    return script
+
+
+# What stands in a template for what differs from process to process: the same script is run by many a host.
+_PID, _PARENT, _NAME = "\ue000pid\ue000", "\ue000parent\ue000", "\ue000name\ue000"
+_NUMBERS_FOR = {"$": _PID, "!": "${__bg-}", "EUID": "0", "UID": "0", "PPID": _PARENT, "0": _NAME}
+
+
+@lru_cache(maxsize=256)
+def _template(text: str) -> str:
     try:
         check(text)
-        numbers = {"$": str(pid), "!": "${__bg-}", "EUID": "0", "UID": "0", "PPID": str(parent), "0": _escaped(name)}
-        edits = _Edits(text.encode(), numbers)
+        edits = _Edits(text.encode())
         _Walk(edits).commands(tree(text), own=True, plain=True)
     except RecursionError:
         raise SyntaxProblem("line 1: too many commands in each other") from None
     return edits.applied().decode()
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r'([\\"$`])', r"\\\1", text)
 
 
 def is_one_command(text: str) -> bool:
@@ -326,7 +331,7 @@ class _Walk:
         start = self.edits.text.find(text.encode(), self.at) if text else -1
         if start < 0 or re.search(r"['\"\\]", node["heredoc_delim"]):
             return
-        changed = _NUMBERS.sub(lambda match: self.edits.numbers[_number(match)], text)
+        changed = _NUMBERS.sub(lambda match: _NUMBERS_FOR[_number(match)], text)
         if changed != text:
             self.edits.add(start, start + len(text.encode()), changed)
 
@@ -351,8 +356,9 @@ class _Walk:
         return start, end
 
     def _numbered(self, raw: str) -> str:
-        numbers = self.edits.numbers
-        return "".join(piece if quoted else _NUMBERS.sub(lambda match: numbers[_number(match)], piece) for piece, quoted in _quoted(raw))
+        return "".join(
+            piece if quoted else _NUMBERS.sub(lambda match: _NUMBERS_FOR[_number(match)], piece) for piece, quoted in _quoted(raw)
+        )
 
     def _substituted(self, word: dict[str, Any], raw: str) -> str:
         """A word whose $(…) reads the shell's input."""
@@ -361,7 +367,7 @@ class _Walk:
             for opening in ("$(", "`") if inner else ():
                 for match in re.finditer(re.escape(opening), raw):
                     text = raw[match.end() :]
-                    walk = _Walk(_Edits(text.encode(), self.edits.numbers), base=0)
+                    walk = _Walk(_Edits(text.encode()), base=0)
                     if not _fits(inner, text):
                         continue
                     walk.commands(inner, own=True, plain=False)
@@ -429,10 +435,3 @@ def with_substitutions(word: dict[str, Any]) -> str:
     if all(piece is not None for piece in pieces):
         return raw
     return "".join(piece if quoted else re.sub(r"`([^`]*)`", r"$(\1)", piece) for piece, quoted in _quoted(raw))
-
-
-def is_alone(text: str) -> bool:
-    """Whether a script is one command, which bash lets take the shell's place."""
-    with suppress(Exception):
-        return is_one_command(text)
-    return False

@@ -7,18 +7,15 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bashkit import Bash
 
-from xapi_twin.shell.files import Files, inventory
-from xapi_twin.shell.interpreter import PRELUDE, interpreter, worded
-from xapi_twin.shell.interpreter import run as run_process
-from xapi_twin.shell.process import ENVIRONMENT, Given, Processes, Streams
+from xapi_twin.shell import running
+from xapi_twin.shell.files import inventory
+from xapi_twin.shell.machine import Host, Machine
+from xapi_twin.shell.process import ENVIRONMENT, Given, Streams
+from xapi_twin.shell.running import PRELUDE, interpreter, worded
 from xapi_twin.shell.script import prepared
-
-if TYPE_CHECKING:
-    from xapi_twin.twin.host import Host
 
 
 @dataclass(frozen=True)
@@ -47,32 +44,26 @@ async def run(host: Host, command: str, stdin: str = "") -> Output:
 
 async def session(host: Host, command: str, streams: Streams) -> int:
     """Run one command line in a fresh login shell; answers its exit status. Whoever is cancelled here ends it."""
-    table = _table(host)
-    process = table.make(f"bash\0-c\0{command}", streams)
+    machine = host.machine
+    process = machine.processes.make(f"bash\0-c\0{command}", streams)
     try:
-        return await run_process(process, command, before=_login(host))
+        return await running.run(machine, process, command, before=_login(machine))
     finally:
         if streams.terminal:
-            table.hang_up(process)
+            machine.processes.hang_up(process)
 
 
-def _table(host: Host) -> Processes:
-    table = Processes.of(host)
-    table.run = run_process
-    return table
-
-
-def _login(host: Host) -> str:
+def _login(machine: Machine) -> str:
     """root's .bashrc on a XenServer host sources the inventory: $INSTALLATION_UUID is there at once, unexported."""
-    return "".join(f"{name}={shlex.quote(value)}; " for name, value in inventory(host).items())
+    return "".join(f"{name}={shlex.quote(value)}; " for name, value in inventory(machine.host, machine.product).items())
 
 
 class Interactive:
     """An interactive shell, command by command."""
 
     def __init__(self, host: Host, streams: Streams) -> None:
-        self.host = host
-        self.process = _table(host).make("-bash", streams)
+        self.machine = host.machine
+        self.process = self.machine.processes.make("-bash", streams)
         self.status = 0
         self.over = False
         self._shell: Bash | None = None
@@ -87,9 +78,9 @@ class Interactive:
         script = prepared(text, self.process.pid, name="-bash")
         self.process.printed = 0
         if self._shell is None:
-            self._shell = self.process.shell = interpreter(self.process, ENVIRONMENT, "/root")
-            await self._shell.execute(f"{PRELUDE}shopt -s lastpipe; {_login(self.host)}")
-        Files.of(self.host).refresh()
+            self._shell = self.process.shell = interpreter(self.machine, self.process, ENVIRONMENT, "/root")
+            await self._shell.execute(f"{PRELUDE}shopt -s lastpipe; {_login(self.machine)}")
+        self.machine.refresh()
         self.process.status = None
         streams = self.process.streams
 
@@ -101,16 +92,17 @@ class Interactive:
 
         merged = f"{{ {script}\n}} 2>&1" if streams.terminal else script
         result = await self._shell.execute(f"(exit {self.status})\n{merged}\n_ended $?", stdout=out, stderr=err)
-        self.over = self.process.status is None
+        if result.error:  # a limit of the library: the command is over, the shell is not
+            await streams.err(worded(f"bash: {result.error}\n".encode(), "-bash"))
+        self.over = self.process.status is None and not result.error
         self.status = result.exit_code if self.process.status is None else self.process.status
 
     def leave(self) -> None:
         """The visitor is gone."""
         if self._shell is not None:
             self._shell.cancel()
-        table = Processes.of(self.host)
-        table.hang_up(self.process)
-        table.forget(self.process)
+        self.machine.processes.hang_up(self.process)
+        self.machine.processes.forget(self.process)
 
 
 def _typed(data: bytes) -> bytes:

@@ -14,7 +14,6 @@ async def drbd(call: Call) -> int:
     if call.arguments[:1] != ["status"]:
         call.err(f"{call.name}: the twin answers 'status' alone\n")
         return 1
-    twin, host = call.host.twin, call.host
     wanted = [word for word in call.arguments[1:] if not word.startswith("-")]
     shown = [name for name in _resources(call) if not wanted or name in wanted or wanted == ["all"]]
     if wanted and wanted != ["all"] and not shown:
@@ -24,8 +23,8 @@ async def drbd(call: Call) -> int:
         call.err("# No currently configured DRBD found.\n")
     for name in shown:
         call.out(f"{name} role:Secondary\n  disk:UpToDate\n")
-        for other in twin.hosts.values():
-            if other is not host:
+        for other in call.host.pool.hosts.values():
+            if other is not call.host:
                 state = "role:Secondary\n    peer-disk:UpToDate" if other.powered else "connection:Connecting"
                 call.out(f"  {other.dom0.hostname} {state}\n")
         call.out("\n")
@@ -33,7 +32,7 @@ async def drbd(call: Call) -> int:
 
 
 def _resources(call: Call) -> list[str]:
-    database = call.host.twin.database
+    database = call.host.pool.database
     found = []
     for record in database.all("SR").values():
         if record["type"] == "linstor":

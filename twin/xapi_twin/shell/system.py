@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-from xapi_twin.datamodel.releases import product_of
 from xapi_twin.shell.call import Call
 from xapi_twin.shell.files import memory
 from xapi_twin.shell.listing import split
-from xapi_twin.shell.process import Processes
 
 FOLDER = "/bin"
 
@@ -19,7 +17,7 @@ async def hostname(call: Call) -> int:
 
 
 async def uname(call: Call) -> int:
-    product = product_of(call.host.twin.scenario.version)
+    product = call.machine.product
     flags = "".join(call.arguments).replace("-", "") or "s"
     machine = "i686" if product.version.startswith("6.") and product.version < "6.5" else "x86_64"
     facts = {"s": "Linux", "n": call.host.dom0.hostname, "r": product.kernel, "v": "#1 SMP", "m": machine, "o": "GNU/Linux"}
@@ -39,7 +37,7 @@ async def identity(call: Call) -> int:
 
 
 async def uptime(call: Call) -> int:
-    call.out(f" {call.host.twin.now():%H:%M:%S} up 1 day,  1 user,  load average: 0.00, 0.00, 0.00\n")
+    call.out(f" {call.host.pool.now():%H:%M:%S} up 1 day,  1 user,  load average: 0.00, 0.00, 0.00\n")
     return 0
 
 
@@ -52,11 +50,11 @@ async def logger(call: Call) -> int:
         while (chunk := await call.context.stdin.read_chunk()) is not None:
             data += chunk
         lines = data.decode("utf-8", "replace").splitlines()
-    now = call.host.twin.now()
+    now = call.host.pool.now()
     for line in lines:
-        call.host.dom0.service_log.append(
-            f"{now:%b} {now.day:>2} {now:%H:%M:%S} {call.host.dom0.hostname} {flags.get('t', 'root')}: {line}"
-        )
+        stamp = f"{now:%b} {now.day:>2} {now:%H:%M:%S}"
+        call.host.dom0.service_log.append(f"{stamp} {call.host.dom0.hostname} {flags.get('t', 'root')}: {line}")
+        del call.host.dom0.service_log[:-5000]
         if "s" in flags:
             call.err(f"{flags.get('t', 'root')}: {line}\n")
     return 0
@@ -81,7 +79,7 @@ async def pgrep(call: Call) -> int:
     flags, names = split(call.arguments, "utP")
     found = [pid for pid, path in daemons(call).items() if names and names[-1] == path.rpartition("/")[2]]
     if "f" in flags and names:
-        running = Processes.of(call.host).running
+        running = call.machine.processes.running
         found += [pid for pid, process in running.items() if pid != call.process.pid and names[-1] in process.command.replace("\0", " ")]
     call.out((" " if call.name == "pidof" else "\n").join(map(str, found)) + "\n" if found else "")
     return int(not found)
@@ -90,39 +88,28 @@ async def pgrep(call: Call) -> int:
 async def ps(call: Call) -> int:
     """`ps`, `ps -ef`, `ps aux`, `ps -p PID [-o …=]`."""
     words = call.arguments
-    processes = daemons(call) | {pid: one.command.replace("\0", " ") for pid, one in Processes.of(call.host).running.items()}
+    shown = daemons(call) | {pid: one.command.replace("\0", " ") for pid, one in call.machine.processes.running.items()}
+    every = any(set("eaxA") & set(word) for word in words if word not in ("-p", "-o") and not word.isdigit())
     if "-p" in words and words[-1] != "-p":
         wanted = words[words.index("-p") + 1].split(",")
-        processes = {pid: command for pid, command in processes.items() if str(pid) in wanted}
-    every = any(set("eaxA") & set(word) for word in words if word not in ("-p", "-o") and not word.isdigit())
-    if not every and "-p" not in words:
-        processes = {call.process.pid: call.process.name}
+        shown = {pid: command for pid, command in shown.items() if str(pid) in wanted}
+    elif not every:
+        shown = {call.process.pid: call.process.name}
+    rows = sorted(shown.items())
     if "-o" in words and words[-1] != "-o":
         column = words[words.index("-o") + 1]
-        for pid, command in sorted(processes.items()):
-            call.out(f"{pid}\n" if column.startswith("pid") else f"{command}\n")
-    elif any("f" in word for word in words) and every:
-        call.out("UID        PID  PPID  C STIME TTY          TIME CMD\n")
-        call.out(
-            "".join(
-                f"root     {pid:>5} {1 if pid > 1 else 0:>5}  0 00:00 ?        00:00:00 {command}\n"
-                for pid, command in sorted(processes.items())
-            )
-        )
+        lines = [str(pid) if column.startswith("pid") else command for pid, command in rows]
+    elif every and any("f" in word for word in words):
+        lines = ["UID        PID  PPID  C STIME TTY          TIME CMD"]
+        lines += [f"root     {pid:>5} {int(pid > 1):>5}  0 00:00 ?        00:00:00 {command}" for pid, command in rows]
     elif any("u" in word for word in words):
-        call.out("USER       PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n")
-        call.out(
-            "".join(
-                f"root     {pid:>5}  0.0  0.1  10000  1000 ?        S    00:00   0:00 {command}\n"
-                for pid, command in sorted(processes.items())
-            )
-        )
+        lines = ["USER       PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND"]
+        lines += [f"root     {pid:>5}  0.0  0.1  10000  1000 ?        S    00:00   0:00 {command}" for pid, command in rows]
     else:
-        call.out("  PID TTY          TIME CMD\n")
-        call.out(
-            "".join(f"{pid:>5} ?        00:00:00 {command.split()[0].rpartition('/')[2]}\n" for pid, command in sorted(processes.items()))
-        )
-    return 0 if processes else 1
+        lines = ["  PID TTY          TIME CMD"]
+        lines += [f"{pid:>5} ?        00:00:00 {command.split()[0].rpartition('/')[2]}" for pid, command in rows]
+    call.out("".join(f"{line}\n" for line in lines))
+    return 0 if shown else 1
 
 
 async def free(call: Call) -> int:
@@ -140,11 +127,8 @@ async def free(call: Call) -> int:
 async def df(call: Call) -> int:
     flags, _unused = split(call.arguments)
     if "h" in flags:
-        call.out(
-            "Filesystem      Size  Used Avail Use% Mounted on\n"
-            "/dev/sda1        18G  2.4G   15G  15% /\n"
-            "/dev/sda5       3.9G  120M  3.6G   4% /var/log\n"
-        )
+        call.out("Filesystem      Size  Used Avail Use% Mounted on\n")
+        call.out("/dev/sda1        18G  2.4G   15G  15% /\n/dev/sda5       3.9G  120M  3.6G   4% /var/log\n")
         return 0
     call.out("Filesystem     1K-blocks    Used Available Use% Mounted on\n")
     call.out("/dev/sda1       18446236 2516582  14969408  15% /\n/dev/sda5        4054752  122880   3705856   4% /var/log\n")
@@ -162,7 +146,7 @@ async def lsblk(call: Call) -> int:
 
 async def dmesg(call: Call) -> int:
     """The kernel's words on the NICs."""
-    kernel = product_of(call.host.twin.scenario.version).kernel
+    kernel = call.machine.product.kernel
     call.out(f"[    0.000000] Linux version {kernel}\n")
     for number, nic in enumerate(call.host.dom0.nics.values(), 1):
         state = f"Link is Up - {nic.speed}Mbps/{'Full' if nic.duplex else 'Half'}" if nic.carrier else "Link is Down"
@@ -171,8 +155,7 @@ async def dmesg(call: Call) -> int:
 
 
 COMMANDS = {
-    "hostname": hostname, "uname": uname, "id": identity, "whoami": identity, "uptime": uptime, "logger": logger,
-    "pgrep": pgrep, "pidof": pgrep,
-    "ps": ps, "free": free, "df": df, "lsblk": lsblk, "dmesg": dmesg, "sync": nothing, "stty": nothing, "mesg": nothing,
+    "hostname": hostname, "uname": uname, "id": identity, "whoami": identity, "uptime": uptime, "logger": logger, "pgrep": pgrep,
+    "pidof": pgrep, "ps": ps, "free": free, "df": df, "lsblk": lsblk, "dmesg": dmesg, "sync": nothing, "stty": nothing, "mesg": nothing,
     "chkconfig": nothing, "tput": nothing,
 }  # fmt: skip

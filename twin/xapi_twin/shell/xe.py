@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from xapi_twin import xe
 from xapi_twin.shell.call import Call
-from xapi_twin.shell.files import Files
 from xapi_twin.shell.jobs import Piped
 from xapi_twin.xapi.state import HostState
 from xapi_twin.xe.answer import LOST
@@ -45,7 +44,7 @@ class _Terminal:
         return (await Piped(self.call.context.stdin).line()).decode("utf-8", "replace").rstrip("\n")
 
     async def fetch(self, name: str, path: str, text: Callable[[], str]) -> bool:
-        tree, place = Files.of(self.call.host).tree, posixpath.join(self.call.context.cwd, name)
+        tree, place = self.call.machine.files.tree, posixpath.join(self.call.context.cwd, name)
         if tree.exists(place) or not tree.exists(posixpath.dirname(place)):
             problem = "File exists" if tree.exists(place) else "No such file or directory"
             self.err(f'Operation failed. Error: Sys_error("{name}: {problem}")\n')
@@ -101,7 +100,7 @@ def _who(call: Call, options: dict[str, str]) -> tuple[str, str]:
     name = options.get("passwordfile")
     if name is None:
         return options.get("username", "root"), options.get("password", "null")
-    tree, place = Files.of(call.host).tree, posixpath.join(call.context.cwd, name)
+    tree, place = call.machine.files.tree, posixpath.join(call.context.cwd, name)
     if not tree.exists(place):
         raise _Unreadable(f"Error opening password file '{name}'")
     lines = tree.read_file(place).decode("utf-8", "replace").splitlines()

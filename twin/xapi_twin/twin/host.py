@@ -16,6 +16,7 @@ from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import NULL
 from xapi_twin.dom0.model import Backend, BringUpError
 from xapi_twin.faults import Crashed, Emergency, NeverReturns
+from xapi_twin.shell.machine import Machine
 from xapi_twin.xapi import host_helpers
 from xapi_twin.xapi.dispatcher import Dispatcher
 from xapi_twin.xapi.network import links, nm, pbd, pif, sync_networking
@@ -57,7 +58,8 @@ class Host(HostState):
     the host its life.
     """
 
-    twin: Any  # what the commands of the shell reach through, until they are given what they need
+    twin: Any  # the pool that it is in, for whoever opens its ports
+    machine: Machine  # its dom0, as a shell sees it
 
     def __init__(self, pool: XapiState, ref: str, backend: Backend, dispatcher: Dispatcher, ha_fences: bool = False) -> None:
         super().__init__(pool, ref, backend)

@@ -11,6 +11,7 @@ from xapi_twin.datamodel.schema import RELATIONS, Schema
 from xapi_twin.dom0.model import Backend, Dom0, MemoryBackend, Nic
 from xapi_twin.faults import Faults
 from xapi_twin.scenario.model import RECORDED_RESTART_SECONDS, Scenario
+from xapi_twin.shell import machine
 from xapi_twin.twin.host import Host
 from xapi_twin.twin.moving import Moving
 from xapi_twin.xapi.dispatcher import Dispatcher
@@ -128,6 +129,7 @@ class Twin:
         """A host whose record is there already."""
         host = Host(self.pool, ref, backend, self.dispatcher, self.scenario.ha_fences)
         host.twin = self
+        host.machine = machine(host, self.scenario.formats)
         self.hosts[ref] = self.pool.hosts[ref] = host
         return host
 

@@ -51,6 +51,9 @@ class HostLife(Protocol):
     def switch_off_later(self, again: bool) -> None:
         """host.shutdown, host.reboot: the call answers, then the host goes; `again`: and comes back."""
 
+    def crash(self, come_back: float | None = None) -> None:
+        """xapi dies on the spot."""
+
     async def power_off(self) -> None:
         """The host loses its power."""
 

@@ -179,7 +179,7 @@ class SshServer:
                 return True
 
             def validate_password(self, username: str, password: str) -> bool:
-                return username == USER and pool.passwords.get(username) == password
+                return username == USER and pool.passwords.get(pool.user) == password
 
         async def session(process: asyncssh.SSHServerProcess[str]) -> None:
             task = asyncio.current_task()
@@ -283,13 +283,17 @@ class _Session:
             await self.streams.err(f"{error}\n".encode())
             with suppress(OSError):
                 self.process.exit(255)
+        except Exception as error:  # a fault of the twin: the visitor is told, and does not wonder why he was thrown out
+            await self.streams.err(f"the twin failed: {type(error).__name__}: {error}\n".encode())
+            with suppress(OSError):
+                self.process.exit(255)
         finally:
             work.cancel()
             leaving.cancel()
 
     async def _one(self, command: str) -> int:
         """A command between its two points of the fault plan. Raises ConnectionDropped, XapiError."""
-        faults = self.host.twin.faults
+        faults = self.host.pool.faults
         await faults.ssh("before", self.host.ref, command)
         status = await session(self.host, command, self.streams)
         await faults.ssh("after", self.host.ref, command)
@@ -303,7 +307,7 @@ class _Session:
             shell.leave()
 
     async def _typed(self, shell: Interactive) -> int:
-        faults = self.host.twin.faults
+        faults = self.host.pool.faults
         pending = ""
         while not shell.over:
             if self.streams.terminal:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The library's interpreter with dom0's files and commands, and scripts that run in it, each as a process."""
+"""Running a script in the library: an interpreter with dom0's files and commands, bash's words, a bound for everything."""
 
 from __future__ import annotations
 
@@ -9,32 +9,40 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-from bashkit import Bash
+from bashkit import Bash, ExecutionProfile
 
-from xapi_twin.shell.files import Files
-from xapi_twin.shell.process import ENVIRONMENT, HUP, Process, Processes
-from xapi_twin.shell.programs import install
+from xapi_twin.shell.call import callback
+from xapi_twin.shell.machine import Machine
+from xapi_twin.shell.process import ENVIRONMENT, HUP, Process
 from xapi_twin.shell.script import SyntaxProblem, prepared
 
 # A script of an admin needs a thousandth of these; one without an end must not stop the twin for the others.
 MOST_COMMANDS = 5_000_000
 _FOREVER = 7 * 24 * 3600.0
 
+# Functions, because they change the shell itself: the number of the last background process, its signals to itself.
+PRELUDE = (
+    '_spawn() { __bg=$(_spawned "$(declare -p)" "$(declare -f)" "$@"); }; '
+    'kill() { eval "$(_kill "$@")"; }; '
+    'wait() { if [ $# = 0 ]; then builtin wait; fi; _wait "$@"; }; '
+)
 
-def interpreter(process: Process, environment: Mapping[str, str], cwd: str) -> Bash:
+
+def interpreter(machine: Machine, process: Process, environment: Mapping[str, str], cwd: str) -> Bash:
     """An interpreter of the library in which dom0's files are the only ones, and dom0's commands are there."""
-    host = process.host
     shell = Bash(
         username="root",
-        hostname=host.dom0.hostname,
+        hostname=machine.host.dom0.hostname,
         cwd=cwd,
         env=dict(environment),
         max_commands=MOST_COMMANDS,
         max_loop_iterations=MOST_COMMANDS,
         timeout_seconds=_FOREVER,
+        profile=ExecutionProfile.Interactive,  # the others end after 100,000 commands, with which a timer of a day does not get by
     )
-    shell.mount("/", Files.of(host).tree)
-    install(shell, process)
+    machine.files.mounted(shell)
+    for name, command in machine.commands.items():
+        shell.add_command(name, callback(machine, process, name, command))
     return shell
 
 
@@ -50,29 +58,30 @@ def worded(data: bytes, name: str) -> bytes:
 
 
 async def run(
-    process: Process, text: str, *, cwd: str = "/root", environment: Mapping[str, str] | None = None, before: str = "",
-    arguments: Sequence[str] = (), as_is: bool = False,
+    machine: Machine, process: Process, text: str, *, cwd: str = "/root", environment: Mapping[str, str] = ENVIRONMENT, before: str = "",
+    arguments: Sequence[str] = (),
 ) -> int:  # fmt: skip
     """Run a script to its end and answer the exit status; its background is in processes of their own, and goes on.
 
     `before` are commands that set up the shell. Whoever is cancelled here cancels the script.
     """
-    process.work = asyncio.ensure_future(_work(process, text, cwd, environment or ENVIRONMENT, before, arguments, as_is))
-    process.work.add_done_callback(lambda _work: _over(process))
-    process.host.start_soon(_until(process.work))
+    process.work = asyncio.ensure_future(_work(machine, process, text, cwd, environment, before, arguments))
+    process.work.add_done_callback(lambda _work: _over(machine, process))
+    machine.host.life.start_soon(_until(process.work))
     try:
-        await process.over.wait()
+        await asyncio.wait({process.work})
     except asyncio.CancelledError:
         process.end(HUP)
         raise
+    if not process.work.cancelled() and (error := process.work.exception()) is not None:
+        raise error
     return process.status or 0
 
 
-def _over(process: Process) -> None:
-    if process.work is not None and not process.work.cancelled():
-        process.work.exception()
+def _over(machine: Machine, process: Process) -> None:
     process.finish(process.status if process.status is not None else 1)
-    Processes.of(process.host).forget(process)
+    machine.processes.forget(process)
+    process.shell = None
 
 
 async def _until(work: asyncio.Future[None]) -> None:
@@ -84,16 +93,16 @@ async def _until(work: asyncio.Future[None]) -> None:
 
 
 async def _work(
-    process: Process, text: str, cwd: str, environment: Mapping[str, str], before: str, arguments: Sequence[str], as_is: bool
+    machine: Machine, process: Process, text: str, cwd: str, environment: Mapping[str, str], before: str, arguments: Sequence[str]
 ) -> None:
     streams = process.streams
     try:
-        script = text if as_is else prepared(text, process.pid, process.parent, process.name)
+        script = prepared(text, process.pid, process.parent, process.name)
     except SyntaxProblem as problem:
         await streams.err(f"{process.name}: -c: {problem}\n".encode())
         process.finish(2)
         return
-    shell = process.shell = interpreter(process, environment, cwd)
+    shell = process.shell = interpreter(machine, process, environment, cwd)
     given = f"set -- {shlex.join(arguments)}; " if arguments else ""
     script = f"{{ {script}\n}} 2>&1" if streams.terminal else script
 
@@ -103,16 +112,8 @@ async def _work(
     async def err(data: bytes) -> None:
         await process.write(streams.err, worded(data, process.name))
 
-    Files.of(process.host).refresh()
+    machine.refresh()
     result = await shell.execute(f"{PRELUDE}{before}{given}{script}", stdout=out, stderr=err)
     if result.error and process.status is None:
         await streams.err(worded(f"bash: {result.error}\n".encode(), process.name))
     process.finish(result.exit_code)
-
-
-# Functions, because they change the shell itself: the number of the last background process, its signals to itself.
-PRELUDE = (
-    '_spawn() { __bg=$(_spawned "$(declare -p)" "$(declare -f)" "$@"); }; '
-    'kill() { eval "$(_kill "$@")"; }; '
-    'wait() { if [ $# = 0 ]; then builtin wait; fi; _wait "$@"; }; '
-)

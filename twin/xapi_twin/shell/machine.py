@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One host as its dom0 sees it: the host, what its tools print, its files and its processes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+from xapi_twin.datamodel.releases import Formats, Product, product_of
+from xapi_twin.shell.files import Files
+from xapi_twin.shell.process import Processes
+from xapi_twin.xapi.state import HostState
+
+Command = Callable[[Any], Awaitable[int]]  # of a `Call`; answers the exit status
+
+
+class Machine:
+    """A dom0. `commands` are its own ones by name, `folders` what programs lie where."""
+
+    def __init__(
+        self,
+        host: HostState,
+        formats: Formats,
+        commands: Mapping[str, Command],
+        folders: Mapping[str, Sequence[str]],
+    ) -> None:
+        self.host = host
+        self.formats = formats
+        self.commands = commands
+        self.folders = folders
+        self.processes = Processes()
+
+    @cached_property
+    def product(self) -> Product:
+        return product_of(self.host.pool.schema.version)
+
+    @cached_property
+    def files(self) -> Files:
+        """Made when they are needed: many a host has no visitor at all."""
+        return Files(self.host, self.product, self.folders)
+
+    def refresh(self) -> None:
+        """Bring the files up to the state of the host."""
+        self.files.refresh({pid: process.command for pid, process in self.processes.running.items()})
+
+
+class Host(Protocol):
+    """What has a dom0."""
+
+    @property
+    def machine(self) -> Machine: ...
