@@ -8,7 +8,8 @@ import asyncio
 
 import pytest
 
-from xapi_twin.dom0.model import BondConfig, BondPort, BridgeConfig, BringUpError, Dom0, MemoryBackend, Nic
+from xapi_twin.dom0.memory import MemoryBackend
+from xapi_twin.dom0.model import BondConfig, BondPort, BridgeConfig, BringUpError, Dom0, Nic
 
 
 def backend(updelay: float = 0.0) -> MemoryBackend:

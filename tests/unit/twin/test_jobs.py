@@ -31,9 +31,14 @@ while [ ! -s /var/lib/timer/pid ]; do sleep 1; done; cat /var/lib/timer/pid; ech
 
 
 @pytest.fixture
-async def dom0() -> AsyncIterator[Host]:
+async def twin() -> AsyncIterator[Twin]:
     async with await Twin.start(read_scenario(THREE_HOSTS, restart_seconds=10)) as twin:
-        yield twin.host("xs-1")
+        yield twin
+
+
+@pytest.fixture
+def dom0(twin: Twin) -> Host:
+    return twin.host("xs-1")
 
 
 async def printed(host: Host, command: str) -> str:
@@ -95,11 +100,11 @@ async def test_making_a_folder_is_how_two_decide_who_was_first(dom0: Host) -> No
     ["while :; do :; done", "while :; do echo x; done > /dev/null", "awk 'BEGIN { while (1); }'", "sleep 100000", "tail -f /dev/null",
      "yes | cat", "seq 1 100000000 | wc -l", "until xe nosuch 2>/dev/null; do :; done", "f() { f; }; f", "x=a; while :; do x=$x$x; done"],
 )  # fmt: skip
-async def test_a_command_without_an_end_leaves_the_pool_alive(dom0: Host, endless: str) -> None:
+async def test_a_command_without_an_end_leaves_the_pool_alive(twin: Twin, dom0: Host, endless: str) -> None:
     running = asyncio.ensure_future(shell.run(dom0, endless))
     await asyncio.sleep(0.1)
     begun = time.monotonic()
-    assert await printed(dom0.twin.host("xs-2"), "xe host-list --minimal | tr , '\\n' | wc -l") == "3\n"
+    assert await printed(twin.host("xs-2"), "xe host-list --minimal | tr , '\\n' | wc -l") == "3\n"
     assert time.monotonic() - begun < 3
     running.cancel()
     await asyncio.wait({running}, timeout=5)

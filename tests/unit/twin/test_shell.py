@@ -22,9 +22,14 @@ from xapi_twin.twin.pool import Twin
 
 
 @pytest.fixture
-async def dom0() -> AsyncIterator[Host]:
+async def twin() -> AsyncIterator[Twin]:
     async with await Twin.start(read_scenario(THREE_HOSTS, restart_seconds=0)) as twin:
-        yield twin.host("xs-1")
+        yield twin
+
+
+@pytest.fixture
+def dom0(twin: Twin) -> Host:
+    return twin.host("xs-1")
 
 
 async def printed(host: Host, command: str, stdin: str = "") -> str:
@@ -210,7 +215,7 @@ async def test_nothing_reaches_this_machine(dom0: Host, tmp_path: Path, command:
     assert not re.search(re.escape(os.environ["PATH"]), output.stdout)
 
 
-async def test_files_tell_the_state_of_the_host(dom0: Host) -> None:
+async def test_files_tell_the_state_of_the_host(twin: Twin, dom0: Host) -> None:
     inventory = await printed(dom0, "cat /etc/xensource-inventory")
     assert f"INSTALLATION_UUID='{dom0.uuid}'\n" in inventory
     assert "MANAGEMENT_INTERFACE='xenbr0'\n" in inventory
@@ -218,7 +223,7 @@ async def test_files_tell_the_state_of_the_host(dom0: Host) -> None:
     assert await printed(dom0, "cd /sys/class/net; echo eth*; cat eth2/address") == "eth0 eth1 eth2 eth3 eth4 eth5\n00:16:3e:00:01:02\n"
     assert await printed(dom0, "ls /var/run/*.cookie") == "/var/run/xapi_init_complete.cookie\n/var/run/xapi_startup.cookie\n"
     assert await printed(dom0, "cat /etc/xensource/pool.conf") == "master"
-    assert await printed(dom0.twin.host("xs-2"), "cat /etc/xensource/pool.conf") == "slave:172.16.0.10"
+    assert await printed(twin.host("xs-2"), "cat /etc/xensource/pool.conf") == "slave:172.16.0.10"
     assert await printed(dom0, ". /etc/os-release; echo $NAME $VERSION $VERSION_ID") == "XCP-ng 8.3.0 8.3.0\n"
     assert await printed(dom0, "awk '/^MemTotal/ { print $2 / 1024 / 1024 }' /proc/meminfo; free | awk '/^Mem/ { print $2 }'") == (
         "8\n8388608\n"
@@ -227,10 +232,10 @@ async def test_files_tell_the_state_of_the_host(dom0: Host) -> None:
     assert await printed(dom0, "[ -e /sys/class/net/eth4 ] || echo gone") == "gone\n"
 
 
-async def test_what_one_connection_writes_the_next_one_reads(dom0: Host) -> None:
+async def test_what_one_connection_writes_the_next_one_reads(twin: Twin, dom0: Host) -> None:
     await shell.run(dom0, "cat > /root/note", "kept\n")
     assert await printed(dom0, "cat note") == "kept\n"
-    assert (await shell.run(dom0.twin.host("xs-2"), "cat note")).stderr == "cat: note: No such file or directory\n"
+    assert (await shell.run(twin.host("xs-2"), "cat note")).stderr == "cat: note: No such file or directory\n"
 
 
 async def test_the_tools_that_admins_look_with(dom0: Host) -> None:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The SSH endpoint of each host's dom0, on 127.0.0.1. root logs in with the twin's own key or with the pool's password.
 
-The ports are there as soon as `start` returns; the SSH library is loaded for the first visitor, because loading it takes as long as
-everything else in the start of a small pool, and many a twin has no visitor at all.
+The ports are there as soon as `start` returns; the SSH library is loaded for the first client, because loading it takes as long as
+everything else in the start of a small pool, and many a twin has no client at all.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _CHUNK = 65536
 
 
 @dataclass
-class _Door:
-    """One host's port. It is `waiting` for its first visitor, then `opening`, then there is an `acceptor`; without power, none of them."""
+class _Endpoint:
+    """One host's port. It is `waiting` for its first client, then `opening`, then there is an `acceptor`; without power, none of them."""
 
     host: Host
     address: str
@@ -55,7 +55,7 @@ class SshServer:
     def __init__(self) -> None:
         self.key_path = Path()
         self.known_hosts_path = Path()
-        self._doors: dict[str, _Door] = {}
+        self._endpoints: dict[str, _Endpoint] = {}
         self._connections: dict[str, set[asyncssh.SSHServerConnection]] = {}
         self._sessions: set[asyncio.Task[Any]] = set()
         self._host_key = b""
@@ -69,15 +69,15 @@ class SshServer:
         for ref, host in [(host.ref, host) for host in twin.all_hosts()]:
             address = (addresses or {}).get(ref, ADDRESS)
             listening = _listening(address, port)
-            self._doors[ref] = _Door(host, address, listening.getsockname()[1])
+            self._endpoints[ref] = _Endpoint(host, address, listening.getsockname()[1])
             self._connections[ref] = set()
-            self._wait(self._doors[ref], listening)
+            self._wait(self._endpoints[ref], listening)
         self._write_keys(folder)
 
     async def stop(self) -> None:
         """Close the ports and cut the connections."""
-        for door in self._doors.values():
-            await self._close(door)
+        for endpoint in self._endpoints.values():
+            await self._close(endpoint)
         for task in self._sessions:
             task.cancel()
         if self._sessions:
@@ -86,8 +86,8 @@ class SshServer:
     def endpoint(self, host: Host) -> dict[str, Any]:
         """How to get into a host's dom0: host, port, user, key (path of the private key), known_hosts."""
         return {
-            "host": self._doors[host.ref].address,
-            "port": self._doors[host.ref].port,
+            "host": self._endpoints[host.ref].address,
+            "port": self._endpoints[host.ref].port,
             "user": USER,
             "key": str(self.key_path),
             "known_hosts": str(self.known_hosts_path),
@@ -95,19 +95,19 @@ class SshServer:
 
     async def refuse(self, host: str) -> None:
         """The host lost its power: its port refuses, its connections are cut."""
-        await self._close(self._doors[host])
+        await self._close(self._endpoints[host])
 
     async def accept(self, host: str) -> None:
         """The host has power again: the same port answers."""
-        door = self._doors[host]
-        if door.acceptor is None and door.waiting is None and door.opening is None:
-            self._wait(door, _listening(door.address, door.port))
+        endpoint = self._endpoints[host]
+        if endpoint.acceptor is None and endpoint.waiting is None and endpoint.opening is None:
+            self._wait(endpoint, _listening(endpoint.address, endpoint.port))
 
     def hand_over(self, host: str, new: Host) -> None:
         """The host's port is that of a host of another pool from now on."""
-        door = self._doors.pop(host)
-        door.host = new
-        self._doors[new.ref] = door
+        endpoint = self._endpoints.pop(host)
+        endpoint.host = new
+        self._endpoints[new.ref] = endpoint
         self._connections[new.ref] = self._connections.pop(host)
 
     # inside
@@ -128,47 +128,48 @@ class SshServer:
         self.key_path, self.known_hosts_path = folder / KEY_FILE, folder / KNOWN_HOSTS_FILE
         self.key_path.touch(mode=0o600)
         self.key_path.write_bytes(private(client))
-        names = [door.address if door.port == 22 else f"[{door.address}]:{door.port}" for door in self._doors.values()]
+        at = [(endpoint.address, endpoint.port) for endpoint in self._endpoints.values()]
+        names = [address if port == 22 else f"[{address}]:{port}" for address, port in at]
         lines = [f"{name} {public(host)}\n" for name in names]
         self.known_hosts_path.write_text("".join(lines), encoding="ascii")
 
-    def _wait(self, door: _Door, listening: socket.socket) -> None:
-        """Open the door when the first visitor knocks."""
+    def _wait(self, endpoint: _Endpoint, listening: socket.socket) -> None:
+        """Accept connections once the first client comes."""
         loop = asyncio.get_running_loop()
 
-        def knocked() -> None:
+        def first_client() -> None:
             loop.remove_reader(listening)
-            door.waiting = None
-            door.opening = asyncio.ensure_future(self._open(door, listening))
+            endpoint.waiting = None
+            endpoint.opening = asyncio.ensure_future(self._open(endpoint, listening))
 
-        door.waiting = listening
-        loop.add_reader(listening, knocked)
+        endpoint.waiting = listening
+        loop.add_reader(listening, first_client)
 
-    async def _open(self, door: _Door, listening: socket.socket) -> None:
+    async def _open(self, endpoint: _Endpoint, listening: socket.socket) -> None:
         try:
             # In a thread: loading takes half a second, and the pool goes on.
             await asyncio.to_thread(importlib.import_module, "asyncssh")
             logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
-            door.acceptor = await self._accepting(door, listening)
+            endpoint.acceptor = await self._accepting(endpoint, listening)
         except BaseException:
             listening.close()
             raise
         finally:
-            door.opening = None
+            endpoint.opening = None
 
-    async def _accepting(self, door: _Door, listening: socket.socket) -> asyncssh.SSHAcceptor:
+    async def _accepting(self, endpoint: _Endpoint, listening: socket.socket) -> asyncssh.SSHAcceptor:
         import asyncssh
 
-        pool, server = door.host.pool, self
+        pool, server = endpoint.host.pool, self
         authorized, nobody = asyncssh.import_authorized_keys(self._client_public), asyncssh.import_authorized_keys("")
 
-        class Visitor(asyncssh.SSHServer):
+        class Login(asyncssh.SSHServer):
             def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
                 self.connection = conn
-                server._connections[door.host.ref].add(conn)
+                server._connections[endpoint.host.ref].add(conn)
 
             def connection_lost(self, exc: Exception | None) -> None:
-                server._connections[door.host.ref].discard(self.connection)
+                server._connections[endpoint.host.ref].discard(self.connection)
 
             def begin_auth(self, username: str) -> bool:
                 if username != USER:
@@ -186,11 +187,11 @@ class SshServer:
             assert task is not None
             server._sessions.add(task)
             task.add_done_callback(server._sessions.discard)
-            await _Session(door.host, process).run()
+            await _Session(endpoint.host, process).run()
 
         return await asyncssh.listen(
             sock=listening,
-            server_factory=Visitor,
+            server_factory=Login,
             server_host_keys=[asyncssh.import_private_key(self._host_key)],
             authorized_client_keys=authorized,
             process_factory=session,
@@ -202,17 +203,17 @@ class SshServer:
             keepalive_interval=0,
         )
 
-    async def _close(self, door: _Door) -> None:
-        if door.waiting is not None:
-            asyncio.get_running_loop().remove_reader(door.waiting)
-            door.waiting.close()
-            door.waiting = None
-        if door.opening is not None:
-            await asyncio.wait({door.opening})  # or it would be open a moment later
-        if door.acceptor is not None:
-            acceptor, door.acceptor = door.acceptor, None
+    async def _close(self, endpoint: _Endpoint) -> None:
+        if endpoint.waiting is not None:
+            asyncio.get_running_loop().remove_reader(endpoint.waiting)
+            endpoint.waiting.close()
+            endpoint.waiting = None
+        if endpoint.opening is not None:
+            await asyncio.wait({endpoint.opening})  # or it would be open a moment later
+        if endpoint.acceptor is not None:
+            acceptor, endpoint.acceptor = endpoint.acceptor, None
             acceptor.close()
-        for connection in list(self._connections.get(door.host.ref, ())):
+        for connection in list(self._connections.get(endpoint.host.ref, ())):
             connection.abort()
 
 
@@ -274,7 +275,7 @@ class _Session:
         try:
             await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                return  # the visitor is gone, and what he began, except what init does for him, ends
+                return  # the client is gone, and what it began ends, except what init does
             with suppress(OSError):
                 self.process.exit(work.result())
         except ConnectionDropped:
@@ -283,7 +284,7 @@ class _Session:
             await self.streams.err(f"{error}\n".encode())
             with suppress(OSError):
                 self.process.exit(255)
-        except Exception as error:  # a fault of the twin: the visitor is told, and does not wonder why he was thrown out
+        except Exception as error:  # a fault of the twin: the client is told why the connection ends
             await self.streams.err(f"the twin failed: {type(error).__name__}: {error}\n".encode())
             with suppress(OSError):
                 self.process.exit(255)

@@ -38,7 +38,7 @@ class Machine:
 
     @cached_property
     def files(self) -> Files:
-        """Made when they are needed: many a host has no visitor at all."""
+        """Made when they are needed: many a host has no client at all."""
         return Files(self.host, self.product, self.folders)
 
     def refresh(self) -> None:

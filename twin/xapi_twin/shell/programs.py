@@ -7,17 +7,14 @@ Which of them a dom0 has depends on its age: systemctl came with XenServer 7. Th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
 
 from xapi_twin.datamodel.releases import Formats, product_of
 from xapi_twin.shell import ip, jobs, life, listing, ovs, storage, system, xe
 from xapi_twin.shell.call import Call
 from xapi_twin.shell.machine import Command, Machine
 from xapi_twin.xapi.state import HostState
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _MODULES = (ip, jobs, life, listing, ovs, storage, system, xe)
 _SYSTEMD_ONLY = ("systemctl", "journalctl", "hostnamectl")

@@ -98,7 +98,7 @@ class Interactive:
         self.status = result.exit_code if self.process.status is None else self.process.status
 
     def leave(self) -> None:
-        """The visitor is gone."""
+        """The client is gone."""
         if self._shell is not None:
             self._shell.cancel()
         self.machine.processes.hang_up(self.process)

@@ -58,7 +58,6 @@ class Host(HostState):
     the host its life.
     """
 
-    twin: Any  # the pool that it is in, for whoever opens its ports
     machine: Machine  # its dom0, as a shell sees it
 
     def __init__(self, pool: XapiState, ref: str, backend: Backend, dispatcher: Dispatcher, ha_fences: bool = False) -> None:

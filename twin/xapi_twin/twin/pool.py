@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any
 
 from xapi_twin.datamodel.schema import RELATIONS, Schema
-from xapi_twin.dom0.model import Backend, Dom0, MemoryBackend, Nic
+from xapi_twin.dom0.memory import MemoryBackend
+from xapi_twin.dom0.model import Backend, Dom0, Nic
 from xapi_twin.faults import Faults
 from xapi_twin.scenario.model import RECORDED_RESTART_SECONDS, Scenario
 from xapi_twin.shell import machine
@@ -16,9 +18,6 @@ from xapi_twin.twin.host import Host
 from xapi_twin.twin.moving import Moving
 from xapi_twin.xapi.dispatcher import Dispatcher
 from xapi_twin.xapi.state import XapiState
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 # Makes the backend of a dom0; hosts are told apart by its hostname.
 MakeBackend = Callable[[Dom0], Backend]
@@ -128,7 +127,6 @@ class Twin:
     def add_host(self, ref: str, backend: Backend) -> Host:
         """A host whose record is there already."""
         host = Host(self.pool, ref, backend, self.dispatcher, self.scenario.ha_fences)
-        host.twin = self
         host.machine = machine(host, self.scenario.formats)
         self.hosts[ref] = self.pool.hosts[ref] = host
         return host
