@@ -51,11 +51,6 @@ options:
 extends_documentation_fragment:
   - xapi.network.attributes
 attributes:
-  action_group:
-    support: N/A
-    membership: []
-    details:
-      - It does not talk to XAPI.
   check_mode:
     support: none
     details:

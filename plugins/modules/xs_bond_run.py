@@ -25,6 +25,7 @@ options:
       - lead
       - planned
       - checked
+      - going_on
       - host_begun
       - pinged
       - judged
@@ -87,12 +88,6 @@ options:
 extends_documentation_fragment:
   - xapi.network.attributes
   - xapi.network.attributes.info
-attributes:
-  action_group:
-    support: N/A
-    membership: []
-    details:
-      - It does not talk to XAPI.
 seealso:
   - module: xapi.network.xs_bond
   - module: xapi.network.xs_bond_report
@@ -142,8 +137,8 @@ from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 EVENTS = (
-    "asked", "lead", "planned", "checked", "host_begun", "pinged", "judged", "host_done", "failed", "taken_back", "compared", "ended",
-    "verdict", "sum_up",
+    "asked", "lead", "planned", "checked", "going_on", "host_begun", "pinged", "judged", "host_done", "failed", "taken_back", "compared",
+    "ended", "verdict", "sum_up",
 )  # fmt: skip
 ARGUMENT_SPEC: dict[str, Any] = {
     "event": {"type": "str", "required": True, "choices": list(EVENTS)},

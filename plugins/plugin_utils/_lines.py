@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,6 +80,23 @@ def reasons(refusal: str) -> list[str]:
     if refusal.startswith(REASONS):
         return refusal.removeprefix(REASONS).split("\n- ")
     return [refusal.removeprefix("Nothing was changed. ")] if refusal else []
+
+
+# How sentences of xs_bond name its options, and how they are called in the role.
+OPTIONS_IN_SENTENCES = (
+    (r"(?<![\w_])(on_drift|strategy|agent_method): ", r"storage_bond_\1: "),
+    (r"(?<![\w_])(network_uuid|wait_timeout|confirm_timeout)\b", r"storage_bond_\1"),
+    (r"(^|[.;] |- )(accept|hosts|nics|addresses|vlans|properties) names\b", r"\1storage_bond_\2 names"),
+    (r"\bin hosts\b", "in storage_bond_hosts"),
+    (r"\bto accept\.", "to storage_bond_accept."),
+)
+
+
+def in_terms_of_the_role(sentence: str) -> str:
+    """A sentence of xs_bond with the options called as the role calls them."""
+    for module, role in OPTIONS_IN_SENTENCES:
+        sentence = re.sub(module, role, sentence)
+    return sentence
 
 
 def by_cause(findings: Sequence[Mapping[str, str]]) -> list[str]:

@@ -15,6 +15,8 @@ from typing import Any
 
 # Actions of a plan that make a bond where there was none.
 MADE = ("created", "restarted")
+# The mark that keeps other runs away outlives two waits for a host, and this.
+RENEW_SECONDS = 300
 ACTIONS: Mapping[str, str] = {
     "created": "bond made",
     "restarted": "bond inherited",
@@ -45,9 +47,9 @@ class HostRun:
 class Run:
     """`leads`: whether the host that keeps this record works on the pool; `ask`: the hosts whose dom0 is asked, inventory names by uuid.
 
-    `since`, `begun`: when the run and its host at work began. `at`: the uuid of that host, "" between two. `stage`: "" until the plan was
-    found good, then `ready`, at last `over`. `by_hand`: what would take back what was made on the host at work; `undo`: uuids of the
-    hosts on which this run does so itself.
+    `since`, `begun`: when the run and its host at work began. `held`: when the pool's mark was last taken; `renew`: whether it is due
+    again. `at`: the uuid of the host at work, "" between two. `stage`: "" until the plan was found good, then `ready`, at last `over`.
+    `by_hand`: what would take back what was made on the host at work; `undo`: uuids of the hosts on which this run does so itself.
     """
 
     state: str
@@ -62,6 +64,8 @@ class Run:
     ask: Mapping[str, str] = field(default_factory=dict)
     stage: str = ""
     since: float = 0.0
+    held: float = 0.0
+    renew: bool = False
     at: str = ""
     begun: float = 0.0
     moments: tuple[Mapping[str, Any], ...] = ()
@@ -97,7 +101,8 @@ class Run:
 
     def at_work(self, uuid: str, now: float) -> Run:
         """The run comes to this host."""
-        return replace(self, at=uuid, begun=now)
+        renew = now - self.held > RENEW_SECONDS
+        return replace(self, at=uuid, begun=now, renew=renew, held=now if renew else self.held)
 
     def proved(self, moments: Iterable[Mapping[str, Any]], now: float) -> Run:
         """The host at work is changed and proved."""
@@ -192,7 +197,8 @@ class Run:
         """Where the run is, for the line that is shown before each host."""
         host = self.host_at_work
         number = [one.uuid for one in self.work].index(self.at) + 1
-        return f"{host.name if host else ''}: host {number} of {len(self.work)}"
+        done = f"; finished: {shortened([one.name for one in self.done])}" if self.done else ""
+        return f"{host.name if host else ''}: host {number} of {len(self.work)}{done}"
 
     def summary(self) -> dict[str, Any]:
         """What AWX keeps of the run."""
@@ -243,6 +249,7 @@ def begin(state: str, check: bool, answer: Mapping[str, Any], logins: Mapping[st
         state=state,
         check=check,
         since=now,
+        held=now,
         pool=str(pool.get("name", "")),
         pool_uuid=str(pool.get("uuid", "")),
         pool_hosts=len(pool.get("hosts") or ()),

@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, Seen, dom0_findings
+from ansible_collections.xapi.network.plugins.module_utils._lock.lease import STOP
 from ansible_collections.xapi.network.plugins.plugin_utils import _leader, _lines, _record
 from ansible_collections.xapi.network.plugins.plugin_utils._answers import OPTIONS, AnswerError, answer
 
@@ -70,6 +71,8 @@ def asked(options: Given, play: Play) -> Result:
         "spec": spec,
         "accept_of_restart": [code for code in read["accept"] if code in OF_A_RESTART],
         "ping_in_full_size": full,
+        # Seconds after which the pool's mark expires: two waits for a host, and the time until it is taken again.
+        "lease": 2 * read["wait_timeout"] + 2 * _record.RENEW_SECONDS,
         "address": read["hostname"] or play.address,
         "leads": True if group else None,
     }
@@ -94,7 +97,13 @@ def planned(options: Given, play: Play) -> Result:
 def checked(options: Given, play: Play) -> Result:
     """The plan in lines, or everything that speaks against it, before anything is changed."""
     refusal = refused(options, play)
-    return _failed(refusal) if refusal else {"lines": _lines.plan_lines(options["plan"]["plan"])}
+    if refusal:
+        return _failed(refusal)
+    plan = options["plan"]
+    if options["options"]["state"] == "absent" and not plan["network"]["uuid"]:
+        named = f"called {plan['network']['name']}" if plan["network"]["name"] else "with that uuid"
+        return {"lines": [f"Nothing to do: the pool has no network {named}."]}
+    return {"lines": _lines.plan_lines(plan["plan"])}
 
 
 def refused(options: Given, play: Play) -> str:
@@ -103,11 +112,20 @@ def refused(options: Given, play: Play) -> str:
     before = _stopped_before(run, play, options["variable"])
     if before:
         return before
-    alone = str(plan.get("msg") or "")
-    more = [*_left_out(run, wanted, play), *_not_in_inventory(run, wanted), *(options["dom0"].get("silent") or [])]
+    alone = _lines.in_terms_of_the_role(str(plan.get("msg") or ""))
+    more = _stop_is_asked_for(plan, run)
+    more += [*_left_out(run, wanted, play), *_not_in_inventory(run, wanted), *(options["dom0"].get("silent") or [])]
     kept = [host for host in run.hosts if not host.steps and host.name not in {sentence.partition(":")[0] for sentence in more}]
     more += _lines.by_cause(_of_dom0(plan, options["dom0"], run, kept))
     return _lines.refusal([*_lines.reasons(alone), *more]) if more else alone
+
+
+def going_on(options: Given, play: Play) -> Result:
+    """Whether somebody has asked the run to end before the next host. `now`: the result of xs_bond_info for the host before."""
+    run = _record.from_dict(options["run"])
+    if not (options["now"].get("pool") or {}).get("stop") or not run.done:
+        return {}
+    return {**_failed(f"other_config of the pool has {STOP}, which asks for that. {_take_away_stop(run)}"), "asked_to_stop": True}
 
 
 def host_begun(options: Given, play: Play) -> Result:
@@ -144,12 +162,13 @@ def failed(options: Given, play: Play) -> Result:
     """What went wrong, and what is to be taken back. `now`: what the pool has, without `hosts` where it did not say."""
     result, run = options["result"], _record.from_dict(options["run"])
     findings = result.get("findings") or []
-    reason = str(result.get("msg") or "see the task before.")
+    reason = _lines.in_terms_of_the_role(str(result.get("msg") or "see the task before."))
     run = run.failed(options["task"], reason, findings, [*options["moments"], *(result.get("timeline") or [])], play.now)
     hosts = options["now"].get("hosts")
     bonds = {host["uuid"]: host["bond"] for host in hosts.values()} if hosts is not None else None
-    # Where Ansible stopped this pool because of another, nothing is wrong here.
-    return run.with_remedy(options["options"]["rollback"] if options["task"] else "", bonds).to_dict()
+    # Where Ansible stopped this pool because of another, or somebody asked for it, nothing is wrong here.
+    wrong = bool(options["task"]) and not result.get("asked_to_stop")
+    return run.with_remedy(options["options"]["rollback"] if wrong else "", bonds).to_dict()
 
 
 def taken_back(options: Given, play: Play) -> Result:
@@ -238,7 +257,8 @@ def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
 EVENTS: Mapping[str, Callable[[Given, Play], Result]] = {
     event.__name__: event
     for event in (
-        asked, lead, planned, checked, host_begun, pinged, judged, host_done, failed, taken_back, compared, ended, verdict, sum_up,
+        asked, lead, planned, checked, going_on, host_begun, pinged, judged, host_done, failed, taken_back, compared, ended, verdict,
+        sum_up,
     )
 }  # fmt: skip
 
@@ -302,6 +322,16 @@ def _stopped_before(run: _record.Run, play: Play, variable: str) -> str:
         f"The pool {run.called} was stopped earlier in this play, on {', '.join(failed)}. Nothing was changed since."
         " When the cause is gone, run again."
     )
+
+
+def _stop_is_asked_for(plan: Given, run: _record.Run) -> list[str]:
+    if not (plan.get("pool") or {}).get("stop") or not run.work:
+        return []
+    return [f"other_config of the pool has {STOP}, with which somebody has asked a run to end. {_take_away_stop(run)}"]
+
+
+def _take_away_stop(run: _record.Run) -> str:
+    return f"To allow runs again, on the master: xe pool-param-remove uuid={run.pool_uuid} param-name=other-config param-key={STOP}"
 
 
 def _of_dom0(plan: Given, dom0: Given, run: _record.Run, hosts: Sequence[_record.HostRun]) -> list[dict[str, str]]:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,34 @@ def test_an_inventory_that_leads_to_another_host_is_found_out_before_the_restart
         )
         stopped = bond(twin, tmp_path, inventory=inventory, **ACCEPT)
         assert "leads to xs-3" in sentence(stopped) and "Nothing was changed" in sentence(stopped)
+
+
+def test_a_key_on_the_pool_stops_a_run_before_the_next_host_and_keeps_the_next_run_away(tmp_path: Path) -> None:
+    with pool() as twin:
+
+        def ask_to_stop() -> None:
+            _until(lambda: len(twin.database.all("Bond")) == 1)
+            twin.run(twin.twin.dispatcher.internal, "pool.add_to_other_config", twin.twin.pool.ref, "xapi.network.stop", "yes")
+
+        asking = threading.Thread(target=ask_to_stop)
+        asking.start()
+        stopped = bond(twin, tmp_path, rollback="pool", **ACCEPT)
+        asking.join()
+        said = sentence(stopped)
+        assert stopped.status == 2 and "other_config of the pool has xapi.network.stop" in said, stopped.output
+        assert "Finished: xs-1. Not touched: xs-2, xs-3." in said and "Taken back" not in said
+        refused = bond(twin, tmp_path, **ACCEPT)
+        assert sentence(refused).startswith("Nothing was changed. other_config of the pool has xapi.network.stop")
+        command = sentence(refused).rpartition("on the master: ")[2]
+        dom0(twin, "xs-1", command)
+        assert bond(twin, tmp_path, **ACCEPT).status == 0
+
+
+def _until(there: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_rollback_takes_back_the_host_that_failed(tmp_path: Path) -> None:

@@ -61,7 +61,14 @@ def test_each_host_that_is_proved_has_its_seconds_and_its_moments() -> None:
     run = at(a_run(), "xs-1").proved([old, {"host": "xs-1", "what": "create_bond", "at": BEGUN + 2}], BEGUN + 3.26)
     assert [(host.name, host.seconds) for host in run.done] == [("xs-1", 2.3)]
     assert [moment["what"] for moment in run.moments] == ["begun", "create_bond", "verified"]
-    assert at(run, "xs-2").progress() == "xs-2: host 2 of 3"
+    assert at(run, "xs-2").progress() == "xs-2: host 2 of 3; finished: xs-1"
+
+
+def test_the_mark_on_the_pool_is_taken_again_before_it_expires() -> None:
+    first = a_run().at_work(UUIDS["xs-1"], BEGUN + 1)
+    second = first.proved([], BEGUN + 299).at_work(UUIDS["xs-2"], BEGUN + 301)
+    third = second.proved([], BEGUN + 302).at_work(UUIDS["xs-3"], BEGUN + 303)
+    assert [run.renew for run in (first, second, third)] == [False, True, False]
 
 
 def failed_at(name: str, *done: str) -> Run:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import result
+from ansible_collections.xapi.network.plugins.plugin_utils._lines import in_terms_of_the_role
 from ansible_collections.xapi.network.plugins.plugin_utils._stations import EVENTS, Play
 
 from tests.unit.pools import APool, spec
@@ -179,6 +180,55 @@ def test_a_batch_after_one_that_has_failed_on_the_same_pool_does_not_begin() -> 
     }
     play = a_play(host="xs-2", hosts=("xs-2", "xs-3"), batch=("xs-2",), hostvars=vars_of)
     assert "was stopped earlier in this play, on xs-1. Nothing was changed since." in refusal(so_far, play)
+
+
+def test_a_run_that_is_asked_to_stop_ends_after_the_host_it_is_at_and_takes_nothing_back() -> None:
+    so_far = known(a_pool(), rollback="pool")
+    going_on = EVENTS["going_on"]
+    asked_to_stop = {"pool": {"stop": True}}
+    assert going_on({**so_far, "now": asked_to_stop}, a_play()) == {}, "of an earlier run"
+    so_far["run"] = EVENTS["host_begun"]({**so_far, "host": UUIDS["xs-1"]}, a_play())
+    so_far["run"] = EVENTS["host_done"]({**so_far, "moments": []}, a_play())
+    assert going_on({**so_far, "now": {"pool": {"stop": False}}}, a_play()) == {}
+    stopped = going_on({**so_far, "now": asked_to_stop}, a_play())
+    bonds = {"hosts": {"xs-1": {"uuid": UUIDS["xs-1"], "bond": "bond-1"}}}
+    ended = EVENTS["failed"]({**so_far, "task": "Go on to xs-2", "result": stopped, "moments": [], "now": bonds}, a_play())
+    assert "Finished: xs-1. Not touched: xs-2, xs-3." in ended["message"]
+    assert f"xe pool-param-remove uuid={so_far['run']['pool_uuid']} param-name=other-config param-key=xapi.network.stop" in ended["message"]
+    assert (ended["undo"], ended["undo_network"]) == ((), False)
+
+
+def test_no_run_begins_while_runs_are_asked_to_stop() -> None:
+    so_far = known(a_pool())
+    so_far["plan"]["pool"]["stop"] = True
+    assert "other_config of the pool has xapi.network.stop" in refusal(so_far)
+    idle = known(a_pool(*HOSTS))
+    idle["plan"]["pool"]["stop"] = True
+    assert refusal(idle) == ""
+
+
+def test_a_network_that_is_not_there_is_told_where_it_was_to_be_removed() -> None:
+    so_far = known(a_pool(), state="absent")
+    so_far["plan"]["plan"]["steps"] = []
+    so_far["run"]["hosts"] = []
+    assert EVENTS["checked"](so_far, a_play())["lines"] == ["Nothing to do: the pool has no network called NAS."]
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        ("To go on all the same, add storage_in_use to accept.", "To go on all the same, add storage_in_use to storage_bond_accept."),
+        ("Set on_drift: repair to have it put right.", "Set storage_bond_on_drift: repair to have it put right."),
+        ("hosts names xs-1 twice.", "storage_bond_hosts names xs-1 twice."),
+        ("Name the one you mean with network_uuid.", "Name the one you mean with storage_bond_network_uuid."),
+        ("Name it in hosts, or choose strategy: direct.", "Name it in storage_bond_hosts, or choose storage_bond_strategy: direct."),
+        ("2 hosts have no link.", "2 hosts have no link."),
+        ("Its hosts are xs-1, xs-2; XAPI would accept one.", "Its hosts are xs-1, xs-2; XAPI would accept one."),
+    ],
+)  # fmt: skip
+def test_sentences_name_the_options_of_the_role(said: str, means: str) -> None:
+    assert in_terms_of_the_role(said) == means
+    assert in_terms_of_the_role(means) == means, "a second time"
 
 
 # the comparison

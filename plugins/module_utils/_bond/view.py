@@ -13,7 +13,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Pla
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
 from ansible_collections.xapi.network.plugins.module_utils._bond.steps import Step
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, present_state
-from ansible_collections.xapi.network.plugins.module_utils._lock.lease import KEY
+from ansible_collections.xapi.network.plugins.module_utils._lock.lease import KEY, STOP
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
 
 SHOWN = ("device", "nics", "mode", "properties", "ip", "mac", "mtu")
@@ -51,6 +51,7 @@ def pool_of(pool: Pool) -> dict[str, Any]:
         "uuid": pool.uuid,
         "name": pool.name,
         "marked": KEY in pool.other_config,
+        "stop": STOP in pool.other_config,
         "hosts": [{"name": host.name, "uuid": host.uuid, "address": host.address, "hostname": host.hostname} for host in pool.hosts],
     }
 

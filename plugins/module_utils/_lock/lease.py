@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
 KEY = "xapi.network.run"
+# Somebody asks the run that has the mark to end after the host that it is at.
+STOP = "xapi.network.stop"
 
 
 @dataclass(frozen=True)
