@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 import sys
 import threading
@@ -527,3 +529,17 @@ def test_two_sessions_in_threads_do_not_disturb_each_other(rogue: Rogue) -> None
     for thread in threads:
         thread.join()
     assert results == [["OpaqueRef:pool"]] * 4
+
+
+def test_a_kept_connection_is_used_again_whatever_the_number_of_its_descriptor(rogue: Rogue) -> None:
+    """Ansible with many forks has descriptors beyond 1023, which select(2) refuses."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2048)), hard))
+    held = [os.open(os.devnull, os.O_RDONLY) for _number in range(1100)]
+    try:
+        with session(rogue) as found:
+            assert found.call("pool.get_all") == found.call("pool.get_all")
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

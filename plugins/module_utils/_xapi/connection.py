@@ -116,6 +116,13 @@ def _address(hostname: str) -> tuple[str, int | None]:
     return host, port
 
 
+def _can_be_read(sock: socket.socket) -> bool:
+    """poll(2) and not select(2), which refuses descriptors from 1024 on: Ansible with many forks has them."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _is_name(host: str) -> bool:
     """Whether DNS could have this name (RFC 1035: labels of 1 to 63 characters, 253 in all; _ is seen in practice)."""
     return len(host) <= 253 and all(re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", label) for label in host.split("."))
@@ -224,7 +231,7 @@ class Transport(xmlrpc.client.Transport):
         if self._http is not None and self._http.sock is not None:
             self._http.sock.settimeout(self.patience)
             # A kept connection that can be read before anything was asked was closed by the other side meanwhile.
-            if not select.select([self._http.sock], [], [], 0)[0]:
+            if not _can_be_read(self._http.sock):
                 return self._http
         self.close()
         host, port = self.to.address
