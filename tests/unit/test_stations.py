@@ -234,12 +234,13 @@ def test_sentences_name_the_options_of_the_role(said: str, means: str) -> None:
 # the comparison
 
 
-def verified(so_far: dict[str, Any]) -> dict[str, Any]:
+def verified(so_far: dict[str, Any], play: Play | None = None) -> dict[str, Any]:
+    now = play or a_play()
     wanted = {**so_far["options"], "state": "verified"}
     so_far = {**so_far, "options": wanted, "plan": {**so_far["plan"], "findings": []}}
-    so_far["run"] = EVENTS["planned"](so_far, a_play())
-    so_far["run"] = EVENTS["compared"](so_far, a_play())
-    return EVENTS["verdict"](so_far, a_play())
+    so_far["run"] = EVENTS["planned"](so_far, now)
+    so_far["run"] = EVENTS["compared"](so_far, now)
+    return EVENTS["verdict"](so_far, now)
 
 
 def test_a_comparison_says_where_dom0_was_not_asked() -> None:
@@ -249,6 +250,13 @@ def test_a_comparison_says_where_dom0_was_not_asked() -> None:
         verified(known(a_pool(*HOSTS), dom0="no"))["msg"]
         == "Every host conforms, in XAPI; dom0 was not asked (storage_bond_dom0 is false)."
     )
+
+
+def test_a_host_whose_dom0_cannot_be_asked_is_not_proved() -> None:
+    some = a_play(hostvars={name: {"xs_uuid": UUIDS[name]} for name in ("xs-1", "xs-2")})
+    so_far = known(a_pool(*HOSTS), some)
+    assert verified(so_far, some)["msg"] == "xs-3, dom0: not asked, since no host of the inventory has this name, address or uuid."
+    assert "conforms" in verified(known(a_pool(*HOSTS), some, dom0="no"), some)["msg"]
 
 
 def test_a_dom0_that_does_not_answer_is_a_difference() -> None:
