@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.twin.ground import THREE_HOSTS
+from tests.unit.twin.ground import THREE_HOSTS, pool
+from tests.unit.twin.test_membership import WITH_SPARE, join, joined, spare
 from xapi_twin import shell
 from xapi_twin.scenario.load import read_scenario
 from xapi_twin.shell import process
@@ -118,3 +119,23 @@ async def test_what_is_printed_without_an_end_is_cut(dom0: Host, monkeypatch: py
     assert len(output.stdout) <= 1 << 20
     assert output.stderr == "bash: more than 1 MiB of output: ended\n"
     assert output.status == 128 + 25
+
+
+async def test_a_loss_of_power_ends_every_process_and_empties_what_is_in_memory(dom0: Host) -> None:
+    pid = (await printed(dom0, f"echo kept > /root/kept; echo gone | tee /run/gone /dev/shm/gone; ls /run; {ARM}")).split()[-1]
+    await dom0.power_off()
+    await dom0.power_on()
+    await dom0.init_complete.wait()
+    assert await printed(dom0, "cat /root/kept; ls /dev/shm; ls -d /run/gone 2>/dev/null; ls /var/run/openvswitch") == "kept\ndb.sock\n"
+    assert (await shell.run(dom0, f"kill -0 {pid}")).stderr == f"bash: line 1: kill: ({pid}) - No such process\n"
+    await asyncio.sleep(0.3)
+    assert (await shell.run(dom0, "[ -e /var/lib/timer/done ]")).status == 1
+
+
+async def test_the_disk_of_a_host_goes_with_it_into_another_pool() -> None:
+    async with pool(WITH_SPARE) as ground:
+        await shell.run(spare(ground).master_host, "echo mine > /root/mine")
+        await join(ground)
+        await joined(ground)
+        host = ground.twin.host("xs-4")
+        assert await printed(host, "cat /root/mine /etc/xensource/pool.conf") == "mine\nslave:172.16.0.10"

@@ -8,7 +8,8 @@ import pytest
 from bashkit import Bash
 
 from xapi_twin.shell.reading import reads, runs
-from xapi_twin.shell.script import prepared, tree
+from xapi_twin.shell.script import prepared
+from xapi_twin.shell.syntax import tree
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ import pytest
 from tests.unit.twin.ground import THREE_HOSTS
 from xapi_twin import shell
 from xapi_twin.scenario.load import read_scenario
-from xapi_twin.shell.script import Incomplete, SyntaxProblem
-from xapi_twin.shell.script import check as parse
+from xapi_twin.shell.syntax import Incomplete, SyntaxProblem
+from xapi_twin.shell.syntax import check as parse
 from xapi_twin.twin.host import Host
 from xapi_twin.twin.pool import Twin
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from xapi_twin.datamodel.errors import ConnectionDropped, XapiError
 from xapi_twin.shell import Interactive, session
 from xapi_twin.shell.process import Streams
-from xapi_twin.shell.script import Incomplete, SyntaxProblem, check
+from xapi_twin.shell.syntax import Incomplete, SyntaxProblem, check
 
 if TYPE_CHECKING:
     import asyncssh

@@ -23,27 +23,40 @@ _FOLDERS = (
     "/opt/xensource/bin", "/proc/net", "/proc/sys", "/root", "/run", "/sbin", "/srv", "/sys/class/net", "/tmp", "/usr/bin", "/usr/lib",
     "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/var/cache", "/var/lib/xcp", "/var/log", "/var/run/openvswitch", "/var/tmp",
 )  # fmt: skip
+_IN_MEMORY = ("/var/run", "/dev/shm")
 _MEMORY_KIB = 8388608  # what is shown of dom0's memory; nothing depends on it
 
 
 class Files:
-    """One dom0's files."""
+    """One dom0's files. `before`: the disk is that of a host which was in another pool."""
 
-    def __init__(self, host: HostState, product: Product, programs: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, host: HostState, product: Product, programs: Mapping[str, Sequence[str]], before: Files | None = None) -> None:
         self.host = host
         self.product = product
         self.programs = programs
-        self.tree = FileSystem()
-        self._state: dict[str, str] = {}
+        self.tree: FileSystem = before.tree if before else FileSystem()
+        self._state: dict[str, str] = before._state if before else {}
         self._living_now: dict[str, str] = {}
         self._processes: dict[int, str] = {}
         self._seen: tuple[Any, ...] = ()
+        if before is None:
+            self._format()
+
+    def _format(self) -> None:
         for folder in _FOLDERS:
             if folder != "/run" and not self.tree.exists(folder):
                 self.tree.mkdir(folder, recursive=True)
         self.tree.chmod("/tmp", 0o1777)
         self.tree.chmod("/root", 0o550)
         self.tree.symlink("/var/run", "/run")
+
+    def lose_memory(self) -> None:
+        """What is in a file system in memory is gone with the power. What tells of the state is written again, by the next `refresh`."""
+        for folder in _IN_MEMORY:
+            for entry in self.tree.read_dir(folder):
+                self.tree.remove(posixpath.join(folder, entry["name"]), recursive=True)
+        self._state = {path: text for path, text in self._state.items() if not path.startswith(_IN_MEMORY)}
+        self._seen = ()
 
     def mounted(self, shell: Bash) -> None:
         """Make them the only files that a shell has."""

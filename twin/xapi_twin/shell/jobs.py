@@ -14,7 +14,7 @@ from bashkit import CommandInput
 from xapi_twin.shell.call import Call
 from xapi_twin.shell.process import TERM, Given, Input, Process, Streams
 from xapi_twin.shell.running import run
-from xapi_twin.shell.script import SyntaxProblem, check, is_one_command
+from xapi_twin.shell.syntax import SyntaxProblem, check, is_one_command
 from xapi_twin.shell.system import daemons
 
 FOLDER = ""  # in no folder: these are the shell's own

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from xapi_twin.datamodel.releases import Formats, Product, product_of
 from xapi_twin.shell.files import Files
-from xapi_twin.shell.process import Processes
+from xapi_twin.shell.process import KILL, Processes
 from xapi_twin.xapi.state import HostState
 
 Command = Callable[[Any], Awaitable[int]]  # of a `Call`; answers the exit status
@@ -40,6 +40,19 @@ class Machine:
     def files(self) -> Files:
         """Made when they are needed: many a host has no client at all."""
         return Files(self.host, self.product, self.folders)
+
+    def lose_power(self) -> None:
+        """Nothing runs any more, and what was in memory alone is gone."""
+        for process in list(self.processes.running.values()):
+            process.end(KILL)
+        if "files" in vars(self):
+            self.files.lose_memory()
+
+    def take_over(self, old: Machine) -> None:
+        """The host was in another pool before: its disk and its processes are the same."""
+        self.processes = old.processes
+        if "files" in vars(old):
+            self.files = Files(self.host, self.product, self.folders, before=old.files)
 
     def refresh(self) -> None:
         """Bring the files up to the state of the host."""

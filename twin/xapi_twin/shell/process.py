@@ -18,7 +18,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin:/root/bin:/
 ENVIRONMENT = {"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash", "PATH": PATH}
 MOST_OUTPUT = 16 * 1024 * 1024  # of one process
 _FIRST_PID = 2301
-TERM, HUP, XFSZ = 15, 1, 25
+TERM, HUP, KILL, XFSZ = 15, 1, 9, 25
 
 Write = Callable[[bytes], Awaitable[None]]
 

@@ -14,7 +14,8 @@ from bashkit import Bash, ExecutionProfile
 from xapi_twin.shell.call import callback
 from xapi_twin.shell.machine import Machine
 from xapi_twin.shell.process import ENVIRONMENT, HUP, Process
-from xapi_twin.shell.script import SyntaxProblem, prepared
+from xapi_twin.shell.script import prepared
+from xapi_twin.shell.syntax import SyntaxProblem
 
 # A script of an admin needs a thousandth of these; one without an end must not stop the twin for the others.
 MOST_COMMANDS = 5_000_000

@@ -7,40 +7,23 @@ The library's interpreters are alone in the world: each shell is process 1, its 
 - `$$` and `$!` become the numbers of the host's process table, and `command &` a process of its own (`_spawn`);
 - `sh` becomes `_sh…`, a process as well;
 - a command that reads the standard input which the shell itself was given gets it from `_stdin` or, one line, from `_line`.
-
-The tree is what the library stores of a function: JSON, with the places in bytes. `Tree` alone knows how it is got, and
-tests/unit/twin/test_script.py says when that changed.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from bashkit import Bash, BashError
-
 from xapi_twin.shell.reading import SHELLS, reads, runs
+from xapi_twin.shell.syntax import HEAD, SyntaxProblem, check, literal, places, simples, tree
 
-_HEAD = "_f() {\n"
-_SHELL_OBJECT = b"\x04"  # the first byte of the object that holds the shell's state, before its JSON
-_INCOMPLETE = re.compile(r"unexpected end of file|unexpected EOF|unterminated")
 _NUMBERS = re.compile(r"\$(?:\$|!|0(?![0-9])|(?:EUID|UID|PPID)\b|\{(?:\$|!|0|EUID|UID|PPID)\})")
 # Redirections of standard input, in the tree's words.
 _INPUTS = ("Input", "HereDoc", "HereDocStrip", "HereString", "DupInput", "ReadWrite")
-
-
-class SyntaxProblem(Exception):
-    """The text is no script; the sentence is bash's."""
-
-
-class Incomplete(SyntaxProblem):
-    """The text is the beginning of a script: a terminal asks for the next line."""
 
 
 @dataclass(frozen=True)
@@ -69,26 +52,6 @@ class _Edits:
         return b"".join([*result, self.text[at:end]])
 
 
-def check(text: str) -> None:
-    """Raises SyntaxProblem, or Incomplete when more lines could make a script of it."""
-    try:
-        _scratch().analyze(text)
-    except BashError as error:
-        said = str(error)
-        line, sentence = re.match(r"(?:parse error at line (\d+), column \d+: )?(.*)", said, re.S).groups()  # type: ignore[union-attr]
-        kind = Incomplete if _INCOMPLETE.search(said) else SyntaxProblem
-        raise kind(f"line {line or 1}: {sentence}") from None
-    if _goes_on(text):
-        raise Incomplete("line 1: syntax error: unexpected end of file")
-    tree(text)
-
-
-def _goes_on(text: str) -> bool:
-    """What the library takes for a whole script, and bash for the beginning of one."""
-    last = text.rstrip("\n")
-    return last.endswith(("&&", "||")) or bool((len(last) - len(last.rstrip("\\"))) % 2)
-
-
 def prepared(text: str, pid: int, parent: int = 1, name: str = "bash") -> str:
     """A script as the library is to run it in the process with that number. Raises SyntaxProblem."""
     script = _template(text.encode("utf-8", "replace").decode())
@@ -113,68 +76,10 @@ def _template(text: str) -> str:
     return edits.applied().decode()
 
 
-def is_one_command(text: str) -> bool:
-    """Whether a script is a single command, in whose place bash lets the command run: it keeps the shell's number."""
-    found = tree(text)
-    return len(found) == 1 and "Simple" in found[0]
-
-
-@lru_cache(maxsize=256)
-def _parsed(text: str) -> str:
-    shell = _scratch()
-    done = shell.execute_sync(f"{_HEAD}{text}\n}}")
-    if done.exit_code:  # a here-document without its end, for instance, takes the end of the function for its own
-        raise Incomplete("line 1: syntax error: unexpected end of file")
-    objects = shell.commit(exclude_filesystem=True).objects.values()
-    plain = (zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed[1:]) for packed in objects)
-    state = next(data for data in plain if data.startswith(_SHELL_OBJECT))
-    return json.dumps(json.loads(state[1:])["functions"]["_f"]["ast"]["body"]["Compound"][0]["BraceGroup"])
-
-
-def tree(text: str) -> list[Any]:
-    """The library's syntax tree of a script that `check` has passed; its places are bytes of the text after a head."""
-    return json.loads(_parsed(text)) if text.strip() and not _only_comments(text) else []
-
-
-def _only_comments(text: str) -> bool:
-    return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())
-
-
-_SCRATCH: list[Bash] = []
-
-
-def _scratch() -> Bash:
-    """An interpreter that parses and runs nothing."""
-    if not _SCRATCH:
-        _SCRATCH.append(Bash())
-    return _SCRATCH[0]
-
-
-def _literal(word: Any) -> str | None:
-    """What a word says when nothing in it is to be expanded."""
-    if all(isinstance(part, dict) and list(part) == ["Literal"] for part in word["parts"]):
-        return "".join(part["Literal"] for part in word["parts"])
-    return None
-
-
-def _places(node: Any) -> Iterator[int]:
-    """Where the parts of a tree begin, except those in a substitution, whose places are their own."""
-    if isinstance(node, dict):
-        if "parts" in node and "span" not in node:
-            return
-        if "span" in node:
-            yield int(node["span"]["start"]["offset"])
-        for value in node.values():
-            yield from _places(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _places(value)
-
-
 class _Walk:
     """One way through the tree. `own`: the standard input is the one that the shell was given; `plain`: the output as well."""
 
-    def __init__(self, edits: _Edits, base: int = len(_HEAD)) -> None:
+    def __init__(self, edits: _Edits, base: int = len(HEAD)) -> None:
         self.edits = edits
         self.base = base
         self.at = 0  # where words are looked for: the tree tells the places of commands, not those of words
@@ -226,21 +131,22 @@ class _Walk:
         return int(node["span"]["start"]["offset"]) - self.base
 
     def background(self, group: Sequence[Any], following: Any, begun: int, plain: bool) -> None:
-        places = [place - self.base for place in _places(group)]
-        after = [place - self.base for place in _places(following)]
+        begins = [place - self.base for place in places(group)]
+        after = [place - self.base for place in places(following)]
         text = self.edits.text
-        own_output = b">" in text[min(places) : min(after)] if places and after else False
-        inner = len(self.edits.found)
-        if not places or not after or not (plain or own_output):
+        # What goes to the output of a pipe, a redirected group or a substitution stays the library's, which knows where that is.
+        sends = bool(begins and after) and b">" in text[min(begins) : min(after)]
+        if not begins or not after or not (plain or sends):
             self.commands(group, False, False)
             return
-        start = min(places)
+        start = min(begins)
         while start > begun and text[start - 1 : start] in (b" ", b"\t", b"(", b"{", b"!", b"\n"):
             start -= 1
         end = text.rfind(b"&", start, min(after))
         if end < 0 or b"<<" in text[start:end]:
             self.commands(group, False, False)
             return
+        inner = len(self.edits.found)
         self.numbers(group)
         command = self.edits.applied(start, end).decode().strip()
         del self.edits.found[inner:]
@@ -269,7 +175,7 @@ class _Walk:
         places = []
         for word in (node["name"], *node["args"]):
             places.append(self.word(word, own))
-        names = [_literal(node["name"]), *(_literal(argument) for argument in node["args"])]
+        names = [literal(node["name"]), *(literal(argument) for argument in node["args"])]
         self.words(node["redirects"], own)
         reading = own and not given
         target, through = runs(names)
@@ -339,7 +245,7 @@ class _Walk:
         """Edit what is in a word, and answer where it is."""
         raw = word.get("raw")
         if raw is None:
-            raw = _literal(word) or ""
+            raw = literal(word) or ""
         data = raw.encode()
         start = self.edits.text.find(data, self.at) if data else -1
         if start < 0:
@@ -384,20 +290,9 @@ def _number(match: re.Match[str]) -> str:
 
 def _fits(inner: Any, text: str) -> bool:
     """Whether a substitution's commands are what a text begins with."""
-    first = next((node for node in _simples(inner)), None)
-    name = _literal(first["name"]) if first else None
+    first = next((node for node in simples(inner)), None)
+    name = literal(first["name"]) if first else None
     return bool(first and name and text.encode()[first["span"]["start"]["offset"] :].startswith(name.encode()))
-
-
-def _simples(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        if "Simple" in node:
-            yield node["Simple"]
-        for value in node.values():
-            yield from _simples(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _simples(value)
 
 
 def _quoted(raw: str) -> Iterator[tuple[str, bool]]:

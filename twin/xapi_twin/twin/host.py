@@ -177,6 +177,7 @@ class Host(HostState):
             return
         await self._end_xapi()
         await self.backend.stop()
+        self.machine.lose_power()
         self.dom0.cookies.clear()
         self._booting = True
         for port in self.dom0_ports:
