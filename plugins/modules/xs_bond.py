@@ -45,6 +45,13 @@ options:
         coming back and a task of somebody else are no drift, no problem and no finding before that.
     type: int
     default: 600
+  dom0:
+    description:
+      - What dom0 says, by host name or uuid, as M(xapi.network.xs_dom0_facts) returns it.
+      - With it the plan knows of NICs whose device is gone (C(nic_device_missing)), and of NICs that are in a bridge of which XAPI knows
+        nothing (C(bridge_left)). XAPI sees neither.
+    type: dict
+    default: {}
   save_plan:
     description:
       - A file to which the plan is written, in check mode too, with everything that it rests on. It is JSON, holds no secrets, and is made
@@ -208,6 +215,10 @@ hosts:
       description: The plan's steps for this host.
       type: list
       elements: str
+    nic_bridges:
+      description: The bridge in which dom0 should have each NIC, by what XAPI has.
+      type: dict
+      sample: {eth2: xenbr2, eth4: xenbr4}
     expected:
       description: What the plan predicts for this host.
       type: dict
@@ -337,6 +348,8 @@ timeline:
 
 import time
 
+from ansible_collections.xapi.network.plugins.module_utils._bond.given import read_dom0
+from ansible_collections.xapi.network.plugins.module_utils._bond.nics import with_dom0
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, proof
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import SPEC_CONSTRAINTS, SPEC_OPTIONS, from_task, read_expected
 from ansible_collections.xapi.network.plugins.module_utils._bond.under_way import OF_A_PLAN, OF_A_STEP
@@ -357,6 +370,7 @@ ARGUMENT_SPEC = {
     "on_drift": {"type": "str", "choices": ["fail", "repair"], "default": "fail"},
     "accept": {"type": "list", "elements": "str", "default": []},
     "wait_timeout": {"type": "int", "default": 600},
+    "dom0": {"type": "dict", "default": {}},
     "save_plan": {"type": "path"},
     "saved_plan": {"type": "path"},
     "plan_fingerprint": {"type": "str"},
@@ -381,7 +395,7 @@ def work(task: Task) -> dict[str, object]:
         if spec.strategy == "restart" and expected and not task.check_mode:
             before = await_inherited(session, before, spec, expected, deadline, task.progress, task.note)
         before = await_rest(session, before, spec, deadline, task.progress, OF_A_STEP if expected else OF_A_PLAN)
-        the_plan = plan(before, spec)
+        the_plan = with_dom0(before, plan(before, spec), read_dom0(before, task.options["dom0"]))
         if task.options["confirm_timeout"]:
             the_plan = guarded(before, spec, the_plan)
         elif any(problem.code == "management" and problem.accepted for problem in the_plan.problems):

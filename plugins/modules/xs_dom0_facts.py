@@ -153,6 +153,12 @@ ansible_facts:
               enabled: [eth2, eth4]
               active: eth2
               lacp: "off"
+        bridge_of:
+          description:
+            - The bridge that each NIC, and each other interface, is in.
+            - XAPI and the switch can differ after a bond has failed half-way.
+          type: dict
+          sample: {eth0: xenbr0, eth2: xapi0, eth4: xapi0}
         interfaces:
           description: The network devices by name, NICs, bridges and interfaces of VMs, without loopback devices.
           type: dict

@@ -95,7 +95,7 @@ def items(name: str, value: Any) -> list[Any]:
 
 
 def rollback(name: str, value: Any) -> str:
-    """"" for none, host or pool. true means the host that failed."""
+    """ "" for none, host or pool. true means the host that failed."""
     said = str(value).strip().lower()
     return said if said in ("host", "pool") else "host" if truth(name, value) else ""
 

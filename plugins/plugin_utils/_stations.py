@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, grouped
+from ansible_collections.xapi.network.plugins.module_utils._bond.nics import dom0_problems
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, Seen, dom0_findings
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import STOP
@@ -117,6 +119,7 @@ def refused(options: Given, play: Play) -> str:
     more += [*_left_out(run, wanted, play), *_not_in_inventory(run, wanted), *(options["dom0"].get("silent") or [])]
     kept = [host for host in run.hosts if not host.steps and host.name not in {sentence.partition(":")[0] for sentence in more}]
     more += _lines.by_cause(_of_dom0(plan, options["dom0"], run, kept))
+    more += grouped(_unknown_to_xapi(plan, options["dom0"], run))
     return _lines.refusal([*_lines.reasons(alone), *more]) if more else alone
 
 
@@ -336,6 +339,17 @@ def _stop_is_asked_for(plan: Given, run: _record.Run) -> list[str]:
 
 def _take_away_stop(run: _record.Run) -> str:
     return f"To allow runs again, on the master: xe pool-param-remove uuid={run.pool_uuid} param-name=other-config param-key={STOP}"
+
+
+def _unknown_to_xapi(plan: Given, dom0: Given, run: _record.Run) -> list[Problem]:
+    """What dom0 has of the NICs that the plan is about and XAPI does not see."""
+    answers = dom0.get("dom0") or {}
+    return [
+        problem
+        for host in run.work
+        if host.uuid in answers
+        for problem in dom0_problems(host.name, plan["hosts"][host.name]["nic_bridges"], answers[host.uuid])
+    ]
 
 
 def _of_dom0(plan: Given, dom0: Given, run: _record.Run, hosts: Sequence[_record.HostRun]) -> list[dict[str, str]]:

@@ -123,9 +123,7 @@ def _of_hosts(before: Records, after: Records, hosts: set[str]) -> Records:
     mixed = {kind: dict(found) for kind, found in after.items()}
     pifs = {ref for records in (before, after) for ref, pif in records["pif"].items() if pif["host"] not in hosts}
     for kind, owner in (("pif", None), ("bond", "master"), ("vlan", "untagged_PIF")):
-        others = {
-            ref: record for ref, record in before.get(kind, {}).items() if (record[owner] if owner else ref) in pifs
-        }
+        others = {ref: record for ref, record in before.get(kind, {}).items() if (record[owner] if owner else ref) in pifs}
         own = {ref: record for ref, record in after.get(kind, {}).items() if (record[owner] if owner else ref) not in pifs}
         mixed[kind] = {**others, **own}
     for kind, name in (("network", "network"), ("host", "host")):

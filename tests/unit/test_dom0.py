@@ -69,6 +69,24 @@ def test_bonds_of_the_linux_bonding_driver(fixture: str, bond: Dom0Bond) -> None
     assert answers.read_linux_bond(text(f"linux_bond.{fixture}")) == bond
 
 
+SWITCH = """8fd1f5e4-9f1b-4d53-8f0c-1c3a6c1d4f1e
+    Bridge @xenbr2@
+        fail_mode: standalone
+        Port @xenbr2@
+            Interface @xenbr2@
+                type: internal
+        Port @eth2@
+            Interface @eth2@
+    Bridge @xapi0@
+        Port @bond0@
+            Interface @eth4@
+                error: "could not open network device eth4 (No such device)"
+            Interface @eth3@
+        Port @xapi0@
+            Interface @xapi0@
+                type: internal
+    ovs_version: "2.17.7"
+"""
 STORAGE = Dom0Interface("00:26:55:d1:e8:cc", 9000, ("172.16.0.35/28", "2001:db8::35/64"), True)
 
 
@@ -118,7 +136,15 @@ def test_ip_addr_with_altnames_metrics_and_peers_behind_the_name() -> None:
 
 
 def test_bridges_of_the_linux_bridge_backend() -> None:
-    assert answers.read_brctl(text("brctl_show")) == ("br0", "docker0")
+    assert answers.read_brctl(text("brctl_show")) == {"br0": ["veth00", "veth10"], "docker0": []}
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_what_is_in_the_bridges_of_open_vswitch(quote: str) -> None:
+    """Before 2.14 names with digits stand in quotation marks. The NICs of half a bond are in its bridge, whatever XAPI says."""
+    output = SWITCH.replace("@", quote)
+    assert answers.read_ovs_show(output) == {"xenbr2": ["eth2"], "xapi0": ["eth4", "eth3"]}
+    assert answers.read_ovs_show("8fd1f5e4-9f1b-4d53-8f0c-1c3a6c1d4f1e\n") == {}
 
 
 def test_the_version_of_open_vswitch() -> None:
@@ -155,6 +181,7 @@ def test_the_version_of_open_vswitch() -> None:
         (answers.read_ifconfig, "eth2: flags=4163<UP>  mtu 1500\n        inet 0x7f000001\n", "inet 0x7f000001"),
         (answers.read_ifconfig, "eth2: flags=4163<UP>\n", "eth2: flags=4163<UP>"),
         (answers.read_ifconfig, "", ""),
+        (answers.read_ovs_show, "ovs-vsctl: no such database\n", "ovs-vsctl: no such database"),
         (answers.read_ovs_version, "ovs-vsctl, a version of its own\n", "ovs-vsctl, a version of its own"),
         (answers.read_inventory, "INSTALLATION_UUID='mine'\n", "INSTALLATION_UUID='mine'"),
     ],
@@ -177,6 +204,7 @@ def probed(**changes: str) -> str:
         "hostname": "xs-1\n",
         "ovs-version": "ovs-vsctl (Open vSwitch) 2.17.7\nDB Schema 8.3.0\n",
         "list-br": text("list_br.ovs-3"),
+        "switch": SWITCH.replace("@", ""),
         "bond-list": text("bond_list.ovs-3"),
         "bond bond0": text("bond_show.ovs-3.active-backup"),
         "ip-addr": text("ip_addr.iproute2-6.1"),
@@ -211,6 +239,8 @@ def test_a_linux_bridge_dom0_has_no_open_vswitch() -> None:
     dom0 = answers.parse(output)
     assert (dom0.backend, dom0.ovs_version, dom0.bridges) == ("bridge", "", ("br0", "docker0"))
     assert dom0.bonds["bond0"].active == "p1p1"
+    bonded = answers.parse(output.replace("veth10", "bond0"))
+    assert bonded.bridge_of == {"veth00": "br0", **dict.fromkeys(dom0.bonds["bond0"].members, "br0")}
 
 
 def test_a_bond_that_is_listed_but_not_described_is_an_error() -> None:

@@ -49,3 +49,23 @@ def test_a_failure_tells_the_call_and_keeps_code_and_arguments() -> None:
     assert failure.facts == {"error_code": "PIF_ALREADY_BONDED", "error_params": ["OpaqueRef:a"], "method": "Bond.create"}
     assert failure.named(NAMES).message.startswith("eth2 of xs-1 is already")
     assert str(failure) == failure.message
+
+
+def test_what_open_vswitch_says_under_networkd_becomes_what_an_admin_can_do() -> None:
+    """The texts are recorded (half_bond_bridge_left); the third one is empty there."""
+    script = (
+        "script error [script = /usr/bin/ovs-vsctl, args = --timeout=20 -- --may-exist {}, code = Exit code {}, stdout = ,"
+        " stderr = ovs-vsctl: {}]"
+    )
+    taken = "cannot create a port named eth2 because an interface named eth2 already exists on bridge xapi0\n"
+    gone = "Error detected while setting up 'eth4': could not open network device eth4 (No such device).  See the log.\n"
+    long = "add-bond xapi0 bond0 eth4 eth2 -- set port bond0 " + "other-config:bond-detect-mode=carrier " * 10
+    names = {"OpaqueRef:1": "eth2 of xs-2"}
+    first, second, third = (
+        sentence("PIF_CONFIGURATION_ERROR", ["OpaqueRef:1", text], names=names)
+        for text in (script.format("add-port xenbr2 eth2", 1, taken), script.format(long, 65, gone), "")
+    )
+    assert first.startswith("eth2 of xs-2 could not be configured: half a bond has left eth2 in the bridge xapi0")
+    assert "(ovs-vsctl del-br xapi0) and run again." in first
+    assert second == "eth2 of xs-2 could not be configured: dom0 of this host has no device eth4; look at ip link and dmesg there."
+    assert third == "eth2 of xs-2 could not be configured: XAPI gives no reason; the log of that host may (/var/log/xensource.log)."

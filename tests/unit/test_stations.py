@@ -58,7 +58,8 @@ def known(made: APool, play: Play | None = None, **given: Any) -> dict[str, Any]
 def dom0_of(number: int, name: str) -> dict[str, Any]:
     address = {"mac": f"00:26:55:d1:0{number - 1}:02", "addresses": [f"172.16.0.{number}/24"], "mtu": 1500}
     bond = {"mode": "active-backup", "members": ["eth2", "eth4"]}
-    return {"uuid": UUIDS[name], "hostname": name, "bridges": ["xapi0"], "bonds": {"bond0": bond}, "interfaces": {"xapi0": address}}
+    nics = {f"eth{nic}": {"mac": f"00:26:55:d1:0{number - 1}:0{nic}", "addresses": [], "mtu": 1500} for nic in range(6)}
+    return {"uuid": UUIDS[name], "hostname": name, "bridges": ["xapi0"], "bonds": {"bond0": bond}, "interfaces": {"xapi0": address, **nics}}
 
 
 def refusal(so_far: dict[str, Any], play: Play | None = None) -> str:
@@ -151,6 +152,16 @@ def test_what_speaks_against_the_plan_comes_with_what_dom0_says() -> None:
     assert refusal(so_far).splitlines()[1:] == ["- [no_link] eth4 has no link.", "- [two_ips] two.", "- xs-1: no answer within 60 s"]
     so_far["dom0"]["silent"] = []
     assert refusal(so_far) == so_far["plan"]["msg"]
+
+
+def test_a_nic_of_the_plan_that_dom0_has_not_or_has_elsewhere_stops_the_run() -> None:
+    """XAPI shows neither: the PIF of a NIC that is gone keeps its carrier, and a bridge that half a bond has left is in no record."""
+    so_far = known(a_pool())
+    del so_far["dom0"]["dom0"][UUIDS["xs-2"]]["interfaces"]["eth4"]
+    so_far["dom0"]["dom0"][UUIDS["xs-3"]]["bridge_of"] = {"eth2": "xapi55", "eth4": "xapi55"}
+    said = refusal(so_far).splitlines()
+    assert said[1].startswith("- [nic_device_missing] xs-2: dom0 has no device eth4")
+    assert said[2].startswith("- [bridge_left] xs-3: dom0 has eth2 and eth4 in the bridge xapi55") and "ovs-vsctl del-br xapi55" in said[2]
 
 
 def test_the_same_on_many_hosts_is_said_once() -> None:

@@ -23,9 +23,7 @@ def workflow(name: str) -> dict[str, Any]:
 
 
 def commands() -> list[str]:
-    return [
-        step["run"] for path in FILES for job in workflow(path.name)["jobs"].values() for step in job["steps"] if "run" in step
-    ]
+    return [step["run"] for path in FILES for job in workflow(path.name)["jobs"].values() for step in job["steps"] if "run" in step]
 
 
 def test_every_claimed_core_is_tested_on_a_python_that_it_runs_on() -> None:

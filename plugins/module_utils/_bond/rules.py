@@ -339,9 +339,7 @@ def after_destroy(pool: Pool, bond: Bond) -> Pool:
     primary = pool.pifs.get(bond.primary, members[0])
     plugged = own.attached or own.management  # the NICs of half a bond, which is not attached, are not plugged (recorded)
     free = {
-        nic.ref: replace(
-            nic, bond_slave_of="", attached=nic.attached or plugged, ip_mode="None", ip="", netmask="", gateway="", dns=""
-        )
+        nic.ref: replace(nic, bond_slave_of="", attached=nic.attached or plugged, ip_mode="None", ip="", netmask="", gateway="", dns="")
         for nic in members
     }
     addressed = primary if own.ip_mode == "None" else own

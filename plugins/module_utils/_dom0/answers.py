@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
@@ -36,6 +36,7 @@ if [ "$backend" = bridge ]; then
 else
   section ovs-version ovs-vsctl --version
   section list-br ovs-vsctl list-br
+  section switch ovs-vsctl show
   section bond-list ovs-appctl bond/list
   for bond in $(ovs-appctl bond/list 2>/dev/null | sed 1d | cut -f 1); do
     section "bond $bond" ovs-appctl bond/show "$bond"
@@ -97,7 +98,7 @@ class Dom0Interface:
 
 @dataclass(frozen=True)
 class Dom0:
-    """One dom0's network. ``uuid`` is the host's uuid in XAPI (INSTALLATION_UUID)."""
+    """One dom0's network. ``uuid`` is the host's uuid in XAPI (INSTALLATION_UUID), ``bridge_of`` the bridge of each NIC that is in one."""
 
     uuid: str
     hostname: str
@@ -106,6 +107,7 @@ class Dom0:
     bridges: tuple[str, ...]
     bonds: Mapping[str, Dom0Bond]
     interfaces: Mapping[str, Dom0Interface]
+    bridge_of: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """The same as JSON-like data, for ``ansible_facts.xs_dom0``."""
@@ -141,13 +143,19 @@ def parse(output: str) -> Dom0:
         raise UnreadableError("cat /etc/xensource/network.conf", written, "names no network backend")
     backend = _BACKENDS[written]
     if backend == "bridge":
-        version, bridges = "", read_brctl(_text(sections, "brctl", "brctl show"))
+        version, inside = "", read_brctl(_text(sections, "brctl", "brctl show"))
+        bridges = tuple(inside)
         bonds = {
             name.partition(" ")[2]: read_linux_bond(section.text) for name, section in sections.items() if name.startswith("linux-bond ")
+        }
+        inside = {
+            bridge: [nic for port in ports for nic in (bonds[port].members if port in bonds else (port,))]
+            for bridge, ports in inside.items()
         }
     else:
         version = read_ovs_version(_text(sections, "ovs-version", "ovs-vsctl --version"))
         bridges = tuple(_text(sections, "list-br", "ovs-vsctl list-br").split())
+        inside = read_ovs_show(_text(sections, "switch", "ovs-vsctl show"))
         bonds = {
             name: read_bond_show(_text(sections, f"bond {name}", f"ovs-appctl bond/show {name}"), name)
             for name in read_bond_list(_text(sections, "bond-list", "ovs-appctl bond/list"))
@@ -164,6 +172,7 @@ def parse(output: str) -> Dom0:
         bridges=tuple(sorted(bridges)),
         bonds=bonds,
         interfaces=interfaces,
+        bridge_of={device: bridge for bridge, devices in inside.items() for device in devices},
     )
 
 
@@ -196,6 +205,22 @@ def read_ovs_version(text: str) -> str:
     if not found:
         raise UnreadableError("ovs-vsctl --version", _first(text))
     return found.group(1)
+
+
+def read_ovs_show(text: str) -> dict[str, list[str]]:
+    """The bridges out of ``ovs-vsctl show``, each with the NICs and other interfaces in it, but for its own."""
+    command = "ovs-vsctl show"
+    if not re.match(r"\s*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*(\n|$)", text):
+        raise UnreadableError(command, _first(text))
+    inside: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        found = re.fullmatch(r'\s+(Bridge|Interface) "?([^"\s]+)"?\s*', line)
+        if found and found.group(1) == "Bridge":
+            bridge = found.group(2)
+            inside[bridge] = []
+        elif found and inside and found.group(2) != bridge:
+            inside[bridge].append(found.group(2))
+    return inside
 
 
 def read_bond_list(text: str) -> dict[str, tuple[str, ...]]:
@@ -283,20 +308,23 @@ def read_linux_bond(text: str) -> Dom0Bond:
     return Dom0Bond(mode, tuple(sorted(link_up)), active, tuple(sorted(nic for nic, up in link_up.items() if up)), lacp)
 
 
-def read_brctl(text: str) -> tuple[str, ...]:
-    """The bridges out of ``brctl show``; a bridge's second and further ports stand on lines of their own."""
+def read_brctl(text: str) -> dict[str, list[str]]:
+    """The bridges out of ``brctl show``, each with its ports, of which the second and further ones stand on lines of their own."""
     command = "brctl show"
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines or not re.fullmatch(r"bridge name\s+bridge id\s+STP enabled\s+interfaces\s*", lines[0]):
         raise UnreadableError(command, _first(text))
-    bridges = []
+    inside: dict[str, list[str]] = {}
     for line in lines[1:]:
-        row = re.fullmatch(r"(\S+)\s+[0-9a-f]{4}\.[0-9a-f]{12}\s+(?:yes|no)(?:\s+\S+)?\s*", line)
+        row = re.fullmatch(r"(\S+)\s+[0-9a-f]{4}\.[0-9a-f]{12}\s+(?:yes|no)(?:\s+(\S+))?\s*", line)
         if row:
-            bridges.append(row.group(1))
-        elif not bridges or not re.fullmatch(r"\s+\S+\s*", line):
+            bridge = row.group(1)
+            inside[bridge] = [row.group(2)] if row.group(2) else []
+        elif inside and re.fullmatch(r"\s+\S+\s*", line):
+            inside[bridge].append(line.strip())
+        else:
             raise UnreadableError(command, line)
-    return tuple(bridges)
+    return inside
 
 
 def read_ip_addr(text: str) -> dict[str, Dom0Interface]:

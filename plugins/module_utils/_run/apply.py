@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import vlans_over
-from ansible_collections.xapi.network.plugins.module_utils._bond.steps import Step
+from ansible_collections.xapi.network.plugins.module_utils._bond.steps import Step, destroying
 from ansible_collections.xapi.network.plugins.module_utils._bond.under_way import being_made
 from ansible_collections.xapi.network.plugins.module_utils._pool import model
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool
@@ -77,18 +77,41 @@ def apply(
         try:
             pool, said = _carry_out(session, pool, step, wait_timeout)
         except NetworkError as error:
-            raise _explained(error, step, done) from error
+            taken_back = _half_taken_back(session, pool, step, wait_timeout) if isinstance(error, XapiFailure) else ""
+            raise _explained(error, step, done, taken_back) from error
         warnings += said
         done.append(step)
         note(step.action, step.host)
     return Applied(pool, tuple(done), tuple(warnings))
 
 
-def _explained(error: NetworkError, step: Step, done: Sequence[Step]) -> NetworkError:
+def _half_taken_back(session: Session, before: Pool, step: Step, wait_timeout: float) -> str:
+    """What XAPI has made of a new bond before it failed is taken apart: until then the host is without the address of its NIC.
+
+    Answers what came of it, as a sentence with a blank before it; "" when there was nothing to take back.
+    """
+    if step.action != "create_bond":
+        return ""
+    try:
+        now = model.read(session.refresh())
+        host, network = _host(now, step.arguments), _network(now, step.arguments)
+        bond = now.bond_on(host, network)
+        if bond is None or bond.ref in before.bonds or not being_made(now, bond):
+            return ""
+        for one in destroying(now, host, bond):
+            now, _said = _carry_out(session, now, one, wait_timeout)
+    except NetworkError as error:
+        return f" Taking back the half of it that was made failed too: {error.message}"
+    nics = [_pif(now, uuid) for uuid in step.arguments["nics"]]
+    back = " and ".join(f"{nic.device} has {nic.ip or nic.ip_mode} again" for nic in nics if nic.configured)
+    return f" The half of it that was made is taken back{f', and {back}' if back else ''}."
+
+
+def _explained(error: NetworkError, step: Step, done: Sequence[Step], taken_back: str = "") -> NetworkError:
     where = f"{step.host}: " if step.host else ""
     before = f" Done before it: {'; '.join(_describe(one) for one in done)}." if done else " Nothing was changed before it."
     facts = {**error.facts, "failed_step": step.to_dict(), "done": [one.to_dict() for one in done]}
-    return NetworkError(f"{where}could not {step.sentence}. {error.message}{before}", **facts)
+    return NetworkError(f"{where}could not {step.sentence}. {error.message}{taken_back}{before}", **facts)
 
 
 def _describe(step: Step) -> str:

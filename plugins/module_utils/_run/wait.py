@@ -36,6 +36,8 @@ AGAIN_SECONDS = 30.0  # the same is said again
 INHERITED = ("no_network", "no_bond", "nics", "bond_slave_of", "not_attached")
 # Of what comes right after it (MTU, VLANs, the management interface), 0.3 s were seen; a slow host with many VLANs gets more.
 INHERITING_SECONDS = 30.0
+# Once the host is up, its xapi makes what it inherits within a second or two (recorded); what is not there by now, its log tells why.
+INHERITED_SECONDS = 120.0
 
 # After a change: links that networkd has taken down come back after 2 to 4 s and are seen at the next poll (recorded); storage is plugged
 # and the host enabled in a start that has to wait for a server.
@@ -65,9 +67,10 @@ def await_inherited(
 
     Neither an API that answers, nor an enabled host, nor a new start time of its agent proves that (they come up to four seconds before the
     bond; recorded), only the bond itself does: it is there, has its NICs, is attached, and its MTU, its VLANs and the management interface
-    have come after it. Raises NetworkError at the deadline, with what was seen last, when there is no such bond.
+    have come after it. Raises NetworkError with what was seen last when there is none at the deadline, or two minutes after the host is up.
     """
     noted: set[tuple[str, str]] = set()
+    starting: set[str] = set()
 
     def missing(now: Pool) -> list[Finding]:
         network = find_network(now, spec)
@@ -75,6 +78,10 @@ def await_inherited(
         for host in wanted_hosts(now, spec)[0]:
             if host.uuid not in expected or not expected[host.uuid].inherits:
                 continue
+            if host.live and (host.enabled or not expected[host.uuid].enabled):
+                starting.discard(host.name)
+            else:
+                starting.add(host.name)
             found = compare(now, host, network, expected[host.uuid].by_xapi)
             # A member inherits VLANs unplugged (recorded): the plan plugs them.
             found = [one for one in found if one.code != "vlan_not_attached"]
@@ -91,8 +98,11 @@ def await_inherited(
             left += found
         return left
 
+    def patience(one: Finding) -> float:
+        return (float("inf") if one.host in starting else INHERITED_SECONDS) if one.code in INHERITED else INHERITING_SECONDS
+
     begun = time.monotonic()
-    pool, differences = await_none(session, pool, missing, deadline, progress, "waiting for the bond", _inheriting)
+    pool, differences = await_none(session, pool, missing, deadline, progress, "waiting for the bond", patience)
     left = [one for one in differences if one.code in INHERITED]
     if left:
         seen = " ".join(finding.sentence for finding in left)
@@ -105,9 +115,7 @@ def await_inherited(
     return pool
 
 
-def await_rest(
-    session: Session, pool: Pool, spec: BondSpec, deadline: float, progress: Progress, codes: Sequence[str] = OF_A_PLAN
-) -> Pool:
+def await_rest(session: Session, pool: Pool, spec: BondSpec, deadline: float, progress: Progress, codes: Sequence[str] = OF_A_PLAN) -> Pool:
     """The pool as soon as nothing is under way in it that a plan would take for a drift or for a problem, or as it is when that has had
     its time: XAPI may be making the bond right now, for a run that has died or on a member that starts.
     """
@@ -158,10 +166,6 @@ def await_findings(
     deadline = time.monotonic() + LOOK_SECONDS
     pool = await_rest(session, pool, spec, deadline, progress, OF_A_STEP if expected else OF_A_JUDGEMENT)
     return await_proof(session, pool, missing, deadline, progress) if expected else (pool, missing(pool))
-
-
-def _inheriting(one: Finding) -> float:
-    return float("inf") if one.code in INHERITED else INHERITING_SECONDS
 
 
 def _proving(one: Finding) -> float:

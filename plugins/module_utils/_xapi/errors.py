@@ -72,6 +72,8 @@ def sentence(code: str, params: Sequence[str] = (), *, names: Mapping[str, str] 
     `names` maps references (and uuids) to what an admin calls the object: "eth2 of xs-1".
     """
     named = [_named(str(param), names or {}) for param in params]
+    if code == "PIF_CONFIGURATION_ERROR" and len(params) == 2:
+        named[1] = _script_error(str(params[1])) or named[1] or "XAPI gives no reason; the log of that host may (/var/log/xensource.log)"
     template = SENTENCES.get(code)
     if template is None:
         said = shown(", ".join(named))
@@ -83,6 +85,24 @@ def sentence(code: str, params: Sequence[str] = (), *, names: Mapping[str, str] 
 def _named(param: str, names: Mapping[str, str]) -> str:
     """One argument of an error; lists come as "[ref; ref]" or "ref,ref" in one string."""
     return shown(REFERENCE.sub(lambda match: names.get(match.group(), match.group()), param[: 4 * MOST_SHOWN]))
+
+
+# What ovs-vsctl says under xcp-networkd, where an admin can do something about it (recorded: half_bond_bridge_left).
+BRIDGE_LEFT = re.compile(r"because an interface named (\S{1,15}) already exists on bridge (\S{1,15})")
+NO_DEVICE = re.compile(r"could not open network device (\S{1,15}) \(No such device\)")
+
+
+def _script_error(text: str) -> str:
+    text = text[: 40 * MOST_SHOWN]
+    if left := BRIDGE_LEFT.search(text):
+        nic, bridge = (shown(name) for name in left.groups())
+        return (
+            f"half a bond has left {nic} in the bridge {bridge} of Open vSwitch, of which XAPI knows nothing; take that away in dom0 of"
+            f" this host (ovs-vsctl del-br {bridge}) and run again"
+        )
+    if gone := NO_DEVICE.search(text):
+        return f"dom0 of this host has no device {shown(gone.group(1))}; look at ip link and dmesg there"
+    return ""
 
 
 # The arguments are those of XAPI's own table of errors, in its order.

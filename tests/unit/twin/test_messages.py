@@ -11,10 +11,13 @@ import pytest
 from tests.unit.twin.ground import THREE_HOSTS, Pool, pool
 from xapi_twin.datamodel.errors import XapiError
 
-WITH_VM = THREE_HOSTS + """
+WITH_VM = (
+    THREE_HOSTS
+    + """
 vms:
   - {name: web, state: running, host: xs-2, networks: [eth1]}
 """
+)
 
 
 async def refused(ground: Pool, method: str, *arguments: Any) -> list[str]:

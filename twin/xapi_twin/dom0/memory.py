@@ -113,9 +113,8 @@ class MemoryBackend:
         if missing and bridge.bond:
             self._forget_bond(bridge.bond.name)
             old = self.dom0.bridges.get(bridge.name)
-            held = tuple(device for device in devices if device not in missing)
             script = "" if old is not None and old.held else self._no_device(bridge, missing[0])
-            self.dom0.bridges[bridge.name] = replace(made, held=held)
+            self.dom0.bridges[bridge.name] = replace(made, held=tuple(devices), held_in=bridge.bond.name)
             raise BringUpError(f"interface {missing[0]} does not exist on {self.dom0.hostname}", script)
         if missing:
             self.dom0.bridges[bridge.name] = made

@@ -67,7 +67,7 @@ class Interface:
 class Bridge:
     """A bridge with its own interface. ``parent`` and ``tag`` are set for a VLAN's (fake) bridge.
 
-    ``held``: the NICs of a bond that could not be set up; the switch keeps them on this bridge.
+    ``held``: the NICs of a bond that could not be set up; the switch keeps them, also those without a device, in its port ``held_in``.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Bridge:
     parent: str | None = None
     tag: int | None = None
     held: tuple[str, ...] = ()
+    held_in: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open vSwitch's commands, and brctl of the Linux bridge backend: what they can be asked, not what they can change."""
+"""Open vSwitch's commands, and brctl of the Linux bridge backend: what they can be asked, and how a bridge is deleted."""
 
 from __future__ import annotations
 
 from xapi_twin.dom0 import formats
-from xapi_twin.dom0.model import Dom0
+from xapi_twin.dom0.model import Bridge, Dom0
 from xapi_twin.shell.call import Call
 
 FOLDER = "/usr/bin"
@@ -40,10 +40,13 @@ async def vsctl(call: Call) -> int:
         return 0
     if action in ("get", "list", "find"):
         return _table(call, dom0, action, rest)
-    if action not in _QUESTIONS:
+    if action not in (*_QUESTIONS, "del-br"):
         return call.fail(f"unknown command '{action}'; use --help for help")
     if not rest:
         return call.fail(f"'{action}' command requires at least 1 arguments")
+    if action == "del-br" and (rest[0] in dom0.bridges or "--if-exists" in call.arguments):
+        await call.host.backend.bring_down(rest[0])
+        return 0
     return _question(call, dom0, action, rest[0])
 
 
@@ -54,7 +57,7 @@ def _question(call: Call, dom0: Dom0, action: str, name: str) -> int:
     bridge = dom0.bridges.get(name)
     if action in ("iface-to-br", "port-to-br"):
         for found in dom0.bridges.values():
-            if name in (_interfaces(dom0, found.ports) if action == "iface-to-br" else found.ports):
+            if name in (_interfaces(dom0, found) if action == "iface-to-br" else _ports_of(found)):
                 call.out(found.name + "\n")
                 return 0
         return call.fail(f"no {'interface' if action == 'iface-to-br' else 'port'} named {name}")
@@ -63,7 +66,7 @@ def _question(call: Call, dom0: Dom0, action: str, name: str) -> int:
     if bridge is None:
         return call.fail(f"no bridge named {name}")
     if action in ("list-ports", "list-ifaces"):
-        names = bridge.ports if action == "list-ports" else _interfaces(dom0, bridge.ports)
+        names = _ports_of(bridge) if action == "list-ports" else _interfaces(dom0, bridge)
         call.out("".join(f"{port}\n" for port in sorted(names)))
     elif action == "br-to-parent":
         call.out(f"{bridge.parent or bridge.name}\n")
@@ -72,11 +75,18 @@ def _question(call: Call, dom0: Dom0, action: str, name: str) -> int:
     return 0
 
 
-def _interfaces(dom0: Dom0, ports: tuple[str, ...]) -> tuple[str, ...]:
-    names: list[str] = []
-    for port in ports:
-        names += [member.device for member in dom0.bonds[port].members] if port in dom0.bonds else [port]
-    return tuple(names)
+def _ports_of(bridge: Bridge) -> tuple[str, ...]:
+    return (*bridge.ports, *([bridge.held_in] if bridge.held else []))
+
+
+def _interfaces(dom0: Dom0, bridge: Bridge) -> tuple[str, ...]:
+    return tuple(name for port in _ports_of(bridge) for name in _interfaces_of(dom0, bridge, port))
+
+
+def _interfaces_of(dom0: Dom0, bridge: Bridge, port: str) -> tuple[str, ...]:
+    if bridge.held and port == bridge.held_in:
+        return bridge.held
+    return tuple(member.device for member in dom0.bonds[port].members) if port in dom0.bonds else (port,)
 
 
 def _show(dom0: Dom0) -> str:
@@ -86,11 +96,13 @@ def _show(dom0: Dom0) -> str:
             continue
         lines.append(f"    Bridge {bridge.name}")
         vlans = [vlan for vlan in dom0.bridges.values() if vlan.parent == bridge.name]
-        for port, tag in [(bridge.name, None), *((vlan.name, vlan.tag) for vlan in vlans), *((port, None) for port in bridge.ports)]:
+        for port, tag in [(bridge.name, None), *((vlan.name, vlan.tag) for vlan in vlans), *((port, None) for port in _ports_of(bridge))]:
             lines.append(f"        Port {port}")
             lines += [f"            tag: {tag}"] if tag is not None else []
-            for interface in _interfaces(dom0, (port,)):
+            for interface in _interfaces_of(dom0, bridge, port):
                 lines.append(f"            Interface {interface}")
+                gone = interface in dom0.nics and not dom0.nics[interface].present
+                lines += [f'                error: "could not open network device {interface} (No such device)"'] if gone else []
                 lines += ["                type: internal"] if port in dom0.bridges else []
     lines.append(f'    ovs_version: "{dom0.ovs_version}"')
     return "\n".join(lines) + "\n"

@@ -66,7 +66,9 @@ class Links:
             pif = database.get("PIF", ref)
             if pif["physical"]:
                 nic = self._host.dom0.nics.get(pif["device"])
-                up = nic is not None and nic.present and nic.carrier
+                if nic is not None and not nic.present:
+                    continue  # nothing is measured of a device that is gone: what was seen last stays (recorded)
+                up = nic is not None and nic.carrier
                 self._measure(pif, up, nic.speed if nic and up else 0, nic is not None and up and nic.duplex,
                               nic.pci_bus_path if nic else None)  # fmt: skip
             for bond in pif["bond_master_of"]:

@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The NICs of a plan in dom0, before anything is changed: what XAPI does not know of them. Pure.
+
+A NIC whose device is gone keeps its PIF, and that its carrier. A bond that XAPI failed to plug leaves its bridge in Open vSwitch with the
+NICs in it, after the bond is destroyed too, and no NIC in it can be plugged (recorded: half_bond_bridge_left).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Pool
+
+
+def bridges_of_nics(pool: Pool, host: Host, devices: Iterable[str]) -> dict[str, str]:
+    """The bridge in which dom0 should have each of these NICs, by what XAPI has."""
+    found = {}
+    for device in devices:
+        nic = pool.nic(host, device)
+        bond = pool.bonds.get(nic.bond_slave_of) if nic else None
+        own = pool.pifs.get(bond.master) if bond else None
+        holder = own if own is not None and own.attached else nic
+        if holder is not None and holder.network in pool.networks:
+            found[device] = pool.networks[holder.network].bridge
+    return found
+
+
+def dom0_problems(host: str, bridges: Mapping[str, str], answer: Any) -> list[Problem]:
+    """What speaks against a change of this host by the facts of xs_dom0_facts. `bridges`: of `bridges_of_nics`."""
+    if not isinstance(answer, Mapping):
+        return []  # a dom0 that is silent is another problem
+    inside: Mapping[str, str] = answer.get("bridge_of") or {}
+    missing = [device for device in bridges if device not in answer["interfaces"]]
+    found = [_device_missing(host, missing)] if missing else []
+    strange = {device: inside[device] for device, bridge in bridges.items() if bridge and inside.get(device, bridge) != bridge}
+    return found + [
+        _bridge_left(host, bridge, [device for device, where in strange.items() if where == bridge], str(answer.get("backend")))
+        for bridge in sorted(set(strange.values()))
+    ]
+
+
+def _device_missing(host: str, devices: list[str]) -> Problem:
+    sentence = f"{host}: dom0 has no device {' and no '.join(devices)}, though XAPI has a PIF of it. A bond of it would stay half made."
+    remedy = f"Look at ip link and dmesg in dom0 of {host}. A NIC that is gone for good leaves XAPI with xe pif-forget."
+    return Problem("nic_device_missing", host, sentence, remedy)
+
+
+def _bridge_left(host: str, bridge: str, devices: list[str], backend: str) -> Problem:
+    nics = " and ".join(devices)
+    sentence = f"{host}: dom0 has {nics} in the bridge {bridge}, of which XAPI knows nothing; half a bond was left behind there."
+    line = f"ovs-vsctl del-br {bridge}" if backend != "bridge" else f"ip link set {bridge} down && brctl delbr {bridge}"
+    return Problem("bridge_left", host, sentence, f"In dom0 of {host}: {line}")
+
+
+def with_dom0(pool: Pool, plan: Plan, dom0: Mapping[str, Any]) -> Plan:
+    """The plan with what speaks against it in dom0 of the hosts that it changes. `dom0`: answers by host uuid."""
+    touched = {step.host for step in plan.steps}
+    found: list[Problem] = []
+    for host in plan.hosts:
+        prediction = plan.prediction(host)
+        if host.name in touched and prediction is not None and host.uuid in dom0:
+            found += dom0_problems(host.name, bridges_of_nics(pool, host, prediction.nics), dom0[host.uuid])
+    return replace(plan, problems=(*plan.problems, *found))

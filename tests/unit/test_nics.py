@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What XAPI does not know of the NICs, and dom0 does, stops a plan before anything is changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._bond.nics import bridges_of_nics, dom0_problems, with_dom0
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
+from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
+
+THERE = {"eth2": "xenbr2", "eth4": "xenbr4"}
+
+
+def answer(bridge_of: dict[str, str], *gone: str, backend: str = "openvswitch") -> dict[str, Any]:
+    """What dom0 says: every NIC has a device, but for those that are gone."""
+    devices = [device for device in ("eth0", "eth2", "eth4", "xenbr2") if device not in gone]
+    return {"uuid": "", "backend": backend, "bridges": [], "bonds": {}, "interfaces": dict.fromkeys(devices, {}), "bridge_of": bridge_of}
+
+
+def bonded(attached: bool = True) -> APool:
+    made = tutorial()
+    made.network("NAS", bridge="xapi7")
+    made.bond("xs-2", "NAS", ["eth2", "eth4"])
+    made.nic("xs-2", "bond0")["currently_attached"] = attached
+    return made
+
+
+def test_xapi_has_a_nic_in_the_bridge_of_its_own_network_or_of_a_bond_that_is_attached() -> None:
+    for made, expected in ((tutorial(), THERE), (bonded(False), THERE), (bonded(), {"eth2": "xapi7", "eth4": "xapi7"})):
+        pool = made.pool
+        assert bridges_of_nics(pool, pool.hosts[1], ["eth2", "eth4"]) == expected
+
+
+def test_a_dom0_that_agrees_is_no_problem() -> None:
+    assert dom0_problems("xs-2", THERE, answer(THERE)) == []
+    assert dom0_problems("xs-2", THERE, answer({"eth2": "xenbr2"})) == []  # eth4 is not plugged
+    assert dom0_problems("xs-2", THERE, {**answer({}), "bridge_of": None}) == []  # facts of an older release of this collection
+    assert dom0_problems("xs-2", THERE, "Connection refused") == []
+
+
+def test_a_nic_without_a_device_is_a_problem() -> None:
+    (found,) = dom0_problems("xs-2", THERE, answer({"eth2": "xenbr2"}, "eth4"))
+    assert (found.code, found.stops) == ("nic_device_missing", True)
+    assert found.sentence == "xs-2: dom0 has no device eth4, though XAPI has a PIF of it. A bond of it would stay half made."
+
+
+def test_nics_in_a_bridge_that_half_a_bond_has_left_are_a_problem_with_the_very_line() -> None:
+    (found,) = dom0_problems("xs-2", THERE, answer({"eth2": "xapi7", "eth4": "xapi7"}))
+    assert (found.code, found.stops) == ("bridge_left", True)
+    assert "dom0 has eth2 and eth4 in the bridge xapi7, of which XAPI knows nothing" in found.sentence
+    assert found.remedy == "In dom0 of xs-2: ovs-vsctl del-br xapi7"
+    (linux,) = dom0_problems("xs-2", THERE, answer({"eth2": "xapi7"}, backend="bridge"))
+    assert linux.remedy == "In dom0 of xs-2: ip link set xapi7 down && brctl delbr xapi7"
+
+
+def test_only_hosts_that_the_plan_changes_are_looked_at() -> None:
+    made = bonded()
+    pool = made.pool
+    answers = {host.uuid: answer({}, "eth4") for host in pool.hosts}
+    assert [one.host for one in with_dom0(pool, plan(pool, spec()), answers).stopping] == ["xs-1"]
+    assert with_dom0(pool, plan(pool, spec()), {}).stopping == ()
