@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from docs import messages  # noqa: E402  this file is run by its path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,8 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if status:
         return status
     shutil.copy(ROOT / "docs" / "conf.py", output / "conf.py")
-    for name in ("index.rst", "twin.rst", "twin.svg"):
-        shutil.copy(ROOT / "docs" / name, sources / name)
+    for file in [*(ROOT / "docs").glob("*.rst"), *(ROOT / "docs").glob("*.svg"), *(ROOT / "docs" / "site").glob("*.svg")]:
+        shutil.copy(file, sources / file.name)
+    shutil.copytree(ROOT / "docs" / "site", output / "static")
+    for file in sources.rglob("*.rst"):  # the theme shows the contents of a page beside it
+        text = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"^\.\. contents::\n(?:   :.*\n)*", "", text, flags=re.MULTILINE), encoding="utf-8")
+    (sources / "messages.rst").write_text(messages.page(messages.collect()), encoding="utf-8")
     print("the site …", flush=True)
     site: list[str | Path] = [sys.executable, "-m", "sphinx", "--builder", "html", "--fail-on-warning", "--keep-going", "--quiet"]
     site += ["--conf-dir", output, sources, output / "html"]

@@ -10,17 +10,24 @@ from docutils import nodes
 
 project = "xapi.network"
 copyright = "2026 The xapi.network authors"  # noqa: A001  Sphinx wants this name
-title = html_title = "xapi.network: bonds for live XenServer and XCP-ng pools"
-html_short_title = "xapi.network"
+html_title = "xapi.network"
 
 extensions = ["sphinx_antsibull_ext"]
-html_theme = "sphinx_ansible_theme"
-html_theme_options = {"vcs_pageview_mode": "", "documentation_home_url": "index.html", "topbar_links": {}}
+antsibull_ext_color_scheme = "default-autodark"
+html_theme = "furo"
+html_theme_options = {
+    "source_repository": "https://github.com/xapi-network/xapi.network/",
+    "light_css_variables": {"color-brand-primary": "#0f62a8", "color-brand-content": "#0f62a8"},
+    "dark_css_variables": {"color-brand-primary": "#6cb6ff", "color-brand-content": "#6cb6ff"},
+}
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
 html_use_index = False
 html_use_modindex = False
 pygments_style = "ansible"
+pygments_dark_style = "github-dark"
 highlight_language = "YAML+Jinja"
 nitpicky = True
 

@@ -55,6 +55,14 @@ def test_a_capture_of_a_played_capture_is_the_same_file(name: str) -> None:
         assert captured(twin) == first
 
 
+def test_a_capture_that_is_played_with_another_xapi_says_that_version_on_every_host() -> None:
+    with running("tutorial") as twin:
+        text = captured(twin)
+    with running(read_scenario(text, "pool.yml", xapi="26.17.0")) as later:
+        assert {host["software_version"]["xapi_build"] for host in later.database.all("host").values()} == {"26.17.0"}
+        assert {host["software_version"]["network_backend"] for host in later.database.all("host").values()} == {"openvswitch"}
+
+
 def test_a_played_capture_behaves_as_the_pool_did() -> None:
     with running("three-hosts") as twin:
         text = captured(twin)

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from xapi_twin.datamodel.releases import product_of
+from xapi_twin.datamodel.releases import product_of, software_version
 from xapi_twin.datamodel.schema import NULL, Field, Schema, Type, release
 from xapi_twin.scenario.fields import stated
 from xapi_twin.scenario.model import BOOTED, HostDom0, Nic, Record, Records, Scenario
@@ -173,6 +173,8 @@ def scenario(place: Place, **changes: Any) -> Scenario:
         raise top["xapi"].error(str(error)) from None
     records = _records(top["records"], schema)
     _upgrade(records, schema, Schema.load(str(changes.get("xapi") or version)))
+    if changes.get("xapi"):
+        _say_version(records, str(changes["xapi"]))
     hosts = {record.get("name_label", "") for record in records["host"].values()}
     found = Scenario(
         pool=top["pool"].text("pool"),
@@ -185,6 +187,13 @@ def scenario(place: Place, **changes: Any) -> Scenario:
         **stated(Options, top),
     )
     return found.with_options(**{name: value for name, value in changes.items() if value is not None})
+
+
+def _say_version(records: Records, version: str) -> None:
+    """A host writes its software_version when its xapi starts (create_misc.ml), so a pool that is played with another xapi says so."""
+    for host in records["host"].values():
+        said = host.get("software_version", {})
+        host["software_version"] = {**said, **software_version(version, said.get("network_backend", "openvswitch"))}
 
 
 def _upgrade(records: Records, old: Schema, new: Schema) -> None:
