@@ -49,7 +49,8 @@ options:
     description:
       - What dom0 says, by host name or uuid, as M(xapi.network.xs_dom0_facts) returns it.
       - With it the plan knows of NICs whose device is gone (C(nic_device_missing)), and of NICs that are in a bridge of which XAPI knows
-        nothing (C(bridge_left)). XAPI sees neither.
+        nothing (C(bridge_left)), and of storage on LINSTOR (XOSTOR) whose DRBD is not up to date on all hosts (C(drbd_behind)) or may be so
+        (C(drbd_unknown)). XAPI sees none of these.
     type: dict
     default: {}
   save_plan:
@@ -219,6 +220,10 @@ hosts:
       description: The bridge in which dom0 should have each NIC, by what XAPI has.
       type: dict
       sample: {eth2: xenbr2, eth4: xenbr4}
+    replicated:
+      description: Names of the storage on LINSTOR (XOSTOR) that the host has attached, and keeps for others over the network.
+      type: list
+      elements: str
     expected:
       description: What the plan predicts for this host.
       type: dict

@@ -31,6 +31,12 @@ options:
     type: int
     default: 60
     version_added: 1.1.0
+  drbd_timeout:
+    description:
+      - Seconds for which the hosts of O(hosts) are asked again while DRBD is behind on one of them (see RV(ansible_facts.xs_dom0.drbd)).
+    type: int
+    default: 0
+    version_added: 1.1.0
 extends_documentation_fragment:
   - xapi.network.attributes
   - xapi.network.attributes.info
@@ -159,6 +165,13 @@ ansible_facts:
             - XAPI and the switch can differ after a bond has failed half-way.
           type: dict
           sample: {eth0: xenbr0, eth2: xapi0, eth4: xapi0}
+        drbd:
+          description:
+            - The resources of DRBD (LINSTOR, XOSTOR) that are not up to date on all hosts, each with what is amiss; empty when all are.
+              Null where dom0 has no C(drbdsetup).
+          type: dict
+          sample: {xcp-volume-5f0b: [the connection to xs-3 is Connecting]}
+          version_added: 1.1.0
         interfaces:
           description: The network devices by name, NICs, bridges and interfaces of VMs, without loopback devices.
           type: dict
@@ -189,9 +202,14 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Shells, Task, run_as_module
+from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_drbd
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
-ARGUMENT_SPEC: dict[str, Any] = {"hosts": {"type": "dict"}, "timeout": {"type": "int", "default": 60}}
+ARGUMENT_SPEC: dict[str, Any] = {
+    "hosts": {"type": "dict"},
+    "timeout": {"type": "int", "default": 60},
+    "drbd_timeout": {"type": "int", "default": 0},
+}
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
 
@@ -202,8 +220,9 @@ def work(task: Task) -> dict[str, Any]:
         raise NetworkError(
             "xs_dom0_facts asks dom0 over the connection of the task. It cannot run as a module process (async, or its own file)."
         )
-    if wanted is not None and task.shells is not None:
-        return _of_many(wanted, task.shells, task.options["timeout"])
+    shells = task.shells
+    if wanted is not None and shells is not None:
+        return await_drbd(lambda: _of_many(wanted, shells, task.options["timeout"]), task.options["drbd_timeout"], task.progress)
     return {"changed": False, "ansible_facts": {"xs_dom0": _facts(*task.shell(answers.PROBE))}}
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, grouped
 from ansible_collections.xapi.network.plugins.module_utils._bond.nics import dom0_problems
+from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings, drbd_problems
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, Seen, dom0_findings
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import STOP
@@ -342,9 +343,16 @@ def _take_away_stop(run: _record.Run) -> str:
 
 
 def _unknown_to_xapi(plan: Given, dom0: Given, run: _record.Run) -> list[Problem]:
-    """What dom0 has of the NICs that the plan is about and XAPI does not see."""
+    """What dom0 has of the NICs that the plan is about, and of the storage that hosts keep for each other, and XAPI does not see."""
     answers = dom0.get("dom0") or {}
-    return [
+    if not run.work:
+        return []
+    behind = [
+        problem
+        for host in run.hosts
+        for problem in drbd_problems(host.name, plan["hosts"][host.name]["replicated"], answers.get(host.uuid))
+    ]
+    return behind + [
         problem
         for host in run.work
         if host.uuid in answers
@@ -362,4 +370,6 @@ def _of_dom0(plan: Given, dom0: Given, run: _record.Run, hosts: Sequence[_record
             seen = Seen(host.name, host.uuid, about["device"], about["bridge"] or bridge, about["mac"])
             target = Prediction.from_dict(about["expected"]) if about["expected"] else None
             found += dom0_findings(seen, target, run.state == "absent", answers[host.uuid])
+            if run.state == "verified":
+                found += drbd_findings(host.name, answers[host.uuid])
     return [finding.to_dict() for finding in found]

@@ -154,6 +154,20 @@ def test_what_speaks_against_the_plan_comes_with_what_dom0_says() -> None:
     assert refusal(so_far) == so_far["plan"]["msg"]
 
 
+def test_a_pool_on_linstor_is_not_changed_while_drbd_is_behind_or_nobody_says_whether_it_is() -> None:
+    so_far = known(a_pool())
+    answers = so_far["dom0"]["dom0"]
+    for host in so_far["plan"]["hosts"].values():
+        host["replicated"] = ["XOSTOR"]
+    for answer in answers.values():
+        answer["drbd"] = {}
+    assert refusal(so_far) == ""
+    answers[UUIDS["xs-3"]]["drbd"] = {"volume-1": ["the connection to xs-1 is Connecting"]}
+    assert "[drbd_behind] xs-3: DRBD is not up to date on all hosts" in refusal(so_far)
+    so_far["dom0"] = {}
+    assert "is known to dom0 alone, which is not asked" in refusal(so_far)
+
+
 def test_a_nic_of_the_plan_that_dom0_has_not_or_has_elsewhere_stops_the_run() -> None:
     """XAPI shows neither: the PIF of a NIC that is gone keeps its carrier, and a bridge that half a bond has left is in no record."""
     so_far = known(a_pool())

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import compare_after
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import paths_in
 from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
 
 
@@ -55,3 +58,43 @@ def test_linstor_names_no_address_and_may_run_over_any_nic_that_has_one() -> Non
 def test_a_moosefs_master_with_a_name_is_a_notice() -> None:
     made = with_storage("moosefs", masterhost="mfsmaster")
     assert any("shared (mfsmaster)" in notice.sentence for notice in plan(made.pool, spec()).notices)
+
+
+# multipath
+
+
+def with_paths(now: int, most: int = 4) -> APool:
+    made = with_storage("lvmoiscsi", target="172.16.0.33", multihomelist="172.16.0.33:3260,172.16.1.33:3260")
+    (pbd,) = made.records["pbd"].values()
+    pbd["other_config"] = {"multipathed": "true", "mpath-360a98": f"[{now}, {most}]", "other": "[1, 2]"}
+    return made
+
+
+def lost(before: APool, after: APool) -> list[str]:
+    pool = before.pool
+    target = plan(pool, spec()).predictions[1]
+    seen = after.pool
+    return [finding.sentence for finding in compare_after(seen, seen.hosts[1], None, target) if finding.code == "paths"]
+
+
+def test_paths_that_were_there_before_have_to_be_there_after() -> None:
+    assert lost(with_paths(4), with_paths(2)) == ["xs-2: multipath had 4 paths to 360a98 before and has 2 now."]
+    assert lost(with_paths(4), with_paths(4)) == lost(with_paths(2), with_paths(2)) == lost(with_paths(2), with_paths(4)) == []
+
+
+def test_the_count_travels_through_a_playbook() -> None:
+    target = plan(with_paths(4).pool, spec()).predictions[1]
+    assert target.paths == {"360a98": 4}
+    assert Prediction.from_dict({**target.to_dict(), "paths": {"360a98": "4"}}) == target
+
+
+def test_paths_that_are_missing_before_the_change_are_a_notice() -> None:
+    said = [notice.sentence for notice in plan(with_paths(2).pool, spec()).notices if notice.code == "paths"]
+    assert said == ["xs-2: multipath has 2 of 4 paths to 360a98 of shared."]
+    assert not [notice for notice in plan(with_paths(4).pool, spec()).notices if notice.code == "paths"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "4, 4", "[4]", "[4, x]", "[-1, 4]", "[1, 2, 3]"])
+def test_what_is_no_count_is_passed_over(text: str) -> None:
+    assert paths_in({"mpath-360a98": text}) == {}
+    assert paths_in({"mpath-360a98": "[2,4]"}) == {"360a98": (2, 4)}

@@ -163,6 +163,13 @@ def notices(pool: Pool, spec: BondSpec, host: Host, match: Match, network: Netwo
                 " Whether it is reached through these NICs cannot be told from here; if so, it stands still for about a second.",
             )
         )
+    said += [
+        ("paths", f"multipath has {now} of {most} paths to {device} of {one.sr_name or one.sr_uuid}.")
+        for one in pool.storages_of(host)
+        if one.attached
+        for device, (now, most) in one.paths.items()
+        if now < most
+    ]
     if restart:
         said += [
             ("other_bonds", f"the restart will also give it the master's bond on {other}, which it does not have.")

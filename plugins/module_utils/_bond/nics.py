@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_problems, replicated_storage
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Pool
 
 
@@ -66,4 +67,5 @@ def with_dom0(pool: Pool, plan: Plan, dom0: Mapping[str, Any]) -> Plan:
         prediction = plan.prediction(host)
         if host.name in touched and prediction is not None and host.uuid in dom0:
             found += dom0_problems(host.name, bridges_of_nics(pool, host, prediction.nics), dom0[host.uuid])
+            found += drbd_problems(host.name, replicated_storage(pool, host), dom0[host.uuid])
     return replace(plan, problems=(*plan.problems, *found))

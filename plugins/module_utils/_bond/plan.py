@@ -30,6 +30,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.impact import (
     removal_problems,
     use_problems,
 )
+from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import (
     OF_THE_BOND,
     Match,
@@ -411,6 +412,7 @@ def survey(
         if answer:
             target = before or (None if spec.absent else _present(pool, spec, host, network).prediction)
             findings += dom0_findings(seen_in_xapi(pool, host, network), target, spec.absent, answer)
+            findings += drbd_findings(host.name, answer)
     return findings
 
 

@@ -182,8 +182,9 @@ class Prediction:
     """What one host will look like when it is done. Plain values, so that it travels through a playbook and back (`to_dict`, `from_dict`).
 
     `inherits` says that the bond comes with a restart of the host's xapi, and not by a call. `moves` are sentences. `bridge` is ""
-    when XAPI has yet to choose one. `storages` are the uuids of the PBDs attached now. `left_out` has the fields that are otherwise as long
-    as only XAPI has done its part, and not the further steps of the plan.
+    when XAPI has yet to choose one. `storages` are the uuids of the PBDs attached now, `paths` how many paths multipath has to each of
+    their devices. `left_out` has the fields that are otherwise as long as only XAPI has done its part, and not the further steps of the
+    plan.
     """
 
     host: str
@@ -215,6 +216,7 @@ class Prediction:
     inherits: bool = False
     enabled: bool = True
     storages: tuple[str, ...] = ()
+    paths: Mapping[str, int] = field(default_factory=dict)
     without_link: tuple[str, ...] = ()
     left_out: Mapping[str, Any] = field(default_factory=dict)
 
@@ -250,6 +252,8 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
         given["mtu"] = int(given["mtu"])
     if "vlans" in given:
         given["vlans"] = tuple(int(tag) for tag in given["vlans"])
+    if "paths" in given:
+        given["paths"] = {device: int(count) for device, count in given["paths"].items()}
     return given
 
 
@@ -302,8 +306,14 @@ def predict_new(
         moves=moves(pool, host, nics, name),
         enabled=host.enabled,
         storages=tuple(storage.uuid for storage in pool.storages_of(host) if storage.attached),
+        paths=paths_of(pool, host),
         without_link=tuple(nic.device for nic in nics if not nic.carrier),
     )
+
+
+def paths_of(pool: Pool, host: Host) -> dict[str, int]:
+    """How many paths multipath has to each device of the storage that this host has attached."""
+    return {device: now for storage in pool.storages_of(host) if storage.attached for device, (now, _most) in storage.paths.items()}
 
 
 def moves(pool: Pool, host: Host, nics: Sequence[Pif], network: str) -> tuple[str, ...]:
@@ -443,5 +453,6 @@ def predict_kept(pool: Pool, host: Host, bond: Bond, network: Network, mode: str
         vlans=tuple(sorted(pool.vlans[ref].tag for ref in pif.vlan_slave_of if ref in pool.vlans)),
         enabled=host.enabled,
         storages=tuple(storage.uuid for storage in pool.storages_of(host) if storage.attached),
+        paths=paths_of(pool, host),
         without_link=tuple(nic.device for nic in nics if not nic.carrier),
     )

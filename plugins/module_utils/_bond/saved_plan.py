@@ -46,7 +46,7 @@ BOND_FACTS = ("uuid", "mode", "properties")
 # Accepted, and gone or come by the next look: an approver cannot say anything about these.
 PASSING_PROBLEMS = frozenset({"pending_tasks"})
 # Of a prediction, what is not the outcome: the way to it, names that XAPI chooses as it makes things, and what a cable does by itself.
-NOT_OUTCOME = ("moves", "inherits", "bridges_gone", "bridge", "network_uuid", "device", "without_link")
+NOT_OUTCOME = ("moves", "inherits", "bridges_gone", "bridge", "network_uuid", "device", "without_link", "paths")
 # Of a spec, what says how a run goes, and not what comes out.
 NOT_OF_THE_PLAN = ("accept",)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, carried_config, vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, carried_config, paths_of, vlans_over
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool
 
 # The words of ovs-vswitchd for XAPI's modes; "lacp" is balance-tcp, or balance-slb with hashing_algorithm=src_mac (xen-api, networkd). The
@@ -164,7 +164,16 @@ def compare_after(pool: Pool, host: Host, network: Network | None, target: Predi
     for uuid in target.storages:
         if not attached.get(uuid, False):
             found.append(Finding("storage", host.name, f"{host.name}: storage {names.get(uuid, uuid)} was attached before and is not now."))
-    return found
+    return found + _paths(pool, host, target)
+
+
+def _paths(pool: Pool, host: Host, target: Prediction) -> list[Finding]:
+    have = paths_of(pool, host)
+    return [
+        Finding("paths", host.name, f"{host.name}: multipath had {count} paths to {device} before and has {have[device]} now.")
+        for device, count in sorted(target.paths.items())
+        if have.get(device, count) < count
+    ]
 
 
 def compare_absent(pool: Pool, host: Host, network: Network | None, target: Prediction | None) -> list[Finding]:

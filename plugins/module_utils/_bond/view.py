@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import grouped
 from ansible_collections.xapi.network.plugins.module_utils._bond.nics import bridges_of_nics
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, find_network
+from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import replicated_storage
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
 from ansible_collections.xapi.network.plugins.module_utils._bond.steps import Step
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, present_state
@@ -35,6 +36,7 @@ def hosts_of(pool: Pool, spec: BondSpec, plan: Plan) -> dict[str, dict[str, Any]
             "steps": [step.action for step in plan.steps if step.host == host.name],
             "expected": prediction.to_dict() if prediction else {},
             "nic_bridges": bridges_of_nics(pool, host, prediction.nics) if prediction else {},
+            "replicated": replicated_storage(pool, host),
         }
     return hosts
 

@@ -42,6 +42,7 @@ else
     section "bond $bond" ovs-appctl bond/show "$bond"
   done
 fi
+if command -v drbdsetup >/dev/null 2>&1; then section drbd drbdsetup status; fi
 if ip addr show >/dev/null 2>&1; then section ip-addr ip addr show; else section ifconfig ifconfig -a; fi
 """.strip()  # Ansible appends " && sleep 0" to what it sends over a terminal, which must not begin a line
 
@@ -98,7 +99,11 @@ class Dom0Interface:
 
 @dataclass(frozen=True)
 class Dom0:
-    """One dom0's network. ``uuid`` is the host's uuid in XAPI (INSTALLATION_UUID), ``bridge_of`` the bridge of each NIC that is in one."""
+    """One dom0's network. ``uuid`` is the host's uuid in XAPI (INSTALLATION_UUID), ``bridge_of`` the bridge of each NIC that is in one.
+
+    ``drbd`` has the resources of DRBD (below LINSTOR, XOSTOR) that are not up to date on all hosts, each with what is amiss; None where
+    dom0 has no DRBD.
+    """
 
     uuid: str
     hostname: str
@@ -108,6 +113,7 @@ class Dom0:
     bonds: Mapping[str, Dom0Bond]
     interfaces: Mapping[str, Dom0Interface]
     bridge_of: Mapping[str, str] = field(default_factory=dict)
+    drbd: Mapping[str, tuple[str, ...]] | None = None
 
     def facts(self) -> dict[str, Any]:
         """The same as JSON-like data, for ``ansible_facts.xs_dom0``."""
@@ -117,6 +123,8 @@ class Dom0:
             bond.update(members=list(bond["members"]), enabled=list(bond["enabled"]))
         for interface in facts["interfaces"].values():
             interface["addresses"] = list(interface["addresses"])
+        if self.drbd is not None:
+            facts["drbd"] = {resource: list(states) for resource, states in self.drbd.items()}
         return facts
 
 
@@ -173,6 +181,7 @@ def parse(output: str) -> Dom0:
         bonds=bonds,
         interfaces=interfaces,
         bridge_of={device: bridge for bridge, devices in inside.items() for device in devices},
+        drbd=read_drbd(_text(sections, "drbd", "drbdsetup status")) if "drbd" in sections else None,
     )
 
 
@@ -306,6 +315,51 @@ def read_linux_bond(text: str) -> Dom0Bond:
         raise UnreadableError(command, first, "is followed by no mode")
     lacp = "off" if mode != "802.3ad" else "negotiated" if partner.strip("0:") else "configured"
     return Dom0Bond(mode, tuple(sorted(link_up)), active, tuple(sorted(nic for nic, up in link_up.items() if up)), lacp)
+
+
+def read_drbd(text: str) -> dict[str, tuple[str, ...]]:
+    """The resources out of ``drbdsetup status`` (DRBD 9) that are not up to date everywhere, each with what is amiss.
+
+    A host without a disk of its own for a resource (Diskless) takes part in it by the network, which is nothing amiss.
+    """
+    command = "drbdsetup status"
+    waiting: dict[str, tuple[str, ...]] = {}
+    resource = peer = ""
+    for line in filter(str.strip, text.splitlines()):
+        if line.startswith("# No currently configured DRBD"):
+            continue
+        words = line.split()
+        values = dict(word.split(":", 1) for word in words if ":" in word)
+        indent = len(line) - len(line.lstrip())
+        named = ":" not in words[0]
+        if indent == 0 and named and values:
+            resource, peer = words[0], ""
+        elif resource and indent and named:
+            peer = words[0]
+        elif not resource or not values:
+            raise UnreadableError(command, line)
+        waiting[resource] = (*waiting.get(resource, ()), *_amiss(values, peer))
+    return {name: states for name, states in waiting.items() if states}
+
+
+# What is well in `drbdsetup status`; of each key what is to be said of any other value.
+_DRBD_WELL: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "disk": (("UpToDate", "Diskless"), "its disk is {value}"),
+    "quorum": (("yes",), "it has no quorum"),
+    "suspended": (("no",), "it is suspended ({value})"),
+    "connection": (("Connected",), "the connection to {peer} is {value}"),
+    "replication": (("Established", "Off"), "{value} with {peer}{done}"),
+    "peer-disk": (("UpToDate", "Diskless"), "the disk of {peer} is {value}"),
+}
+
+
+def _amiss(values: Mapping[str, str], peer: str) -> list[str]:
+    done = f" ({values['done']} % done)" if "done" in values else ""
+    return [
+        said.format(value=values[key], peer=peer, done=done)
+        for key, (well, said) in _DRBD_WELL.items()
+        if key in values and values[key] not in well
+    ]
 
 
 def read_brctl(text: str) -> dict[str, list[str]]:

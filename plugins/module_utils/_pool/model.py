@@ -211,7 +211,7 @@ class Vif:
 @dataclass(frozen=True)
 class Storage:
     """A PBD: one host's way to one SR. `addresses` and `names` are those of servers in its device_config; nothing else of it is kept (it
-    may hold passwords).
+    may hold passwords). `paths`: with multipath, how many paths the host has to each device, and how many it could have.
     """
 
     ref: str
@@ -224,6 +224,7 @@ class Storage:
     addresses: tuple[str, ...]
     names: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()  # what XAPI is doing with the SR right now
+    paths: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -552,9 +553,20 @@ def _storages(records: Records) -> tuple[Storage, ...]:
                 addresses=tuple(address for key in STORAGE_ADDRESS_KEYS for address in addresses_in(config.get(key, ""))),
                 names=tuple(name for key in STORAGE_SERVER_KEYS for name in names_in(config.get(key, ""))),
                 operations=tuple(operation for operation in _operations(repository) if operation not in PASSING),
+                paths=paths_in(record.get("other_config", {})),
             )
         )
     return tuple(sorted(found, key=lambda storage: (storage.sr_name, storage.uuid)))
+
+
+def paths_in(other_config: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """The paths of each device out of a PBD's other_config, where the storage manager counts them: {"mpath-360a98…": "[2, 4]"}."""
+    found = {key: re.fullmatch(r"\s*\[\s*(\d{1,4})\s*,\s*(\d{1,4})\s*\]\s*", value) for key, value in other_config.items()}
+    return {
+        key.removeprefix("mpath-"): (int(match.group(1)), int(match.group(2)))
+        for key, match in sorted(found.items())
+        if match and key.startswith("mpath-")
+    }
 
 
 def addresses_in(text: str) -> tuple[str, ...]:

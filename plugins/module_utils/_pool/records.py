@@ -74,7 +74,7 @@ FIELDS: Mapping[str, Mapping[str, Check]] = {
     "tunnel": {"!uuid": _text, "!access_PIF": _text, "!transport_PIF": _text},
     "vif": {"!network": _text, "device": _text, "currently_attached": _flag, "VM": _text},
     "vm": {"name_label": _text, "resident_on": _text},
-    "pbd": {"!uuid": _text, "!host": _text, "SR": _text, "currently_attached": _flag, "device_config": _map},
+    "pbd": {"!uuid": _text, "!host": _text, "SR": _text, "currently_attached": _flag, "device_config": _map, "other_config": _map},
     "sr": {"uuid": _text, "name_label": _text, "type": _text, "current_operations": _map},
     "task": {"!uuid": _text, "!name_label": _text, "!status": _text, "resident_on": _text},
     "cluster_host": {"!PIF": _text},

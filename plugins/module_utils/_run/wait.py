@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, survey, wanted_hosts
+from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import waiting
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
 from ansible_collections.xapi.network.plugins.module_utils._bond.under_way import (
@@ -43,7 +44,11 @@ INHERITED_SECONDS = 120.0
 # and the host enabled in a start that has to wait for a server.
 POLLED_SECONDS = 60.0
 POLLED = ("link", "host_disabled", "storage")
+# multipathd tries a path that failed again after 5 to 20 s, and an iSCSI session has to be opened anew before that.
+PATHS_SECONDS = 180.0
 PROVING_SECONDS = 10.0
+# DRBD has no events that reach this far; a resync of what one second of writes has changed takes seconds.
+DRBD_SECONDS = 2.0
 # The clock of the pool is asked only where this machine's, which may be wrong by so much, says that a host has just started.
 CLOCK_SECONDS = 600.0
 # A look that has nothing else to go by ends after this at the latest.
@@ -168,9 +173,27 @@ def await_findings(
     return await_proof(session, pool, missing, deadline, progress) if expected else (pool, missing(pool))
 
 
+def await_drbd(ask: Callable[[], dict[str, Any]], wait_timeout: float, progress: Progress) -> dict[str, Any]:
+    """What `ask`, a question to dom0 of many hosts, answers as soon as DRBD is up to date everywhere, or after `wait_timeout`."""
+    begun = time.monotonic()
+    said = begun - AGAIN_SECONDS
+    while True:
+        asked = ask()
+        behind = next((text for text in map(waiting, asked["dom0"].values()) if text), "")
+        now = time.monotonic()
+        if not behind or now - begun + DRBD_SECONDS > wait_timeout:
+            return asked
+        if now - said >= AGAIN_SECONDS:
+            said = now
+            progress(f"waiting for DRBD, {now - begun:.0f} s of at most {wait_timeout:.0f} s; last seen: {behind}")
+        time.sleep(DRBD_SECONDS)
+
+
 def _proving(one: Finding) -> float:
     if one.code.startswith("dom0"):
         return 0.0  # what dom0 said was asked before, and does not change here
+    if one.code == "paths":
+        return PATHS_SECONDS
     return POLLED_SECONDS if one.code in POLLED else PROVING_SECONDS
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
@@ -59,6 +60,8 @@ class MemoryBackend:
             if bridge.bond is None or name != bridge.bond.name or len(bridge.bond.members) < 2:
                 self._forget_bond(name)
         if bridge.bond and len(bridge.bond.members) > 1:
+            if bridge.bond.name not in self.dom0.bonds:
+                self.dom0.bond_changed = time.monotonic()
             self._make_bond(bridge.name, bridge.bond)
         self.dom0.bridges[bridge.name] = replace(
             made, addresses=bridge.addresses, gateway=bridge.gateway, ports=tuple(port for port in ports if port)
@@ -255,6 +258,8 @@ class MemoryBackend:
 
     def _forget_bond(self, name: str) -> None:
         bond = self.dom0.bonds.pop(name, None)
+        if bond is not None:
+            self.dom0.bond_changed = time.monotonic()
         for member in bond.members if bond else ():
             self._cancel(name, member.device)
 

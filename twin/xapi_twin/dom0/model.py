@@ -129,6 +129,7 @@ class Dom0:
     ovs_version: str = "2.17.7"
     powered: bool = True
     cookies: set[str] = field(default_factory=set)
+    bond_changed: float = float("-inf")  # when a bond was made or its bridge taken down, by the monotonic clock
     log: list[str] = field(default_factory=list)
     service_log: list[str] = field(default_factory=list)
 

@@ -4,9 +4,14 @@
 
 from __future__ import annotations
 
+import time
+
 from xapi_twin.shell.call import Call
+from xapi_twin.xapi.state import HostState
 
 FOLDER = "/usr/sbin"
+#: After the network of a host was away, DRBD connects anew and copies what it has missed.
+RESYNC_SECONDS = 10.0
 
 
 async def drbd(call: Call) -> int:
@@ -22,13 +27,31 @@ async def drbd(call: Call) -> int:
     if not shown:
         call.err("# No currently configured DRBD found.\n")
     for name in shown:
-        call.out(f"{name} role:Secondary\n  disk:UpToDate\n")
+        call.out(f"{name} role:Secondary\n  disk:{'UpToDate' if _behind(call.host) is None else 'Inconsistent'}\n")
         for other in call.host.pool.hosts.values():
             if other is not call.host:
-                state = "role:Secondary\n    peer-disk:UpToDate" if other.powered else "connection:Connecting"
-                call.out(f"  {other.dom0.hostname} {state}\n")
+                call.out(f"  {other.dom0.hostname} {_peer(call.host, other)}\n")
         call.out("\n")
     return 0
+
+
+def _peer(host: HostState, other: HostState) -> str:
+    """What a host's DRBD says of its peer on another."""
+    mine, theirs = _behind(host), _behind(other)
+    if not other.powered or (theirs is not None and theirs < 30.0):
+        return "connection:Connecting"
+    if mine is not None:
+        return f"role:Secondary\n    replication:SyncTarget peer-disk:UpToDate done:{mine:.2f}"
+    if theirs is not None:
+        return f"role:Secondary\n    replication:SyncSource peer-disk:Inconsistent done:{theirs:.2f}"
+    return "role:Secondary\n    peer-disk:UpToDate"
+
+
+def _behind(host: HostState) -> float | None:
+    """How far the host has got in copying what it missed while its bond was made, in percent; None when it is done."""
+    seconds = RESYNC_SECONDS * host.pool.scale
+    since = time.monotonic() - host.dom0.bond_changed
+    return since / seconds * 100 if since < seconds else None
 
 
 def _resources(call: Call) -> list[str]:

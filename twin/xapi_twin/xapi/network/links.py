@@ -8,6 +8,7 @@ import asyncio
 from typing import Any
 
 from xapi_twin.dom0.model import BondPort
+from xapi_twin.xapi.network import pbd
 from xapi_twin.xapi.state import HostState
 
 #: xapi looks at the links every five seconds; the twin looks that long after something has happened to them.
@@ -75,6 +76,7 @@ class Links:
                 port = self._host.dom0.bonds.get(pif["device"])
                 if port is not None and pif["currently_attached"]:
                     self._look_at_bond(bond, pif, port, report)
+        pbd.count_paths(self._host)
 
     def _look_at_bond(self, ref: str, pif: dict[str, Any], port: BondPort, report: bool) -> None:
         database = self._host.pool.database

@@ -46,6 +46,23 @@ def reaches(host: HostState, address: str) -> bool:
     return management is not None and bool(management.gateway)
 
 
+def count_paths(host: HostState) -> None:
+    """What the storage manager's mpathcount writes: of each LUN with several portals, how many are reached now, and how many there are.
+
+    Hosts whose PBD lists several portals are taken to have multipath switched on.
+    """
+    database = host.pool.database
+    for ref in host.record.get("PBDs", ()):
+        record = database.get("PBD", ref)
+        config = record["device_config"]
+        portals = [portal.partition(":")[0].strip() for portal in str(config.get("multihomelist", "")).split(",") if portal.strip()]
+        if len(portals) < 2 or not record["currently_attached"]:
+            continue
+        key, count = f"mpath-{config.get('SCSIid', '')}", f"[{sum(reaches(host, portal) for portal in portals)}, {len(portals)}]"
+        if record["other_config"].get(key) != count:
+            database.set("PBD", ref, other_config={**record["other_config"], "multipathed": "true", key: count})
+
+
 def _ports(host: HostState, name: str) -> tuple[str, ...]:
     bridge = host.dom0.bridges[name]
     while bridge.parent is not None and bridge.parent in host.dom0.bridges:
