@@ -8,14 +8,17 @@ A process goes on when the connection that began it ends, unless it hangs on a t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from bashkit import Bash
 
 PATH = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin:/root/bin:/opt/xensource/bin"
-ENVIRONMENT = {"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash", "PATH": PATH}
+ENVIRONMENT: Mapping[str, str] = MappingProxyType(
+    {"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash", "PATH": PATH}
+)
 MOST_OUTPUT = 16 * 1024 * 1024  # of one process
 _FIRST_PID = 2301
 TERM, HUP, KILL, XFSZ = 15, 1, 9, 25
