@@ -66,6 +66,13 @@ def drifted(name: str, command: str) -> Journey:
     return Journey(f"drift: {name}", (Step(variables=DIRECT), Step(command=command, end=""), found, refused, repair, VERIFY, REMOVE))
 
 
+# A host that has no bond is no drift: verify finds it, and the next run makes it without being asked to repair.
+LOST = (
+    Step(command=f"xe bond-destroy uuid=$({BOND})", end=""),
+    Step("storage_bond_verify", end="", fails=True),
+    Step(variables=DIRECT, changes=1),
+)
+
 JOURNEYS = (
     Journey("restart", (*made(RESTART), VERIFY, REMOVE, Step("storage_bond_remove", end="found", changes=0))),
     Journey("direct", (*made(DIRECT), VERIFY, REMOVE)),
@@ -73,7 +80,7 @@ JOURNEYS = (
     Journey("lacp", (*made(LACP, "lacp"), REMOVE)),
     Journey("balance-slb", (*made({**DIRECT, "mode": "balance-slb"}, "balance-slb"), REMOVE)),
     drifted("another mode", f"xe bond-set-mode uuid=$({BOND}) mode=balance-slb"),
-    drifted("a bond that is missing", f"xe bond-destroy uuid=$({BOND})"),
+    Journey("a bond that is missing", (Step(variables=DIRECT), *LOST, VERIFY, REMOVE)),
     killed(4, DIRECT),
     killed(12, RESTART),
     killed(20, RESTART),

@@ -73,6 +73,8 @@ class Runner:
             self.pool.dom0(self.pool.master, step.command)
         else:
             status, output = self._play(step)
+            if step.kill_after and status >= 0:
+                raise Different(f"{step.playbook} ended before it could be killed ({self._output})")
             if not step.kill_after and step.fails != bool(status):
                 raise Different(f"{step.playbook} ended with {status}: {_sentence(output)} ({self._output})")
             if step.changes is not None and _changes(output) != step.changes:
