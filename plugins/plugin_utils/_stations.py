@@ -83,8 +83,21 @@ def asked(options: Given, play: Play) -> Result:
 
 def lead(options: Given, play: Play) -> Result:
     """Whether this host leads for all that would connect to the same address. `variable`: where each has registered its options."""
-    alike = [name for name in play.batch if registered(play, name, options["variable"]).get("address") == options["options"]["address"]]
+    address = options["options"]["address"]
+    explained = _address_in_inventory(play, play.host) == address  # and not by the play alone, of which the others' variables say nothing
+    alike = []
+    for name in play.batch:
+        read = registered(play, name, options["variable"])
+        if read.get("address") == address or (not read and explained and _address_in_inventory(play, name) == address):
+            alike.append(name)
     return {"leads": _leader.first_of(play.batch, alike, play.host)}
+
+
+def _address_in_inventory(play: Play, name: str) -> str:
+    """Where a host is going to connect to, for one that has not read its options yet: under host_pinned each goes at its own pace."""
+    found = play.hostvars[name] if name in play.hostvars else {}
+    given = (found.get(variable) for variable in ("storage_bond_hostname", "xapi_hostname", "xs_pool_hostname"))
+    return str(next((value for value in given if value is not None), "") or play.address)
 
 
 def planned(options: Given, play: Play) -> Result:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -257,8 +258,6 @@ def test_dom0_of_every_host_is_tried_before_anything_is_changed_and_all_that_do_
     [{"serial": 1}, {"serial": 2}, {"strategy": "free"}, {"strategy": "host_pinned"}, {"hosts": "localhost", "connection": "local"}],
 )
 def test_any_batches_any_strategy_and_localhost_do_the_same(manner: dict[str, Any], tmp_path: Path) -> None:
-    import json
-
     playbook = tmp_path / "site.yml"
     play = {"hosts": "xs_hosts", "gather_facts": False, **manner, "roles": ["xapi.network.storage_bond"]}
     playbook.write_text(json.dumps([play]))
@@ -268,6 +267,20 @@ def test_any_batches_any_strategy_and_localhost_do_the_same(manner: dict[str, An
         assert done.status == 0, done.output
         assert writes(twin).count("network.create") == 1 and writes(twin).count("Async.Bond.create") == 1
         assert all("bond0" in host["pifs"] for host in look(twin)["hosts"].values())
+
+
+@pytest.mark.parametrize("strategy", ["linear", "host_pinned"])
+def test_two_hosts_that_only_learn_from_the_pool_that_it_is_one_leave_it_to_the_first(strategy: str, tmp_path: Path) -> None:
+    playbook, inventory = tmp_path / "site.yml", tmp_path / "hosts.yml"
+    play = {"hosts": "xs_hosts", "gather_facts": False, "strategy": strategy, "roles": ["xapi.network.storage_bond"]}
+    playbook.write_text(json.dumps([play]))
+    with pool("three-hosts") as twin:
+        inventory.write_text(twin.inventory_path.read_text().replace("xs_pool_", "one_of_"))  # no group tells that it is one
+        slashes = "https://127.0.0.1:{{ xapi_hostname.split(':')[2] }}{{ '/' * ['xs-1', 'xs-2', 'xs-3'].index(inventory_hostname) }}"
+        for state in ("present", "verified"):
+            done = bond(twin, tmp_path, str(playbook), inventory=inventory, accept="storage_in_use", hostname=slashes, state=state)
+            assert done.status == 0, done.output
+        assert writes(twin).count("network.create") == 1
 
 
 @pytest.mark.parametrize("where", ["play", "role"])

@@ -107,6 +107,19 @@ def test_without_a_group_the_first_that_would_connect_to_the_same_address_leads(
     assert leads == {"xs-1": True, "xs-2": True, "xs-3": False}
 
 
+def test_a_host_that_has_not_read_its_options_yet_is_known_by_the_inventory() -> None:
+    """Under host_pinned each host goes at its own pace, and a refusal would be shown by each that has not waited for the first."""
+    mine = EVENTS["asked"]({}, a_play(group_names=[], address="a"))
+
+    def leads(mine_in_inventory: str, others: str) -> bool:
+        variables = {"xs-1": {"xapi_hostname": others}, "xs-2": {"opts": mine, "xapi_hostname": mine_in_inventory}}
+        return bool(EVENTS["lead"]({"options": mine, "variable": "opts"}, a_play(host="xs-2", hostvars=variables))["leads"])
+
+    assert not leads("a", "a")
+    assert leads("a", "b")
+    assert leads("b", "a")  # the play says where, and may say so for xs-1 too: one reading more does no harm
+
+
 def test_once_the_pool_is_read_its_uuids_decide_who_leads() -> None:
     made = a_pool()
     assert [known(made, a_play(host=name))["run"]["leads"] for name in HOSTS] == [True, False, False]
