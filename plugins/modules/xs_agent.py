@@ -163,22 +163,12 @@ problems:
   elements: dict
 """
 
-import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem
-from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding
-from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
-from ansible_collections.xapi.network.plugins.module_utils._lock import lease
-from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._run import restart
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
-from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_none
-from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, XapiFailure
-from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **CONNECTION_OPTIONS,
@@ -190,50 +180,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
-BEFORE = ("pool", "host", "host_metrics", "task")
+BEFORE = ("pool", "host", "host_metrics", "task", "pbd", "sr")
 AFTER = ("pool", "host")
-CLOCK_SECONDS = 60
-
-_PATH = "PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin:/opt/xensource/bin; export PATH; "
-# An init script of CentOS 5 leaves its standard output to the daemon that it starts, and the connection would hang on it.
-RESTART = (
-    _PATH + "if command -v systemctl >/dev/null 2>&1; then echo systemctl restart xapi; systemctl restart xapi;"
-    " else echo service xapi restart; service xapi restart </dev/null >/dev/null 2>&1; fi"
-)
-# The cookie that it waits for is taken away when xapi stops and written last of all when it starts (xen-api, ocaml/xapi/xapi.ml). The
-# script looks once a second, so the cookie is looked for more often at first; the script has the last word.
-COMPLETE = _PATH + (
-    "i=0; while [ $i -lt {tenths} ] && ! [ -e /var/run/xapi_init_complete.cookie ]; do sleep 0.1 || sleep 1; i=$((i + 1)); done;"
-    " xapi-wait-init-complete {seconds}"
-)
-SOON = 30  # seconds
-NO_SUCH_COMMAND = 127
-# Whose dom0 this is, and when its xapi happens to be starting, its start comes first: a restart in the middle of it leaves half a bond.
-SETTLED = (
-    f"{answers.INVENTORY} || exit; {_PATH}command -v xapi-wait-init-complete >/dev/null 2>&1 || exit 0;"
-    " xapi-wait-init-complete {seconds} >/dev/null 2>&1 || echo '#still starting'"
-)
-SETTLE_SECONDS = 60
-# What the connection itself may need beside the command: its first login, and a dom0 that is busy with the start of xapi.
-SPARE_SECONDS = 30
-# How long each of these may stay before it stops the module; a start that is under way ends in that time.
-PATIENCE = {"host_down": 60.0, "pending_tasks": 20.0}
-# A host is enabled before its start is complete (recorded); the master may see it a little later.
-ENABLED_SECONDS = 60.0
-
-# What host.restart_agent may answer because it worked: the member's agent is gone before its reply is.
-WORKED_ALL_THE_SAME = frozenset({"CANNOT_CONTACT_HOST", "HOST_STILL_BOOTING", "TASK_CANCELLED"})
-
-
-Shell = Callable[..., tuple[int, str, str]]
-
-
-@dataclass(frozen=True)
-class Restart:
-    """How the restart was ordered: the command, and what was odd about its reply ("" when nothing was)."""
-
-    command: str
-    oddity: str = ""
 
 
 def work(task: Task) -> dict[str, Any]:
@@ -248,15 +196,15 @@ def work(task: Task) -> dict[str, Any]:
             " It cannot run as a module process (async, or its own file); method=agent can."
         )
     with task.session() as session:
-        host, pool = _find(_pool_of(session.read(BEFORE)), options["host"] or task.host)
+        host, pool = restart.find_host(restart.pool_of(session.read(BEFORE)), options["host"] or task.host)
         if shell is not None:
-            _make_sure_it_is(host, shell, pool, task)
-        skewed = _clock(session, host)
+            restart.make_sure_it_is(host, shell, pool, task)
+        skewed = restart.clock_skew(session, host)
         for problem in skewed:
             task.warn(problem.sentence)
-        host, pool = _at_rest(task, session, pool, host, service)
-        problems = [*_problems(pool, host, options["accept"], service), *skewed]
-        facts = _facts(host, host, problems)
+        host, pool = restart.at_rest(task, session, pool, host, service)
+        problems = [*restart.problems(pool, host, options["accept"], service), *skewed]
+        facts = restart.facts_of(host, host, problems)
         stops = [problem for problem in problems if problem.stops]
         if stops:
             said = " ".join(f"{problem.sentence} {problem.remedy}" for problem in stops)
@@ -264,230 +212,21 @@ def work(task: Task) -> dict[str, Any]:
         if task.check_mode:
             return {"changed": True, **facts}
         # Once more, since the connection to dom0 may have taken its time: the proof is a difference to what was just before.
-        before = _pool_of(session.refresh(AFTER)).host(host.ref)
+        before = restart.pool_of(session.refresh(AFTER)).host(host.ref)
         started = time.monotonic()
         deadline = started + options["wait_timeout"]
         task.note("restart_begun", host.name)
-        restart = _by_agent(session, host) if shell is None else _by_service(task, shell, host)
+        order = restart.by_agent(session, host) if shell is None else restart.by_service(task, shell, host)
         task.note("restart_ordered", host.name)
-        after = _started_again(task, shell, session, before, restart, deadline, facts)
+        after = restart.started_again(task, shell, session, before, order, deadline, facts)
     if before.enabled and not after.enabled:
         task.warn(f"{host.name} was enabled before the restart of its xapi and is disabled now.")
     return {
         "changed": True,
-        **_facts(before, after, problems),
-        "command": restart.command,
+        **restart.facts_of(before, after, problems),
+        "command": order.command,
         "seconds": round(time.monotonic() - started, 1),
     }
-
-
-def _facts(before: model.Host, after: model.Host, problems: list[Problem]) -> dict[str, Any]:
-    return {
-        "host": {"name": before.name, "uuid": before.uuid, "master": before.master},
-        "agent_start_time": {"before": before.agent_start_time, "after": after.agent_start_time},
-        "enabled": {"before": before.enabled, "after": after.enabled},
-        "problems": [asdict(problem) for problem in problems],
-    }
-
-
-def _pool_of(records: Any) -> model.Pool:
-    try:
-        return model.read(records)
-    except model.PoolRecordsError as error:
-        raise NetworkError(f"{error}") from None
-
-
-def _find(pool: model.Pool, wanted: str) -> tuple[model.Host, model.Pool]:
-    found = [host for host in pool.hosts if host.answers_to(wanted)]
-    if len(found) == 1:
-        return found[0], pool
-    if found:
-        uuids = ", ".join(host.uuid for host in found)
-        raise NetworkError(f"{len(found)} hosts of the pool are called {wanted}: {uuids}. Give the uuid of the one that is meant.")
-    names = ", ".join(host.name for host in pool.hosts)
-    raise NetworkError(
-        f'No host of the pool {pool.name} is called "{wanted}". Its hosts are {names}. Give one of them, by name, uuid or address, in host.'
-    )
-
-
-def _make_sure_it_is(host: model.Host, shell: Shell, pool: model.Pool, task: Task) -> None:
-    """The dom0 behind the task's connection is that of the host that is meant, and its xapi is not in the middle of a start."""
-    seconds = min(SETTLE_SECONDS, task.options["wait_timeout"])
-    try:
-        command = answers.INVENTORY if task.check_mode else SETTLED.format(seconds=seconds)
-        status, output, error = shell(command, seconds + SPARE_SECONDS)
-    except ConnectionLost as lost:
-        raise ConnectionLost(f"{lost.message} Nothing was changed: xapi of {host.name} was not restarted.") from None
-    uuid = answers.host_uuid(status, output or error)
-    if uuid != host.uuid:
-        other = next((other.name for other in pool.hosts if other.uuid == uuid), "a host that is not in this pool")
-        raise NetworkError(
-            f"The connection of the task leads to {other} (uuid {uuid}), and not to {host.name} (uuid {host.uuid}),"
-            " whose xapi is to be restarted. Nothing was changed. Correct ansible_host in the inventory, or delegate_to."
-        )
-    if "#still starting" in output:
-        task.warn(f"xapi of {host.name} was starting and did not complete its start within {seconds} s; it is restarted all the same.")
-
-
-def _at_rest(task: Task, session: Session, pool: model.Pool, host: model.Host, service: bool) -> tuple[model.Host, model.Pool]:
-    """The host, and the pool, when what speaks against the restart is gone, or has had its time: a start that is under way, its tasks."""
-
-    def against(now: model.Pool) -> list[Finding]:
-        found = _problems(now, now.host(host.ref), task.options["accept"], service)
-        return [Finding(one.code, one.host, one.sentence) for one in found if one.stops and one.code in PATIENCE]
-
-    deadline = time.monotonic() + task.options["wait_timeout"]
-    found, _left = await_none(session, pool, against, deadline, task.progress, "waiting", lambda one: PATIENCE[one.code])
-    return found.host(host.ref), found
-
-
-def _problems(pool: model.Pool, host: model.Host, accept: list[str], service: bool) -> list[Problem]:
-    def risk(code: str, sentence: str, remedy: str) -> Problem:
-        return Problem(code, host.name, sentence, f"{remedy} To go on all the same, add {code} to accept.", False, code in accept)
-
-    found = []
-    if not service and not host.live:
-        found.append(
-            Problem(
-                "host_down",
-                host.name,
-                f"XAPI does not see {host.name} alive, so that it cannot pass on the restart.",
-                "Use method=service, which goes over SSH.",
-            )
-        )
-    if pool.ha_enabled:
-        found.append(
-            risk(
-                "ha_enabled",
-                f"High availability is on, and may fence {host.name} when its xapi restarts.",
-                "Disable it for the time (xe pool-ha-disable).",
-            )
-        )
-    tasks = sorted(task.name or task.uuid for task in pool.tasks if task.host == host.ref)
-    if tasks:
-        running = "a task is" if len(tasks) == 1 else f"{len(tasks)} tasks are"
-        found.append(
-            risk(
-                "pending_tasks",
-                f"On {host.name} {running} running that would die with its xapi: {', '.join(tasks)}.",
-                "Wait until they are done, or cancel them.",
-            )
-        )
-    return found
-
-
-def _clock(session: Session, host: model.Host) -> list[Problem]:
-    """A host whose clock is wrong: what its log says cannot be found by the times of this run."""
-    try:
-        there = lease.server_time(str(session.call("host.get_servertime", host.ref)))
-    except (XapiFailure, ValueError):
-        return []
-    ahead = (there - datetime.now(timezone.utc)).total_seconds()
-    if abs(ahead) < CLOCK_SECONDS:
-        return []
-    where = "ahead of" if ahead > 0 else "behind"
-    sentence = f"The clock of {host.name} is {abs(ahead):.0f} s {where} this machine's, and so are the times in its log."
-    return [Problem("clock_skew", host.name, sentence, "", fatal=False, accepted=True)]
-
-
-def _by_service(task: Task, shell: Shell, host: model.Host) -> Restart:
-    task.progress(f"{host.name}: restarting xapi")
-    try:
-        status, output, error = shell(RESTART, task.options["wait_timeout"])
-    except ConnectionLost as lost:
-        return Restart("systemctl restart xapi or service xapi restart", f"The reply to the restart was lost ({lost.message})")
-    command = next(
-        (line.strip() for line in output.splitlines() if line.strip().endswith(("restart xapi", "xapi restart"))), "restart xapi"
-    )
-    if status:
-        said = " ".join(line.strip() for line in (error or output).splitlines() if line.strip() and line.strip() != command) or "nothing"
-        raise NetworkError(
-            f'xapi of {host.name} did not restart: "{command}" ended with status {status} and said: {said}.'
-            " It may be down now; look at /var/log/xensource.log of that host."
-        )
-    return Restart(command)
-
-
-def _by_agent(session: Session, host: model.Host) -> Restart:
-    command = "host.restart_agent"
-    try:
-        session.call(command, host.ref)
-    except ConnectionLost as lost:
-        return Restart(command, f"The reply to the call was lost ({lost.message})")
-    except XapiFailure as failure:
-        # A dead task is that of the forwarded call (recorded); anything else named there means that nothing was done.
-        if failure.code not in WORKED_ALL_THE_SAME and (failure.code, *failure.params[:1]) != ("HANDLE_INVALID", "task"):
-            raise failure.named({host.ref: host.name}) from None
-        return Restart(command, f"XAPI answered {failure.code} to the call")
-    return Restart(command)
-
-
-def _started_again(
-    task: Task, shell: Shell | None, session: Session, before: model.Host, restart: Restart, deadline: float, facts: dict[str, Any]
-) -> model.Host:
-    """The host when it is proved that its xapi has started again."""
-    now, seen = before, "xapi had not started again; its start time was still the old one"
-    enabled, started = before.enabled, False
-    for now in _as_it_changes(session, before, deadline):
-        if now.enabled is not enabled:
-            enabled = now.enabled
-            task.note("host_enabled" if enabled else "host_disabled", before.name)
-        if now.agent_start_time in ("", before.agent_start_time):
-            continue
-        if not started:
-            started = True
-            task.note("agent_started", before.name)
-        if shell is not None:
-            complete = _complete(task, shell, before, deadline)
-            if complete:
-                task.note("startup_complete", before.name)
-                return _enabled(task, session, before, deadline)
-            if complete is False:
-                seen = "xapi had started, but its start-up was not complete"
-                break
-            shell = None  # dom0 cannot tell
-        seen = "xapi had started, but the host was not enabled yet"
-        if now.enabled or not before.enabled:
-            return now
-        task.progress(f"{before.name}: xapi has started, waiting until the host is enabled")
-    trouble = f" {session.trouble}" if session.trouble else ""
-    raise NetworkError(
-        f"It is not proved that xapi of {before.name} restarted within {task.options['wait_timeout']} s: when last seen, {seen}.{trouble}"
-        f"{f' {restart.oddity}.' if restart.oddity else ''} Look at /var/log/xensource.log of that host.",
-        **{**facts, **_facts(before, now, []), "problems": facts["problems"], "command": restart.command},
-    )
-
-
-def _enabled(task: Task, session: Session, before: model.Host, deadline: float) -> model.Host:
-    """The host when it is enabled as it was before, or as it is when that has had its time."""
-
-    def disabled(now: model.Pool) -> list[Finding]:
-        host = now.host(before.ref)
-        return [Finding("disabled", host.name, f"{host.name} is not enabled yet.")] if before.enabled and not host.enabled else []
-
-    pool = _pool_of(session.refresh())
-    return await_none(session, pool, disabled, deadline, task.progress, "waiting", lambda one: ENABLED_SECONDS)[0].host(before.ref)
-
-
-def _as_it_changes(session: Session, before: model.Host, deadline: float) -> Iterator[model.Host]:
-    """The host each time something has changed, until the deadline. A pool whose database is not ready yet is passed over."""
-    for records in session.follow(deadline):
-        try:
-            yield model.read(records).host(before.ref)
-        except (model.PoolRecordsError, KeyError):
-            continue
-
-
-def _complete(task: Task, shell: Shell, host: model.Host, deadline: float) -> bool | None:
-    """Waits in dom0 until xapi says that its start is complete; None where that cannot be asked."""
-    task.progress(f"{host.name}: xapi has started, waiting until its start-up is complete")
-    seconds = max(1, math.ceil(deadline - time.monotonic()))
-    soon = min(SOON, seconds - 1)
-    try:
-        status, _output, _error = shell(COMPLETE.format(tenths=10 * soon, seconds=seconds - soon), seconds + SPARE_SECONDS)
-    except ConnectionLost:
-        return None
-    return None if status == NO_SUCH_COMMAND else status == 0
 
 
 def main() -> None:

@@ -223,8 +223,8 @@ def test_without_a_proof_the_error_tells_what_was_odd_about_the_order() -> None:
 @pytest.mark.parametrize(
     ("state", "code", "said"),
     [
-        ({"ha": True}, "ha_enabled", "may fence xs-2"),
-        ({"tasks": ("Async.VM.export",)}, "pending_tasks", "a task is running that would die with its xapi: Async.VM.export"),
+        ({"ha": True}, "ha_enabled", "may fence a host when the change restarts xapi on it"),
+        ({"tasks": ("Async.VM.export",)}, "pending_tasks", "The task Async.VM.export runs on xs-2 and would die with the restart"),
     ],
 )
 def test_a_risk_stops_the_restart_until_it_is_accepted(state: dict[str, Any], code: str, said: str) -> None:

@@ -16,6 +16,8 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.rules import TW
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS, BondSpec
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Network, Pif, Pool, Task
 
+WITHOUT_HA = "Disable HA for the change (xe pool-ha-disable) and enable it after."
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -38,10 +40,15 @@ class Problem:
 
 def problem(spec: BondSpec, code: str, host: str, sentence: str, remedy: str) -> Problem:
     """A problem with its place in the spec: fatal unless it is a risk, accepted when the spec says so."""
-    risk = code in RISKS
-    if risk and code not in spec.accept:
+    return judged(spec.accept, code, host, sentence, remedy)
+
+
+def judged(accept: Iterable[str], code: str, host: str, sentence: str, remedy: str) -> Problem:
+    """The same by what is accepted."""
+    risk, accepted = code in RISKS, code in accept
+    if risk and not accepted:
         remedy = f"{remedy} To go on all the same, add {code} to accept."
-    return Problem(code, host, sentence, remedy, fatal=not risk, accepted=risk and code in spec.accept)
+    return Problem(code, host, sentence, remedy, fatal=not risk, accepted=risk and accepted)
 
 
 def network_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
@@ -110,21 +117,9 @@ def pool_problems(pool: Pool, spec: BondSpec, touched: Sequence[Host], restarted
     found = []
     if not touched:
         return []
-    if pool.ha_enabled:
-        what = (
-            "restarts xapi on members, for which HA may fence them"
-            if restarted
-            else "takes NICs down for a moment, which HA may read as a failure"
-        )
-        found.append(
-            problem(
-                spec,
-                "ha_enabled",
-                "",
-                f"HA is on in this pool, and the plan {what}.",
-                "Disable HA for the change (xe pool-ha-disable) and enable it after.",
-            )
-        )
+    if pool.ha_enabled and not restarted:
+        sentence = "HA is on in this pool, and the plan takes NICs down for a moment, which HA may read as a failure."
+        found.append(problem(spec, "ha_enabled", "", sentence, WITHOUT_HA))
     # The versions matter to what a change does, whatever is accepted: XAPI forwards calls between hosts that do not know each other's.
     builds = {(host.release, host.build) for host in pool.hosts}
     if len(builds) > 1:
@@ -132,42 +127,39 @@ def pool_problems(pool: Pool, spec: BondSpec, touched: Sequence[Host], restarted
         found.append(
             problem(spec, "mixed_versions", "", f"The hosts run different versions: {each}.", "Finish the upgrade of the pool first.")
         )
-    # A pending task without a host runs on the master.
     concerned = {host.ref for host in restarted}
+    found += [_network_task(pool, spec.accept, task) for task in pool.tasks if task.changes_network and task.host not in concerned]
+    return found + restart_problems(pool, restarted, spec.accept)
+
+
+def restart_problems(pool: Pool, hosts: Sequence[Host], accept: Iterable[str]) -> list[Problem]:
+    """What speaks against a restart of xapi on these hosts now."""
+    found: list[Problem] = []
+    if pool.ha_enabled and hosts:
+        sentence = "HA is on in this pool, and may fence a host when the change restarts xapi on it."
+        found.append(judged(accept, "ha_enabled", "", sentence, WITHOUT_HA))
+    concerned = {host.ref for host in hosts}
+    # A pending task without a host runs on the master.
     for task in pool.tasks:
-        if task.changes_network:
-            found.append(_network_task(pool, spec, task))
+        if task.host in concerned and task.changes_network:
+            found.append(_network_task(pool, accept, task))
         elif task.host in concerned:
             name = pool.host(task.host).name
-            found.append(
-                problem(
-                    spec,
-                    "pending_tasks",
-                    name,
-                    f"The task {task.name or task.uuid} runs on {name} and would die with the restart of its xapi.",
-                    "Wait until it is done, or cancel it.",
-                )
-            )
+            sentence = f"The task {task.name or task.uuid} runs on {name} and would die with the restart of its xapi."
+            found.append(judged(accept, "pending_tasks", name, sentence, "Wait until it is done, or cancel it."))
     named = {task.host for task in pool.tasks}
-    for host in restarted:
+    for host in hosts:
         # XAPI's own word for what it does here; a task of which no record is left, or one of another host's, may stand behind it.
         busy = list(host.operations) if host.ref not in named else []
         attached = [storage for storage in pool.storages_of(host) if storage.attached]
         busy += [f"{operation} of {storage.sr_name}" for storage in attached for operation in storage.operations]
         if busy:
-            found.append(
-                problem(
-                    spec,
-                    "pending_tasks",
-                    host.name,
-                    f"XAPI is at work on {host.name}: {', '.join(busy)}. It would be cut off by the restart of its xapi.",
-                    "Wait until it is done.",
-                )
-            )
+            sentence = f"XAPI is at work on {host.name}: {', '.join(busy)}. It would be cut off by the restart of its xapi."
+            found.append(judged(accept, "pending_tasks", host.name, sentence, "Wait until it is done."))
     return found
 
 
-def _network_task(pool: Pool, spec: BondSpec, task: Task) -> Problem:
+def _network_task(pool: Pool, accept: Iterable[str], task: Task) -> Problem:
     """A change of the network that is under way, or that a host which went away has left pending in XAPI."""
     host = next((host.name for host in pool.hosts if host.ref == task.host), "")
     sentence = (
@@ -175,7 +167,7 @@ def _network_task(pool: Pool, spec: BondSpec, task: Task) -> Problem:
         " pool, or a host went away while it did."
     )
     remedy = f"Wait until it is done. When nothing is behind it any more, end it with xe task-cancel uuid={task.uuid}."
-    return problem(spec, "pending_tasks", host, sentence, remedy)
+    return judged(accept, "pending_tasks", host, sentence, remedy)
 
 
 def host_problems(pool: Pool, spec: BondSpec, host: Host, match: Match, network: Network | None, creating: bool) -> list[Problem]:
