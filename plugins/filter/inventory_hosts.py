@@ -29,6 +29,12 @@ positional: hostvars
 """
 
 EXAMPLES = r"""
+- name: Read which hosts the pool has
+  xapi.network.xs_pool_info:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+  register: pool
+
 - name: Show how the pool's hosts are called in the inventory
   ansible.builtin.debug:
     msg: "{{ pool.hosts | xapi.network.inventory_hosts(hostvars) }}"

@@ -41,6 +41,9 @@ EXAMPLES = r"""
   gather_facts: false
   roles:
     - role: xapi.network.storage_bond
+      vars:
+        storage_bond_network: NAS
+        storage_bond_nics: [eth2, eth4]
 """
 
 RETURN = r"""

@@ -74,23 +74,22 @@ seealso:
 """
 
 EXAMPLES = r"""
-# In a play over the hosts of a pool, with serial: 1
-- name: Restart xapi of the host of the play
+- name: Restart xapi of the host of the play, in a play over the hosts of a pool with serial 1
   xapi.network.xs_agent:
     hostname: xs-1.example.com
-    password: "{{ vault_xapi_password }}"
+    password: "{{ xapi_password }}"
 
 - name: Restart xapi of one member from a play that runs on localhost
   xapi.network.xs_agent:
     hostname: xs-1.example.com
-    password: "{{ vault_xapi_password }}"
+    password: "{{ xapi_password }}"
     host: xs-2
   delegate_to: xs-2
 
 - name: Restart the toolstack of a host that cannot be logged in to
   xapi.network.xs_agent:
     hostname: xs-1.example.com
-    password: "{{ vault_xapi_password }}"
+    password: "{{ xapi_password }}"
     host: xs-2
     method: agent
     accept:

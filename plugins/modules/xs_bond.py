@@ -251,7 +251,7 @@ network:
   type: dict
   sample: {name: NAS, uuid: 929521ce-0cd6-db0a-0501-4a6829192378, bridge: xapi0, mtu: 1500}
 pool:
-  description: The pool. It has C(uuid), C(name), C(marked) (whether M(xapi.network.xs_pool_lock) has marked it),
+  description: The pool. It has C(uuid), C(name), C(marked) (whether a run has locked it with M(xapi.network.xs_pool_lock)),
     C(stop) (whether other_config has C(xapi.network.stop), with which a run is asked to end after the host it is at)
     and C(hosts), which lists all hosts with C(name), C(uuid), C(address) and C(hostname), the
     master first.

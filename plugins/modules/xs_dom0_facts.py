@@ -70,13 +70,21 @@ EXAMPLES = r"""
   delegate_to: xs-2
   delegate_facts: true
 
-- name: Ask every host of a pool at the same time
+- name: Read which hosts the pool has
+  xapi.network.xs_pool_info:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+  register: pool
+
+- name: Ask every host of the pool at the same time
   xapi.network.xs_dom0_facts:
     hosts: "{{ pool.hosts | xapi.network.inventory_hosts(hostvars) }}"
   register: asked
 
 - name: Compare the pool with what dom0 of each host says
   xapi.network.xs_bond_info:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
     network: NAS
     nics: [eth2, eth4]
     dom0: "{{ asked.dom0 }}"

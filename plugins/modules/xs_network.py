@@ -82,7 +82,7 @@ EXAMPLES = r"""
 - name: A network for storage, with jumbo frames
   xapi.network.xs_network:
     hostname: xs-1.example.com
-    password: "{{ pool_password }}"
+    password: "{{ xapi_password }}"
     name: NAS
     description: Storage
     mtu: 9000
@@ -96,20 +96,20 @@ EXAMPLES = r"""
   module_defaults:
     group/xapi.network.xapi:
       hostname: xs-1.example.com
-      password: "{{ pool_password }}"
+      password: "{{ xapi_password }}"
       ca_path: /etc/pki/xs-1.pem
 
 - name: The network is renamed
   xapi.network.xs_network:
     hostname: xs-1.example.com
-    password: "{{ pool_password }}"
+    password: "{{ xapi_password }}"
     uuid: 929521ce-0cd6-db0a-0501-4a6829192378
     name: Storage
 
 - name: The network is removed, once no host has a PIF on it
   xapi.network.xs_network:
     hostname: xs-1.example.com
-    password: "{{ pool_password }}"
+    password: "{{ xapi_password }}"
     name: Storage
     state: absent
 """

@@ -52,7 +52,7 @@ EXAMPLES = r"""
 - name: Facts of the play's host
   xapi.network.xs_pif_facts:
     hostname: xs-1.example.com
-    password: "{{ pool_password }}"
+    password: "{{ xapi_password }}"
 
 - name: NICs without a link
   ansible.builtin.debug:
@@ -62,7 +62,7 @@ EXAMPLES = r"""
 - name: NICs of xs-1 with a static address
   xapi.network.xs_pif_facts:
     hostname: xs-1.example.com
-    password: "{{ pool_password }}"
+    password: "{{ xapi_password }}"
     host: xs-1
     query: >-
       [?physical && ip_configuration_mode == 'Static'].
@@ -76,7 +76,7 @@ EXAMPLES = r"""
 - name: Bonds and VLANs of xs-1 with a static address
   xapi.network.xs_pif_facts:
     hostname: xs-1.example.com
-    password: "{{ pool_password }}"
+    password: "{{ xapi_password }}"
     host: xs-1
     query: >-
       [?!physical && ip_configuration_mode == 'Static'].
@@ -86,7 +86,7 @@ EXAMPLES = r"""
 - name: Bonds and VLANs of xs-1 without an address
   xapi.network.xs_pif_facts:
     hostname: xs-1.example.com
-    password: "{{ pool_password }}"
+    password: "{{ xapi_password }}"
     host: xs-1
     query: >-
       [?!physical && ip_configuration_mode == 'None'].

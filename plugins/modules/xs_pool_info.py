@@ -28,7 +28,7 @@ EXAMPLES = r"""
 - name: Which host is the master?
   xapi.network.xs_pool_info:
     hostname: xs-1.example.com
-    password: "{{ pool_password }}"
+    password: "{{ xapi_password }}"
   register: pool
 
 - name: Stop when high availability is on

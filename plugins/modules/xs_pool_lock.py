@@ -12,20 +12,21 @@ version_added: 1.0.0
 author:
   - The xapi.network authors (@xapi-network)
 description:
-  - Marks a pool as being changed by this run of Ansible, in the key C(xapi.network.run) of the pool's other_config. A second run that
-    asks for the mark is refused, and told who has it.
-  - The mark dies with its owner. It expires after O(lease) seconds, and a new run that sees the same processes (the same control node, not
+  - Locks a pool for this run of Ansible, in the key C(xapi.network.run) of the pool's other_config. A second run that asks for the lock is
+    refused, and told who has it.
+  - The lock ends with its owner. It expires after O(lease) seconds, and a new run that sees the same processes (the same control node, not
     rebooted since, and the same container) takes it over at once when the process of the first is gone. When in doubt, the first run is
-    taken for alive until its mark expires.
-  - The role P(xapi.network.storage_bond#role) takes the mark before it changes anything, and gives it back at the end.
+    taken for alive until its lock expires.
+  - The lock keeps away other runs that ask for it. It does not stop XenCenter, Xen Orchestra or C(xe).
+  - The role P(xapi.network.storage_bond#role) takes the lock before it changes anything, and gives it back at the end.
 options:
   state:
-    description: Whether this run should have the mark. V(held) also renews it.
+    description: Whether this run should have the lock. V(held) also renews it.
     type: str
     choices: [held, released]
     default: held
   lease:
-    description: Seconds after which the mark expires if it is not renewed.
+    description: Seconds after which the lock expires if it is not renewed.
     type: int
     default: 900
   holder:
@@ -77,13 +78,13 @@ attributes:
   idempotent:
     support: partial
     details:
-      - A mark that is held already is renewed, which counts as no change.
+      - A lock that is held already is renewed, which counts as no change.
 """
 
 EXAMPLES = r"""
 - name: Change a pool, alone
   block:
-    - name: Take the mark
+    - name: Take the lock
       xapi.network.xs_pool_lock:
 
     - name: Bond on the master
@@ -92,7 +93,7 @@ EXAMPLES = r"""
         nics: [eth2, eth4]
         hosts: [xs-1]
   always:
-    - name: Give the mark back
+    - name: Give the lock back
       xapi.network.xs_pool_lock:
         state: released
   module_defaults:
@@ -103,13 +104,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 holder:
-  description: Who has the mark now, with the job where it is one of AWX; empty when nobody has.
+  description: Who has the lock now, with the job where it is one of AWX; empty when nobody has.
   returned: always, once the pool has answered
   type: str
   sample: admin on control.example.com (process 4711)
 until:
   description: When it expires, in UTC by the clock of the master.
-  returned: when the mark is held
+  returned: when the lock is held
   type: str
   sample: "2026-11-22T12:15:00+00:00"
 """

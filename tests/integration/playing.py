@@ -122,3 +122,10 @@ def environment(twin: RunningTwin) -> dict[str, str]:
     options = connection(twin)
     names = {"hostname": "HOST", "username": "USER", "password": "PASSWORD", "ca_path": "CA_PATH", "timeout": "TIMEOUT"}
     return {f"XENSERVER_{names[option]}": str(value) for option, value in options.items() if value is not None}
+
+
+def plain(value: Any) -> Any:
+    """Text that ansible-inventory marks as no template, as text."""
+    if isinstance(value, dict):
+        return plain(value["__ansible_unsafe"]) if set(value) == {"__ansible_unsafe"} else {key: plain(part) for key, part in value.items()}
+    return [plain(part) for part in value] if isinstance(value, list) else value

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.playing import connection, environment, run
+from tests.integration.playing import connection, environment, plain, run
 from xapi_twin.running import RunningTwin
 
 PLUGIN = "xapi.network.xs_pools"
@@ -60,13 +60,6 @@ def inventory(folder: Path, path: Path, *arguments: str, **variables: str) -> di
     assert answer.returncode == 0, answer.stderr
     found: dict[str, Any] = plain(json.loads(answer.stdout))
     return found
-
-
-def plain(value: Any) -> Any:
-    """Text that ansible-inventory marks as no template, as text."""
-    if isinstance(value, dict):
-        return plain(value["__ansible_unsafe"]) if set(value) == {"__ansible_unsafe"} else {key: plain(part) for key, part in value.items()}
-    return [plain(part) for part in value] if isinstance(value, list) else value
 
 
 def of(found: dict[str, Any], host: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = sorted((ROOT / "docs" / "docsite" / "rst").glob("guide_*.rst"))
 MARKDOWN = (ROOT / "README.md", ROOT / "roles" / "storage_bond" / "README.md")
-PLUGINS = sorted([*(ROOT / "plugins" / "modules").glob("xs_*.py"), *(ROOT / "plugins" / "inventory").glob("xs_*.py")])
+PLUGINS = sorted(path for kind in ("modules", "inventory", "filter") for path in (ROOT / "plugins" / kind).glob("[!_]*.py"))
 
 _RST = re.compile(r"^\.\. code-block:: (?P<language>\w+)\n(?P<options>(?:   :\w+:.*\n)*)\n(?P<text>(?:(?:   .*)?\n)+)", re.MULTILINE)
 _FENCE = re.compile(r"(?P<before>[^\n]*(?:\n[^\n]+)*)\n\n```(?P<language>\w*)\n(?P<text>.*?)\n```", re.DOTALL)
