@@ -175,4 +175,28 @@ def test_recovery_guide_lists_every_code_and_marks_the_risks() -> None:
 def test_guides_are_all_in_the_contents() -> None:
     contents = yaml.safe_load((ROOT / "docs/docsite/extra-docs.yml").read_text(encoding="utf-8"))
     listed = [name for section in contents["sections"] for name in section["toctree"]]
-    assert sorted(listed) == sorted(path.stem for path in examples.GUIDES)
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "docs" / "docsite" / "rst").glob("*.rst"))
+    front = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8")
+    assert [name for name in listed if f"   collections/xapi/network/docsite/{name}\n" not in front] == []
+
+
+def test_the_map_for_developers_names_files_functions_and_tests_that_there_are() -> None:
+    text = (ROOT / "docs/docsite/rst/dev_architecture.rst").read_text(encoding="utf-8")
+    said = set(re.findall(r"``([^`\s]+)``", text))
+    paths = {word for word in said if re.match(r"(plugins|roles|tests|twin|docs|changelogs)/", word)}
+    assert len(paths) > 25
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+    sources = "".join(path.read_text(encoding="utf-8") for folder in ("plugins", "twin", "tests") for path in (ROOT / folder).rglob("*.py"))
+    words = {word for word in said if re.fullmatch(r"[A-Z]{4,}(_[A-Z]+)*|_?[a-z]+(_[a-z]+)+|test_\w+", word)}
+    assert {"RISKS", "CALLS", "test_every_risk_has_its_case"} <= words
+    assert [word for word in sorted(words) if word not in sources] == []
+
+
+def test_the_map_for_developers_has_the_rooms_of_the_contracts() -> None:
+    text = (ROOT / "docs/docsite/rst/dev_architecture.rst").read_text(encoding="utf-8")
+    contracts = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for container in ("xapi_twin", "ansible_collections.xapi.network.plugins.module_utils"):
+        layers = contracts.partition(f'containers = ["{container}"]')[2].partition("layers = [")[2].partition("]")[0]
+        rooms = re.findall(r"\w+", layers)
+        assert len(rooms) > 5
+        assert [room for room in rooms if not re.search(rf"\b{room}\b", text)] == []
