@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# The guides in the generated index of the collection. Their one place is in the contents of the front page.
+GUIDES = re.compile(r"\n(Guides|For developers)\n-+\n\n\.\. toctree::\n    :maxdepth: 1\n\n(    docsite/\w+\n)+")
 sys.path.insert(0, str(ROOT))
 
 from docs import messages  # noqa: E402  this file is run by its path
@@ -52,9 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for file in sources.rglob("*.rst"):  # the theme shows the contents of a page beside it
         text = file.read_text(encoding="utf-8")
         file.write_text(re.sub(r"^\.\. contents::\n(?:   :.*\n)*", "", text, flags=re.MULTILINE), encoding="utf-8")
-    index = sources / "collections" / "xapi" / "network" / "index.rst"  # the guides have their place in the front page's contents
-    text = index.read_text(encoding="utf-8")
-    index.write_text(re.sub(r"\n(Guides|For developers)\n-+\n\n\.\. toctree::\n    :maxdepth: 1\n\n(    docsite/\w+\n)+", "\n", text), encoding="utf-8")
+    index = sources / "collections" / "xapi" / "network" / "index.rst"
+    index.write_text(GUIDES.sub("\n", index.read_text(encoding="utf-8")), encoding="utf-8")
     (sources / "messages.rst").write_text(messages.page(messages.collect()), encoding="utf-8")
     print("the site …", flush=True)
     site: list[str | Path] = [sys.executable, "-m", "sphinx", "--builder", "html", "--fail-on-warning", "--keep-going", "--quiet"]
