@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Plays the journeys of an administrator on any pool, checks each by independent means, and leaves the pool as it was found.
 
-python -m tests.acceptance [POOL] [--journey NAME]... [--anyway]      POOL: what `xapi-twin run --endpoints` writes; a twin by default
+python -m tests.acceptance [POOL] [--quick] [--moments] [--journey NAME]... [--anyway]
+
+POOL: what `xapi-twin run --endpoints` writes; a twin by default.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import tempfile
@@ -16,40 +19,55 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.acceptance.journeys import JOURNEYS
+from tests.acceptance.journeys import Journey, journeys, moments
 from tests.acceptance.pool import Pool, read, why_not
 from tests.acceptance.run import ROOT, Runner, Verdict
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import load_scenario
 
 SCENARIO = Path(__file__).with_name("pool.yml")
+TWIN = Path(sys.executable).with_name("xapi-twin")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    names = [journey.name for journey in JOURNEYS]
-    parser = argparse.ArgumentParser(prog="acceptance", description=__doc__.partition("\n")[0])
-    parser.add_argument("pool", nargs="?", type=Path, help="file with the endpoints of a pool; a twin by default")
-    parser.add_argument("--journey", action="append", choices=names, help="only this one; may be given more than once")
-    parser.add_argument("--anyway", action="store_true", help="also where VMs are running or shared storage is attached")
-    options = parser.parse_args(arguments)
+    options = _options(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.monotonic()
-    chosen = [journey for journey in JOURNEYS if not options.journey or journey.name in options.journey]
     verdicts: list[Verdict] = []
     with _pool(options.pool) as pool:
         if not options.anyway and (reason := why_not(pool)):
             print(f"This pool is left alone: {reason}.")
             return 2
+        chosen = _chosen(pool, options)
         (ROOT / "build").mkdir(exist_ok=True)
         runner = Runner(pool, Path(tempfile.mkdtemp(prefix="acceptance-", dir=ROOT / "build")))
         try:
             for journey in chosen:
                 verdicts.append(runner.journey(journey))
-                print(_line(verdicts[-1]), flush=True)
+                print(_row(verdicts[-1]), flush=True)
         except KeyboardInterrupt:
             print("Stopped; the pool was put back first.")
     print(f"\n{table(verdicts)}\n{closing_line(verdicts, len(chosen), time.monotonic() - begun)}")
     return 0 if len(verdicts) == len(chosen) and not any(verdict.difference for verdict in verdicts) else 1
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="acceptance", description=__doc__.partition("\n")[0])
+    parser.add_argument("pool", nargs="?", type=Path, help="file with the endpoints of a pool; a twin by default")
+    parser.add_argument("--quick", action="store_true", help="only the journeys that stand for all")
+    parser.add_argument("--moments", action="store_true", help="kills of the control node at 20 moments, instead of the journeys")
+    parser.add_argument("--journey", action="append", help="only those whose names begin so; may be given more than once")
+    parser.add_argument("--anyway", action="store_true", help="also where VMs are running or shared storage is attached")
+    return parser.parse_args(arguments)
+
+
+def _chosen(pool: Pool, options: argparse.Namespace) -> list[Journey]:
+    all_of_them = moments(pool) if options.moments else journeys(pool)
+    return [
+        journey
+        for journey in all_of_them
+        if (not options.journey or journey.name.startswith(tuple(options.journey))) and (journey.quick or not options.quick)
+    ]
 
 
 @contextmanager
@@ -57,26 +75,29 @@ def _pool(endpoints: Path | None) -> Iterator[Pool]:
     if endpoints:
         yield read(endpoints)
         return
-    with RunningTwin(load_scenario(SCENARIO), restart_seconds=1, hold_states=0.3) as twin:
-        yield read(twin.endpoints_path)
+    with RunningTwin(load_scenario(SCENARIO), restart_seconds=1, hold_states=0.3, link_seconds=2) as twin:
+        path = twin.endpoints_path
+        power = Path(tempfile.mkdtemp(dir=path.parent)) / "power"
+        power.write_text(f'#!/bin/sh\nexec {TWIN} do "power_$1" "$2" --endpoints {path}\n', encoding="utf-8")
+        power.chmod(0o700)
+        more = {"management_nics": ["eth0", "eth1"], "power": [str(power)]}
+        path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **more}), encoding="utf-8")
+        yield read(path)
 
 
-def _line(verdict: Verdict) -> str:
-    return f"{verdict.journey:<32} {'failed' if verdict.difference else 'ok':<7} {verdict.seconds:6.1f} s  {verdict.difference}".rstrip()
+def _row(verdict: Verdict) -> str:
+    word = "failed" if verdict.difference else "skipped" if verdict.skipped else "ok"
+    return f"{verdict.journey:<44} {verdict.steps:>5}  {word:<7} {verdict.seconds:>7.1f}  {verdict.difference or verdict.skipped}".rstrip()
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
-    rows = [f"{'journey':<32} {'steps':>5}  {'result':<7} {'seconds':>7}  first difference"]
-    rows += [
-        f"{v.journey:<32} {v.steps:>5}  {'failed' if v.difference else 'ok':<7} {v.seconds:>7.1f}  {v.difference}".rstrip()
-        for v in verdicts
-    ]
-    return "\n".join(rows)
+    return "\n".join([f"{'journey':<44} {'steps':>5}  {'result':<7} {'seconds':>7}  first difference", *map(_row, verdicts)])
 
 
 def closing_line(verdicts: Sequence[Verdict], chosen: int, seconds: float) -> str:
     failed = sum(bool(verdict.difference) for verdict in verdicts)
-    counts = ((failed, "failed"), (len(verdicts) - failed, "passed"), (chosen - len(verdicts), "skipped"))
+    skipped = chosen - len(verdicts) + sum(bool(verdict.skipped) for verdict in verdicts)
+    counts = ((failed, "failed"), (chosen - failed - skipped, "passed"), (skipped, "skipped"))
     return f"===== {', '.join(f'{number} {word}' for number, word in counts if number) or 'no tests ran'} in {seconds:.2f}s ====="
 
 

@@ -4,84 +4,209 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-BOND = "xe bond-list --minimal params=uuid | tr , '\\n' | head -n 1"
+from tests.acceptance.look import Wanted
+from tests.acceptance.pool import Pool
 
 
 @dataclass(frozen=True)
 class Step:
-    """One run of a playbook, or with `command` one line typed in dom0 of the master.
+    """One run of a playbook, or with `command` one line typed in dom0 of `host`, or with `power` ("off", "on") its power.
 
-    `end`: "bonded", "found" (as before the journey), or "" where nothing is asked. `changes`: how many changes the recap counts, where
-    that is known: 0, or 1 for some. `fails`: the run has to refuse. `kill_after`: seconds after which the control node dies.
+    `end`: "bonded" (as in `wanted`), "found" (as before), "begins" (from here on it is what "found" means), or "" where nothing is asked.
+    `changes`: how many changes the recap counts, where that is known: 0, or 1 for some. `fails`: the run has to refuse, with this word.
+    `patient`: what was begun may end after the step. `at`: `later` seconds after the run has printed these words `strikes` happens: "kill"
+    (the control node dies), "off" (the power of `host`), "again" (the same run, beside it; one of both may be refused).
     """
 
     playbook: str = "storage_bond"
     variables: Mapping[str, Any] = field(default_factory=dict)
     end: str = "bonded"
+    wanted: Wanted | None = None
     changes: int | None = None
-    fails: bool = False
-    mode: str = "active-backup"
+    fails: str = ""
     command: str = ""
-    kill_after: float = 0
+    host: str = ""
+    power: str = ""
+    patient: bool = False
+    at: str = ""
+    later: float = 0
+    strikes: str = ""
     check: bool = False
 
 
 @dataclass(frozen=True)
 class Journey:
+    """`quick`: among those that stand for all. `needs`: what the file of endpoints has to name."""
+
     name: str
     steps: tuple[Step, ...]
+    quick: bool = False
+    needs: str = ""
 
 
-RESTART = {"strategy": "restart"}
-DIRECT = {"strategy": "direct"}
-AGENT = {"strategy": "restart", "agent_method": "agent"}
-LACP = {"strategy": "direct", "mode": "lacp", "properties": {"lacp-time": "fast"}}
-REMOVE = Step("storage_bond_remove", end="found", changes=1)
-VERIFY = Step("storage_bond_verify", changes=0)
+@dataclass(frozen=True)
+class Bond:
+    """The wish of a journey: variables of the role, and what they make."""
+
+    variables: Mapping[str, Any]
+    wanted: Wanted
+
+    def but(self, **variables: Any) -> Bond:
+        return replace(self, variables={**self.variables, **variables})
+
+    def run(self, **how: Any) -> Step:
+        return Step(variables=self.variables, wanted=self.wanted, **how)
+
+    @property
+    def remove(self) -> Step:
+        return self.run(playbook="storage_bond_remove", end="found", changes=1)
+
+    @property
+    def verify(self) -> Step:
+        return self.run(playbook="storage_bond_verify", changes=0)
+
+    def refused(self, word: str, playbook: str = "storage_bond") -> Step:
+        return self.run(playbook=playbook, end="", fails=word)
+
+    @property
+    def made(self) -> tuple[Step, ...]:
+        """The plan alone, then the bond, then the same once more, which changes nothing."""
+        return self.run(end="found", check=True), self.run(changes=1), self.run(changes=0)
 
 
-def made(variables: Mapping[str, Any], mode: str = "active-backup") -> tuple[Step, ...]:
-    """The plan alone, then the bond, then the same once more, which changes nothing."""
-    return (
-        Step(variables=variables, end="found", check=True, mode=mode),
-        Step(variables=variables, changes=1, mode=mode),
-        Step(variables=variables, changes=0, mode=mode),
-    )
+def journeys(pool: Pool) -> list[Journey]:
+    restart, direct = _bond(pool, strategy="restart"), _bond(pool, strategy="direct")
+    agent = restart.but(agent_method="agent")
+    lacp = _bond(pool, strategy="direct", mode="lacp", properties={"lacp-time": "fast"})
+    return [
+        Journey("direct", (*direct.made, direct.verify, direct.remove), quick=True),
+        _killed(restart, f"Restart xapi, from which the bond is inherited, on {pool.member}", quick=True),
+        Journey("restart", (*restart.made, restart.verify, restart.remove, replace(restart.remove, changes=0))),
+        Journey("agent", (*agent.made, agent.verify, agent.remove)),
+        Journey("lacp", (*lacp.made, lacp.remove)),
+        Journey("balance-slb", _there_and_back(_bond(pool, strategy="direct", mode="balance-slb"))),
+        Journey("MTU 9000", _there_and_back(_bond(pool, strategy="restart", mtu=9000))),
+        Journey("purpose and disallow_unplug", _there_and_back(_bond(pool, strategy="restart", purpose=["nbd"], disallow_unplug=True))),
+        *_keys_and_vlans(pool),
+        *_management(pool),
+        *_drifts(pool, direct),
+        *_networks_by_that_name(pool, direct),
+        *_hosts_away(pool, restart, direct),
+        _two_at_once(pool, direct),
+        _killed(direct, f"Make the change, or wait for the inherited bond, on {pool.member}"),
+        _killed(restart, f"Begin with {pool.member}"),
+    ]
 
 
-def killed(seconds: float, variables: Mapping[str, Any]) -> Journey:
-    name = f"killed after {seconds:g} s, by {variables['strategy']}"
-    return Journey(name, (Step(variables=variables, end="", kill_after=seconds), Step(variables=variables), REMOVE))
+def moments(pool: Pool) -> list[Journey]:
+    """Kills of the control node, one at the beginning of each task that matters."""
+    words = ("Begin with", "Restart xapi, from which the bond is inherited, on", "Make the change, or wait for the inherited bond, on",
+             "Ask dom0 of", "Look in XAPI at", "Finish")  # fmt: skip
+    some = [f"{word} {host}" for host in pool.hosts for word in words]
+    return [_killed(_bond(pool, strategy="restart"), at) for at in ("Keep other runs away from the pool", *some, "Let other runs change")]
 
 
-def drifted(name: str, command: str) -> Journey:
+def _bond(pool: Pool, nics: Sequence[str] = (), **variables: Any) -> Bond:
+    nics = tuple(nics) or pool.nics
+    more: dict[str, Any] = {"MTU": str(variables["mtu"])} if "mtu" in variables else {}
+    more |= {"disallow_unplug": True} if variables.get("disallow_unplug") else {}
+    mode, purpose = variables.get("mode", "active-backup"), tuple(variables.get("purpose", ()))
+    wanted = Wanted(pool.network, nics, mode, more, variables.get("properties", {}), purpose)
+    return Bond({"network": pool.network, "nics": list(nics), **variables}, wanted)
+
+
+def _there_and_back(bond: Bond) -> tuple[Step, ...]:
+    return bond.run(changes=1), bond.run(changes=0), bond.verify, bond.remove
+
+
+def _two_at_once(pool: Pool, bond: Bond) -> Journey:
+    both = bond.run(at=f"Begin with {pool.master}", strikes="again", patient=True)
+    return Journey("two runs at once", (both, bond.verify, bond.remove))
+
+
+def _killed(bond: Bond, at: str, later: float = 0.5, quick: bool = False) -> Journey:
+    dead = bond.run(end="", at=at, later=later, strikes="kill")
+    return Journey(f"killed at: {at}", (dead, bond.run(), bond.run(changes=0), bond.remove), quick=quick)
+
+
+def _typed(command: str, host: str = "", end: str = "") -> Step:
+    return Step(command=command, host=host, end=end)
+
+
+def _pif(device: str, host: str) -> str:
+    return f"$(xe pif-list --minimal device={device} VLAN=-1 host-name-label={host})"
+
+
+def _vlan(pool: Pool, tag: int, command: str) -> Step:
+    """A VLAN on the first NIC; `command`: of xe, for the whole pool or for the master alone."""
+    network = f"$(xe network-create name-label={pool.network}-{tag})"
+    return _typed(f"xe {command} vlan={tag} network-uuid={network} pif-uuid={_pif(pool.nics[0], pool.master)}", end="begins")
+
+
+def _keys_and_vlans(pool: Pool) -> list[Journey]:
+    keys = _typed(f"xe pif-param-set uuid={_pif(pool.nics[0], pool.master)} other-config:ethtool-gso=off", end="begins")
+    found = []
+    for strategy in ("direct", "restart"):
+        bond = _bond(pool, strategy=strategy)
+        found.append(Journey(f"a VLAN on the NIC, {strategy}", (_vlan(pool, 50, "pool-vlan-create"), *_there_and_back(bond))))
+    bond = _bond(pool, strategy="direct")
+    found.append(Journey("a VLAN on the NIC of the master alone", (_vlan(pool, 51, "vlan-create"), *_there_and_back(bond))))
+    found.append(Journey("an ethtool key on the NIC", (keys, *_there_and_back(bond))))
+    return found
+
+
+def _management(pool: Pool) -> list[Journey]:
+    found = []
+    for strategy in ("direct", "restart"):
+        bond = _bond(pool, pool.management_nics, strategy=strategy, accept=["management"])
+        found.append(Journey(f"management, {strategy}", _there_and_back(bond), needs="management_nics"))
+    return found
+
+
+def _drifts(pool: Pool, bond: Bond) -> list[Journey]:
     """The bond is made otherwise by hand: it is found, refused, and repaired."""
-    repair = Step(variables={**DIRECT, "on_drift": "repair"}, changes=1)
-    found = Step("storage_bond_verify", end="", fails=True)
-    refused = Step(variables=DIRECT, end="", fails=True)
-    return Journey(f"drift: {name}", (Step(variables=DIRECT), Step(command=command, end=""), found, refused, repair, VERIFY, REMOVE))
+    one = f"$(xe bond-list --minimal master=$(xe pif-list --minimal network-name-label={pool.network} host-name-label={pool.member}))"
+    it = f"$(xe pif-list --minimal network-name-label={pool.network} host-name-label={pool.member})"
+    repair = bond.but(on_drift="repair").run(changes=1)
+    commands = {
+        "another mode": f"xe bond-set-mode uuid={one} mode=balance-slb",
+        "unplugged": f"xe pif-param-set uuid={it} disallow-unplug=false; xe pif-unplug uuid={it}",
+        "other NICs": f"xe bond-destroy uuid={one}; xe bond-create network-uuid=$(xe network-list --minimal name-label={pool.network})"
+        f" pif-uuids={_pif(pool.nics[0], pool.member)} mode=active-backup",
+        "no address": f"xe pif-reconfigure-ip uuid={it} mode=none",
+    }
+    found = [
+        Journey(
+            f"drift: {name}",
+            (bond.run(), _typed(command), bond.refused(pool.member, "storage_bond_verify"), bond.refused(pool.member), repair, bond.verify,
+             bond.remove),
+        )
+        for name, command in commands.items()
+    ]  # fmt: skip
+    lost = (_typed(f"xe bond-destroy uuid={one}"), bond.refused(pool.member, "storage_bond_verify"), bond.run(changes=1))
+    return [*found, Journey("drift: no bond", (bond.run(), *lost, bond.verify, bond.remove))]
 
 
-# A host that has no bond is no drift: verify finds it, and the next run makes it without being asked to repair.
-LOST = (
-    Step(command=f"xe bond-destroy uuid=$({BOND})", end=""),
-    Step("storage_bond_verify", end="", fails=True),
-    Step(variables=DIRECT, changes=1),
-)
+def _networks_by_that_name(pool: Pool, bond: Bond) -> list[Journey]:
+    there = _typed(f"xe network-create name-label={pool.network}")
+    twice = _typed(f"xe network-create name-label={pool.network}", end="begins")
+    return [
+        Journey("the network is there", (there, bond.run(changes=1), bond.verify, bond.remove)),
+        Journey("two networks of that name", (there, twice, replace(bond.refused(pool.network), end="found"))),
+    ]
 
-JOURNEYS = (
-    Journey("restart", (*made(RESTART), VERIFY, REMOVE, Step("storage_bond_remove", end="found", changes=0))),
-    Journey("direct", (*made(DIRECT), VERIFY, REMOVE)),
-    Journey("agent", (*made(AGENT), VERIFY, REMOVE)),
-    Journey("lacp", (*made(LACP, "lacp"), REMOVE)),
-    Journey("balance-slb", (*made({**DIRECT, "mode": "balance-slb"}, "balance-slb"), REMOVE)),
-    drifted("another mode", f"xe bond-set-mode uuid=$({BOND}) mode=balance-slb"),
-    Journey("a bond that is missing", (Step(variables=DIRECT), *LOST, VERIFY, REMOVE)),
-    killed(4, DIRECT),
-    killed(12, RESTART),
-    killed(20, RESTART),
-)
+
+def _hosts_away(pool: Pool, restart: Bond, direct: Bond) -> list[Journey]:
+    member = pool.member
+    off, on = Step(power="off", host=member, end=""), Step(power="on", host=member, end="", patient=True)
+    stopped, started = _typed("service xapi stop", member), _typed("service xapi start", member)
+    falls = direct.run(end="", at=f"Begin with {member}", strikes="off", host=member, fails=member)
+    return [
+        Journey("xapi stopped on a member", (stopped, direct.refused(member), started, replace(direct.run(), patient=True), direct.remove)),
+        Journey("a member is off", (off, restart.refused(member), on, restart.run(), restart.remove), needs="power"),
+        Journey("a member goes off in the middle", (falls, on, direct.run(), direct.remove), needs="power"),
+    ]

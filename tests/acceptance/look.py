@@ -5,22 +5,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.acceptance.pool import Pool
 
-SHOWN = ("ip_configuration_mode", "IP", "netmask", "gateway", "DNS", "MTU", "currently_attached", "management", "disallow_unplug")
+SHOWN = (
+    "ip_configuration_mode", "IP", "netmask", "gateway", "DNS", "MTU", "currently_attached", "management", "disallow_unplug",
+    "other_config",
+)  # fmt: skip
+DOM0 = "ip -o -4 addr show; echo --; ip -o link show; echo --; ovs-appctl bond/list"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is there when NICs are bonded, the one with the address first. `more`: fields of the bond's PIF, `purpose`: of its network."""
+
+    network: str
+    nics: tuple[str, ...]
+    mode: str = "active-backup"
+    more: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    purpose: tuple[str, ...] = ()
 
 
 def look(pool: Pool) -> dict[str, Any]:
-    """By host: `xapi` with each PIF, `dom0` with the addresses of interfaces and Open vSwitch's bonds."""
+    """`networks` by name, and by host: `xapi` with each PIF, `dom0` with the addresses of interfaces and Open vSwitch's bonds."""
     records = pool.records("host", "PIF", "network", "Bond")
-    hosts = {host["uuid"]: (ref, host["name_label"]) for ref, host in records["host"].items()}
-    found: dict[str, Any] = {}
-    for ref, name in hosts.values():
+    hosts: dict[str, Any] = {}
+    for ref, host in records["host"].items():
         pifs = {_name(pif): _pif(pif, records) for pif in records["PIF"].values() if pif["host"] == ref}
-        found[name] = {"xapi": pifs, "dom0": _dom0(pool, name)}
-    return found
+        hosts[host["name_label"]] = {"xapi": pifs, "dom0": _dom0(pool, host["name_label"])}
+    networks: dict[str, list[dict[str, Any]]] = {}
+    for network in records["network"].values():
+        networks.setdefault(network["name_label"], []).append({"MTU": network["MTU"], "purpose": sorted(network["purpose"])})
+    return {"hosts": hosts, "networks": networks}
 
 
 def _name(pif: Mapping[str, Any]) -> str:
@@ -37,16 +56,13 @@ def _pif(pif: Mapping[str, Any], records: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dom0(pool: Pool, host: str) -> dict[str, Any]:
-    addresses = {}
-    for line in pool.dom0(host, "ip -o -4 addr show").splitlines():
-        words = line.split()
-        if words[1] != "lo":
-            addresses[words[1]] = words[3]
+    addressed, links, bonded = (part.strip().splitlines() for part in pool.dom0(host, DOM0).split("--\n"))
+    mtus = {words[1].rstrip(":").partition("@")[0]: int(words[words.index("mtu") + 1]) for words in map(str.split, links)}
+    addresses = {words[1]: {"address": words[3], "mtu": mtus[words[1]]} for words in map(str.split, addressed) if words[1] != "lo"}
     bonds = {}
-    for line in pool.dom0(host, "ovs-appctl bond/list").splitlines()[1:]:
-        bond, mode, *_rest = line.split("\t")
-        nics = sorted(nic.strip() for nic in line.split("\t")[-1].split(","))
-        bonds[bond] = {"mode": mode, "nics": nics}
+    for line in bonded[1:]:
+        bond, mode, *_rest, nics = line.split("\t")
+        bonds[bond] = {"mode": mode, "nics": sorted(nic.strip() for nic in nics.split(","))}
     return {"addresses": addresses, "bonds": bonds}
 
 
@@ -63,24 +79,34 @@ def _differences(wanted: Any, found: Any, where: str) -> Iterator[str]:
         yield f"{where}: {found!r} instead of {wanted!r}"
 
 
-def bonded(found: Mapping[str, Any], before: Mapping[str, Any], pool: Pool, mode: str) -> str:
-    """What is not as it has to be once the NICs are bonded, or "": the address of the first NIC moved to the bond, in XAPI and dom0."""
-    for host, about in found.items():
-        bonds = {name: pif for name, pif in about["xapi"].items() if pif.get("bond") and pif["network"] == pool.network}
-        if len(bonds) != 1:
-            return f"{host}: {len(bonds)} bonds on network {pool.network} instead of 1"
-        ((name, bond),) = bonds.items()
-        nic = before[host]["xapi"][pool.nics[0]]
-        wanted = {key: nic[key] for key in ("ip_configuration_mode", "IP", "netmask", "MTU", "management")}
-        wanted |= {"currently_attached": True, "mode": mode, "nics": sorted(pool.nics)}
-        shown = {key: {**bond, **bond["bond"]}[key] for key in wanted}
-        ovs = {"mode": "balance-tcp" if mode == "lacp" else mode, "nics": sorted(pool.nics)}
-        earlier, now = (sorted(side["dom0"]["addresses"].values()) for side in (before[host], about))
-        difference = (
-            first_difference(wanted, shown, f"{host} {name} in XAPI")
-            or first_difference(ovs, about["dom0"]["bonds"].get(name, "nothing"), f"{host} {name} in Open vSwitch")
-            or first_difference(earlier, now, f"{host}: addresses in dom0")
-        )
-        if difference:
+def bonded(found: Mapping[str, Any], before: Mapping[str, Any], wanted: Wanted) -> str:
+    """What is not as it has to be once the NICs are bonded, or ""."""
+    for host, about in found["hosts"].items():
+        if difference := _bonded_on(host, about, before["hosts"][host], wanted):
             return difference
-    return ""
+    purposes = [about["purpose"] for about in found["networks"].get(wanted.network, [])]
+    return first_difference([sorted(wanted.purpose)], purposes, f"purpose of {wanted.network}")
+
+
+def _bonded_on(host: str, now: Mapping[str, Any], before: Mapping[str, Any], wanted: Wanted) -> str:
+    """The address of the first NIC and all VLANs of both moved to the bond, in XAPI and dom0; the NICs have none any more."""
+    bonds = {name: pif for name, pif in now["xapi"].items() if pif.get("bond") and pif["network"] == wanted.network}
+    if len(bonds) != 1:
+        return f"{host}: {len(bonds)} bonds on network {wanted.network} instead of 1"
+    ((name, bond),) = bonds.items()
+    nic = before["xapi"][wanted.nics[0]]
+    expected = {key: nic[key] for key in ("ip_configuration_mode", "IP", "netmask", "gateway", "MTU", "management")}
+    expected |= {"currently_attached": True, "mode": wanted.mode, "nics": sorted(wanted.nics), **wanted.more}
+    shown = {key: {**bond, **bond["bond"]}[key] for key in expected}
+    ovs = {"mode": "balance-tcp" if wanted.mode == "lacp" else wanted.mode, "nics": sorted(wanted.nics)}
+    tagged = {tuple(there.split(".")): pif for there, pif in before["xapi"].items() if "." in there}
+    vlans = {f"{name}.{tag}": {**pif, "MTU": expected["MTU"]} for (device, tag), pif in tagged.items() if device in wanted.nics}
+    earlier, later = (sorted(about["address"] for about in side["dom0"]["addresses"].values()) for side in (before, now))
+    return (
+        first_difference(expected, shown, f"{host} {name} in XAPI")
+        or first_difference(wanted.properties, {key: bond["bond"]["properties"].get(key) for key in wanted.properties}, f"{host} {name}")
+        or first_difference(dict.fromkeys(wanted.nics, "None"), {n: now["xapi"][n]["ip_configuration_mode"] for n in wanted.nics}, host)
+        or first_difference(ovs, now["dom0"]["bonds"].get(name, "nothing"), f"{host} {name} in Open vSwitch")
+        or first_difference(vlans, {vlan: now["xapi"].get(vlan, "nothing") for vlan in vlans}, f"{host} in XAPI")
+        or first_difference(earlier, later, f"{host}: addresses in dom0")
+    )

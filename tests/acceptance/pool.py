@@ -22,7 +22,9 @@ SSH_SECONDS = 60
 
 @dataclass(frozen=True)
 class Pool:
-    """`nics`: the NICs that may be bonded, the one with the address first. `network`: the name for the bond's network."""
+    """`nics`: the NICs that may be bonded, the one with the address first; `management_nics`: those of management, or none. `network`: the
+    name for the bond's network. `power`: programs of this machine, to which "off" or "on" and a host's name is added; or none.
+    """
 
     hosts: Mapping[str, Mapping[str, Any]]
     user: str
@@ -30,6 +32,13 @@ class Pool:
     ca: str
     nics: tuple[str, ...]
     network: str
+    management_nics: tuple[str, ...] = ()
+    power: tuple[str, ...] = ()
+
+    @property
+    def member(self) -> str:
+        """The member that comes last."""
+        return [name for name, host in self.hosts.items() if not host["master"]][-1]
 
     @property
     def master(self) -> str:
@@ -67,6 +76,12 @@ class Pool:
             raise OSError(f"{host}: `{command}` ended with {done.returncode}: {done.stderr.strip()[-300:]}")
         return done.stdout
 
+    def switch(self, host: str, to: str) -> None:
+        """Takes a host's power away or gives it: "off" or "on". Raises OSError."""
+        done = subprocess.run([*self.power, to, host], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode:
+            raise OSError(f"{host} {to}: {done.stderr[-300:]}")
+
     def inventory(self) -> dict[str, Any]:
         """Ansible's inventory of the pool."""
         shared = {"xapi_hostname": self.hosts[self.master]["xapi"], "xapi_username": self.user, "ansible_pipelining": True}
@@ -96,10 +111,11 @@ def ssh_options(to: Mapping[str, Any]) -> list[str]:
 
 
 def read(path: Path) -> Pool:
-    """The pool that a file describes: what `xapi-twin run --endpoints` writes, and optionally "nics" and "network"."""
+    """The pool that a file describes: what `xapi-twin run --endpoints` writes, and optionally the other fields of `Pool`."""
     found = json.loads(path.read_text(encoding="utf-8"))
+    more = {name: tuple(found[name]) for name in ("management_nics", "power") if name in found}
     nics, network = tuple(found.get("nics", ("eth2", "eth4"))), found.get("network", "Acceptance")
-    return Pool(found["hosts"], found["user"], found["password"], found.get("ca") or "", nics, network)
+    return Pool(found["hosts"], found["user"], found["password"], found.get("ca") or "", nics, network, **more)
 
 
 def why_not(pool: Pool) -> str:
@@ -116,6 +132,6 @@ def why_not(pool: Pool) -> str:
     shared = [sr["name_label"] for ref, sr in found["SR"].items() if ref in attached and sr["shared"]]
     if shared:
         return f"shared storage is attached: {', '.join(sorted(shared))}"
-    if any(network["name_label"] == pool.network for network in found["network"].values()):
-        return f'it has a network named {pool.network}; name another one as "network" in the file of endpoints'
+    if any(network["name_label"].startswith(pool.network) for network in found["network"].values()):
+        return f'it has a network whose name begins with {pool.network}; name another one as "network" in the file of endpoints'
     return ""

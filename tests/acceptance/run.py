@@ -10,17 +10,17 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from tests.acceptance.back import PIF_CLASSES, put_back
 from tests.acceptance.journeys import Journey, Step
 from tests.acceptance.look import bonded, first_difference, look
 from tests.acceptance.pool import Pool
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_SECONDS = 900
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 120
 
 
 class Different(Exception):
@@ -33,6 +33,7 @@ class Verdict:
     steps: int
     seconds: float
     difference: str  # the first, or ""
+    skipped: str = ""
 
 
 class Runner:
@@ -41,6 +42,8 @@ class Runner:
     def __init__(self, pool: Pool, folder: Path) -> None:
         self.pool = pool
         self.before = look(pool)
+        self._records = pool.records(*PIF_CLASSES)
+        self._begins = self.before
         self._folder = folder
         self._inventory = folder / "hosts.json"
         self._inventory.write_text(json.dumps(pool.inventory()), encoding="utf-8")
@@ -48,6 +51,9 @@ class Runner:
 
     def journey(self, journey: Journey) -> Verdict:
         begun, done, difference = time.monotonic(), 0, ""
+        if journey.needs and not getattr(self.pool, journey.needs):
+            return Verdict(journey.name, 0, 0, "", f"the file of endpoints names no {journey.needs}")
+        self._begins = self.before
         try:
             for step in journey.steps:
                 self._step(step)
@@ -59,37 +65,73 @@ class Runner:
         return Verdict(journey.name, done, time.monotonic() - begun, difference or left)
 
     def restore(self) -> str:
-        """Takes the bond away where one is left. Answers how the pool differs from how it was found, or ""."""
+        """Puts the pool back with xe where it is not as it was found. Answers how it still differs, or ""."""
         try:
+            self._until_all_answer()
             if first_difference(self.before, look(self.pool)):
-                self._play(Step("storage_bond_remove"))
-            difference = self._end("found", "")
+                with (self._folder / "put-back.txt").open("a", encoding="utf-8") as log:
+                    log.writelines(f"{line}\n" for line in put_back(self.pool, self._records))
+            difference = self._end(Step(end="found", patient=True))
         except (OSError, ValueError) as error:
             difference = str(error)
         return f"afterwards: {difference}" if difference else ""
 
-    def _step(self, step: Step) -> None:
-        if step.command:
-            self.pool.dom0(self.pool.master, step.command)
-        else:
-            status, output = self._play(step)
-            if step.kill_after and status >= 0:
-                raise Different(f"{step.playbook} ended before it could be killed ({self._output})")
-            if not step.kill_after and step.fails != bool(status):
-                raise Different(f"{step.playbook} ended with {status}: {_sentence(output)} ({self._output})")
-            if step.changes is not None and _changes(output) != step.changes:
-                raise Different(f"{step.playbook} changed {'nothing' if step.changes else 'something'} ({self._output})")
-        if difference := self._end(step.end, step.mode):
-            raise Different(f"{step.command or step.playbook}: {difference}")
-
-    def _end(self, end: str, mode: str) -> str:
-        """How the pool differs from what it has to be. What was started by a run that is dead may need a moment."""
+    def _until_all_answer(self) -> None:
+        for name in self.pool.hosts:
+            try:
+                self.pool.dom0(name, "service xapi status || service xapi start")
+            except OSError:
+                if self.pool.power:
+                    self.pool.switch(name, "on")
         until = time.monotonic() + SETTLE_SECONDS
-        while end:
-            found = look(self.pool)
-            difference = first_difference(self.before, found) if end == "found" else bonded(found, self.before, self.pool, mode)
-            # a run that ended green has no such moment: it promised that everything is at rest
-            if not difference or mode or time.monotonic() > until:
+        while time.monotonic() < until:
+            try:
+                found = self.pool.records("host", "host_metrics")
+                live = [found["host_metrics"][host["metrics"]]["live"] and host["enabled"] for host in found["host"].values()]
+                if all(live):
+                    return
+            except (OSError, ValueError):
+                pass
+            time.sleep(1)
+
+    def _step(self, step: Step) -> None:
+        if step.power:
+            self.pool.switch(step.host, step.power)
+            if step.power == "on":
+                self._until_all_answer()
+        elif step.command:
+            self.pool.dom0(step.host or self.pool.master, step.command)
+        else:
+            self._run(step)
+        if difference := self._end(step):
+            raise Different(f"{step.command or step.playbook}: {difference} ({self._output})")
+
+    def _run(self, step: Step) -> None:
+        status, output = self._play(step)
+        refused = f"ended with {status}: {_sentence(output)} ({self._output})"
+        if step.strikes == "kill":
+            if status >= 0:
+                raise Different(f"{step.playbook} ended before it could be killed ({self._output})")
+        elif step.strikes != "again" and bool(step.fails) != bool(status):
+            raise Different(f"{step.playbook} {refused}")
+        if step.fails and step.fails not in output.partition("PLAY RECAP")[0]:
+            raise Different(f"{step.playbook} does not say {step.fails}, it {refused}")
+        if step.changes is not None and _changes(output) != step.changes:
+            raise Different(f"{step.playbook} changed {'nothing' if step.changes else 'something'} ({self._output})")
+
+    def _end(self, step: Step) -> str:
+        """How the pool differs from what it has to be. A run that ended green promised that everything is at rest; others need a moment."""
+        if step.end == "begins":
+            self._begins = look(self.pool)
+        until = time.monotonic() + (SETTLE_SECONDS if step.patient else 0)
+        while step.end in ("bonded", "found"):
+            try:
+                found = look(self.pool)
+                difference = bonded(found, self._begins, step.wanted) if step.wanted and step.end == "bonded" else ""
+                difference = difference or (first_difference(self._begins, found) if step.end == "found" else "")
+            except (OSError, ValueError) as error:
+                difference = str(error)
+            if not difference or time.monotonic() > until:
                 return difference
             time.sleep(2)
         return ""
@@ -99,24 +141,43 @@ class Runner:
         return self._folder / f"run-{self._count}.txt"
 
     def _play(self, step: Step) -> tuple[int, str]:
-        """ansible-playbook, whose status and output are answered; killed with all its workers where the step says so."""
+        """ansible-playbook, whose status and output are answered, and what strikes it on its way."""
         self._count += 1
+        variables = {f"storage_bond_{name}": value for name, value in step.variables.items()}
         words = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self._inventory), f"xapi.network.{step.playbook}"]
-        words += ["-e", json.dumps(self._variables(step)), *(["--check"] if step.check else [])]
+        words += ["-e", json.dumps(variables), *(["--check"] if step.check else [])]
         around = {**os.environ, "XENSERVER_PASSWORD": self.pool.password, "ANSIBLE_NOCOLOR": "1"}
-        with self._output.open("w", encoding="utf-8") as output:
+        output_path = self._output
+        with output_path.open("w", encoding="utf-8") as output:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=around, cwd=ROOT)
             try:
-                process.wait(step.kill_after or RUN_SECONDS)
+                if step.at and _printed(step.at, output_path, process):
+                    time.sleep(step.later)
+                    self._strike(step, process)
+                process.wait(RUN_SECONDS)
             except subprocess.TimeoutExpired:
                 pass
             finally:
                 _kill(process)
-        return process.returncode, self._output.read_text(encoding="utf-8")
+        return process.returncode, output_path.read_text(encoding="utf-8")
 
-    def _variables(self, step: Step) -> dict[str, Any]:
-        common = {"network": self.pool.network, "nics": list(self.pool.nics)}
-        return {f"storage_bond_{name}": value for name, value in {**common, **step.variables}.items()}
+    def _strike(self, step: Step, process: subprocess.Popen[bytes]) -> None:
+        if step.strikes == "kill":
+            _kill(process)
+        elif step.strikes == "off":
+            self.pool.switch(step.host, "off")
+        elif step.strikes == "again":
+            self._play(replace(step, at="", strikes=""))
+
+
+def _printed(words: str, path: Path, process: subprocess.Popen[bytes]) -> bool:
+    """Waits until a run prints these words; false where it ends without."""
+    until = time.monotonic() + RUN_SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        if words in path.read_text(encoding="utf-8", errors="replace"):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
