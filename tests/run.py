@@ -203,7 +203,8 @@ def whole_programs(everything: bool) -> list[Part]:
     here = matrix.here()
     command = [sys.executable, "-m", "tests.lab", "test", *(["--all"] if everything else [])]
     lab = Part("lab", command, here, seconds=2400 if everything else 900, tests="pytest", live=True, not_run=why_not)
-    parts = [lab]
+    suite = [sys.executable, "-m", "tests.acceptance", *([] if everything else ["--quick"])]
+    parts = [lab, Part("acceptance", suite, here, seconds=5400 if everything else 900, tests="pytest", live=True)]
     if everything:
         parts.append(Part("survive", [sys.executable, "-m", "tests.survive"], here, seconds=3600, live=True))
         parts.append(Part("bench", [sys.executable, "-m", "tests.bench"], here, seconds=1800, live=True))

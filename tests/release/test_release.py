@@ -111,7 +111,7 @@ def test_ansible_builder_finds_what_the_collection_needs(installed: Path) -> Non
     assert any("openssh-clients" in word for word in found["system"])
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "test-all", "conformance", "survive", "lab", "lab-test", "bench", "docs"])
+@pytest.mark.parametrize("target", ["demo", "test", "test-all", "conformance", "acceptance", "survive", "lab", "lab-test", "bench", "docs"])
 def test_command_is_one_line_of_the_makefile(target: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert len(re.findall(rf"^{target}:", makefile, re.MULTILINE)) == 1
