@@ -23,9 +23,11 @@ from tests.integration.playing import assert_nothing_deprecated
 from tests.unit import examples
 from tests.unit.examples import Example
 from xapi_twin.running import RunningTwin
+from xapi_twin.scenario.load import read_scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+LOGIN = "-p {ansible_port} -i {ansible_ssh_private_key_file} {ansible_ssh_common_args}"
 pytestmark = pytest.mark.timeout(400)
 
 
@@ -35,21 +37,24 @@ class Desk:
     def __init__(self, folder: Path, twin: RunningTwin) -> None:
         self.folder = folder
         self.output = ""
+        self.variables: dict[str, str] = {}
         self._background: list[subprocess.Popen[bytes]] = []
         master = next(host for host in twin.endpoints["hosts"].values() if host["master"])
         certificate = Path(twin.endpoints["ca"]).read_text(encoding="utf-8")
         (folder / "certificates").mkdir()
         (folder / "certificates" / "xs-1.pem").write_text(certificate, encoding="utf-8")
+        inventory = yaml.safe_load(twin.inventory_path.read_text(encoding="utf-8"))
+        hosts = inventory["all"]["children"]["xs_hosts"]["hosts"]
+        self.dom0 = {name: {key: value for key, value in host.items() if key.startswith("ansible_")} for name, host in hosts.items()}
+        login = next(self.dom0[name] for name, host in twin.endpoints["hosts"].items() if host["master"])
         self.places = {
+            "ssh root@xs-1.example.com": f"ssh {LOGIN.format(**login)} root@127.0.0.1",
             "xs-1.example.com": master["xapi"],
             "hostname: 172.16.0.10": f"hostname: {master['xapi']}",
             "--hostname 172.16.0.10": f"--hostname {master['xapi']}",
             "xapi-twin run pool.yml": "xapi-twin run pool.yml --restart-seconds 1",
             "/etc/xapi/pool.pem": str(folder / "certificates" / "xs-1.pem"),
         }
-        inventory = yaml.safe_load(twin.inventory_path.read_text(encoding="utf-8"))
-        hosts = inventory["all"]["children"]["xs_hosts"]["hosts"]
-        self.dom0 = {name: {key: value for key, value in host.items() if key.startswith("ansible_")} for name, host in hosts.items()}
 
     def _put(self, text: str) -> str:
         for there, here in self.places.items():
@@ -77,6 +82,7 @@ class Desk:
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "dev"),
             "ANSIBLE_NOCOLOR": "1",
             "XENSERVER_PASSWORD": "twin",
+            **self.variables,
         }
         if command.endswith("&") or command.startswith("xapi-twin run"):
             words = self._put(command).removesuffix("&").strip()
@@ -128,8 +134,8 @@ def bonds(twin: RunningTwin) -> int:
 
 
 def of_collection(example: Example) -> list[str]:
-    """The commands that are the collection's, not those that install something or ask for a password."""
-    return [command for command in example.commands if command.startswith(("ansible-playbook", "ansible-inventory", "xapi-twin"))]
+    """The commands that are the collection's, or go to dom0; not those that install something or ask for a password."""
+    return [command for command in example.commands if command.startswith(("ansible-playbook", "ansible-inventory", "xapi-twin", "ssh "))]
 
 
 def guide(name: str) -> list[Example]:
@@ -144,6 +150,8 @@ def test_first_bond(desk: Desk, pool: RunningTwin) -> None:
         for command in of_collection(example):
             before = writes(pool)
             desk.type(command)
+            if command.startswith("ssh "):
+                continue
             seen.append((command.split()[3].rpartition(".")[2], bonds(pool), writes(pool) > before))
             if "--check" in command:
                 assert "172.16.0.36" in desk.output
@@ -152,8 +160,11 @@ def test_first_bond(desk: Desk, pool: RunningTwin) -> None:
         ("storage_bond", 2, True),
         ("storage_bond", 2, False),
         ("storage_bond_verify", 2, False),
+        ("storage_bond", 2, False),
+        ("storage_bond_remove", 2, False),
         ("storage_bond_remove", 0, True),
     ]
+    assert sorted(path.suffix for path in (desk.folder / "reports").iterdir()) == [".html", ".json"]
     desk.type("ansible-playbook -i pool.xs_pools.yml site.yml")
     assert bonds(pool) == 2
     desk.type("ansible-playbook -i pool.xs_pools.yml xapi.network.storage_bond_remove -e storage_bond_network=Storage")
@@ -165,11 +176,66 @@ def test_rehearsal(desk: Desk, pool: RunningTwin) -> None:
     for example in guide("first_bond")[:3]:
         if example.name:
             desk.write(example)
+    refused = {"nic_gone": "nic_device_missing", "swallow_bond_sync": "did not inherit the bond within 5 s"}
+    expected = ""
     for command in [command for example in guide("rehearse") for command in of_collection(example)]:
-        desk.type(command)
+        fails = bool(expected) and command.startswith("ansible-playbook")
+        desk.type(command, status=2 if fails else 0)
+        if fails:
+            assert expected in desk.output, desk.output
+        expected = next((said for fault, said in refused.items() if fault in command), "")
         if "state" in command:
             assert desk.output.count("bond0") >= 4, desk.output
     assert writes(pool) == 0, "the rehearsal wrote on the pool"
+
+
+def test_certificates(desk: Desk, pool: RunningTwin) -> None:
+    kept = (desk.folder / "certificates" / "xs-1.pem").read_text(encoding="utf-8")
+    (desk.folder / "certificates" / "xs-1.pem").unlink()
+    desk.places["/etc/pki/our-authority.pem"] = pool.endpoints["ca"]
+    for example in guide("certificates"):
+        if example.name and "5B:1D:…" not in example.text:
+            desk.write(example)
+        for command in of_collection(example):
+            desk.type(command)
+    assert (desk.folder / "certificates" / "xs-1.pem").read_text(encoding="utf-8") == kept
+    fingerprint = desk.output.partition("=")[2].strip()
+    desk.type("ansible-playbook play_authority.yml")
+    desk.type("ansible-inventory -i pool.xs_pools.yml --graph")
+    assert "xs-2" in desk.output
+    (desk.folder / "group_vars").mkdir()
+    (desk.folder / "group_vars" / "xs_hosts.yml").write_text(f"xapi_fingerprint: '{fingerprint}, {'00:' * 31}00'\n", encoding="utf-8")
+    spec = "-e storage_bond_network=S -e storage_bond_nics=eth2,eth4"
+    desk.type(f"ansible-playbook -i {pool.inventory_path} xapi.network.storage_bond {spec} --check")
+
+
+def test_many_pools(desk: Desk, pool: RunningTwin) -> None:
+    tutorial = (ROOT / "twin/xapi_twin/scenarios/tutorial.yml").read_text(encoding="utf-8")
+    text = tutorial.replace("xs-", "xs-1").replace("pool: tutorial", "pool: other")
+    text = re.sub(r"uuid: [0-9a-f-]{36},? ?", "", text)
+    text = re.sub(r"\n +\n", "\n", text)
+    with RunningTwin(read_scenario(text, "other").with_options(restart_seconds=1, password="another")) as second:
+        inventory = yaml.safe_load(second.inventory_path.read_text(encoding="utf-8"))
+        desk.dom0 |= {
+            name: {key: value for key, value in host.items() if key.startswith("ansible_")}
+            for name, host in inventory["all"]["children"]["xs_hosts"]["hosts"].items()
+        }
+        desk.places["xs-11.example.com"] = second.endpoints["hosts"]["xs-11"]["xapi"]
+        both = [Path(twin.endpoints["ca"]).read_text(encoding="utf-8") for twin in (pool, second)]
+        (desk.folder / "certificates" / "all.pem").write_text("".join(both), encoding="utf-8")
+        desk.variables["FRANKFURT_PASSWORD"] = "another"
+        for example in guide("many_pools"):
+            if example.name and example.name not in ("canary.yml", "bond.yml"):
+                desk.write(example)
+        graph, run, limited = [command for example in guide("many_pools") for command in of_collection(example)]
+        desk.type(graph)
+        assert "@xs_pool_frankfurt" in desk.output
+        desk.type(run)
+        modes = [{bond["mode"] for bond in twin.database.all("Bond").values()} for twin in (pool, second)]
+        assert modes == [{"active-backup"}, {"lacp"}]
+        before = writes(second)
+        desk.type(limited)
+        assert (bonds(pool), bonds(second), writes(second)) == (2, 2, before)
 
 
 def test_readme(desk: Desk, pool: RunningTwin) -> None:

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from tests.unit.twin.ground import THREE_HOSTS
 from xapi_twin import shell
 from xapi_twin.scenario.load import read_scenario
+from xapi_twin.serving.ports import Serving
 from xapi_twin.shell.syntax import Incomplete, SyntaxProblem
 from xapi_twin.shell.syntax import check as parse
 from xapi_twin.twin.host import Host
@@ -291,3 +294,17 @@ async def test_endless_recursion_ends(dom0: Host) -> None:
     output = await shell.run(dom0, "f() { f; }; f; echo after")
     assert "function depth" in output.stderr
     assert (output.stdout, output.status) == ("", 1)
+
+
+async def test_a_dom0_has_the_certificate_of_its_xapi_and_tells_its_fingerprint() -> None:
+    async with await Serving.start(read_scenario(THREE_HOSTS, restart_seconds=0)) as serving:
+        host = serving.twin.host("xs-2")
+        pem = Path(serving.endpoints["ca"]).read_text(encoding="utf-8")
+        file = "/etc/xensource/xapi-ssl.pem"
+        assert await printed(host, f"openssl x509 -in {file}") == pem
+        expected = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
+        line = await printed(host, f"openssl x509 -noout -fingerprint -sha256 -in {file}")
+        assert line == f"sha256 Fingerprint={':'.join(expected[place : place + 2] for place in range(0, 64, 2))}\n"
+        assert await printed(host, f"cat {file} | openssl x509 -noout -fingerprint -sha256") == line
+        assert (await shell.run(host, "openssl x509 -noout -in /etc/hosts")).status == 1
+        assert "only" in (await shell.run(host, "openssl genrsa 2048")).stderr

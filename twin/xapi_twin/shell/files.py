@@ -105,6 +105,7 @@ class Files:
             "/etc/xensource/network.conf": dom0.network_backend + "\n",
             "/etc/redhat-release": product.centos + "\n",
             "/etc/xensource/pool.conf": pool_conf(host),
+            "/etc/xensource/xapi-ssl.pem": host.pool.certificate,
             "/etc/hostname": dom0.hostname + "\n",
             "/etc/hosts": "127.0.0.1\tlocalhost localhost.localdomain\n",
             "/etc/resolv.conf": "".join(f"nameserver {server}\n" for server in dom0.dns),
