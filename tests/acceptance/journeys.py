@@ -90,7 +90,7 @@ def journeys(pool: Pool) -> list[Journey]:
         Journey("lacp", (*lacp.made, lacp.remove)),
         Journey("balance-slb", _there_and_back(_bond(pool, strategy="direct", mode="balance-slb"))),
         Journey("MTU 9000", _there_and_back(_bond(pool, strategy="restart", mtu=9000))),
-        Journey("purpose and disallow_unplug", _there_and_back(_bond(pool, strategy="restart", purpose="nbd", disallow_unplug=True))),
+        Journey("purpose and disallow_unplug", _there_and_back(_bond(pool, strategy="restart", purpose="Storage", disallow_unplug=True))),
         *_keys_and_vlans(pool),
         *_management(pool),
         *_drifts(pool, direct),
@@ -114,8 +114,8 @@ def _bond(pool: Pool, nics: Sequence[str] = (), **variables: Any) -> Bond:
     nics = tuple(nics) or pool.nics
     more: dict[str, Any] = {"MTU": variables["mtu"]} if "mtu" in variables else {}
     more |= {"disallow_unplug": True} if variables.get("disallow_unplug") else {}
-    mode, purpose = variables.get("mode", "active-backup"), (variables["purpose"],) if "purpose" in variables else ()
-    wanted = Wanted(pool.network, nics, mode, more, variables.get("properties", {}), purpose)
+    mode, keys = variables.get("mode", "active-backup"), {"management_purpose": variables["purpose"]} if "purpose" in variables else {}
+    wanted = Wanted(pool.network, nics, mode, more, variables.get("properties", {}), keys)
     return Bond({"network": pool.network, "nics": list(nics), **variables}, wanted)
 
 

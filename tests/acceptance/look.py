@@ -19,14 +19,14 @@ DOM0 = "ip -o -4 addr show; echo --; ip -o link show; echo --; ovs-appctl bond/l
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is there when NICs are bonded, the one with the address first. `more`: fields of the bond's PIF, `purpose`: of its network."""
+    """What is there when NICs are bonded, the one with the address first. `more`: fields of the bond's PIF, `keys`: of its other_config."""
 
     network: str
     nics: tuple[str, ...]
     mode: str = "active-backup"
     more: Mapping[str, Any] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
-    purpose: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(pool: Pool) -> dict[str, Any]:
@@ -84,8 +84,7 @@ def bonded(found: Mapping[str, Any], before: Mapping[str, Any], wanted: Wanted) 
     for host, about in found["hosts"].items():
         if difference := _bonded_on(host, about, before["hosts"][host], wanted):
             return difference
-    purposes = [about["purpose"] for about in found["networks"].get(wanted.network, [])]
-    return first_difference([sorted(wanted.purpose)], purposes, f"purpose of {wanted.network}")
+    return ""
 
 
 def _bonded_on(host: str, now: Mapping[str, Any], before: Mapping[str, Any], wanted: Wanted) -> str:
@@ -102,8 +101,11 @@ def _bonded_on(host: str, now: Mapping[str, Any], before: Mapping[str, Any], wan
     tagged = {tuple(there.split(".")): pif for there, pif in before["xapi"].items() if "." in there}
     vlans = {f"{name}.{tag}": {**pif, "MTU": expected["MTU"]} for (device, tag), pif in tagged.items() if device in wanted.nics}
     earlier, later = (sorted(about["address"] for about in side["dom0"]["addresses"].values()) for side in (before, now))
+    keys = {key: value for key, value in nic["other_config"].items() if key == "management_purpose" or key.startswith("ethtool-")}
+    keys = {**keys, **wanted.keys}
     return (
         first_difference(expected, shown, f"{host} {name} in XAPI")
+        or first_difference(keys, {key: bond["other_config"].get(key) for key in keys}, f"{host} {name} other_config")
         or first_difference(wanted.properties, {key: bond["bond"]["properties"].get(key) for key in wanted.properties}, f"{host} {name}")
         or first_difference(dict.fromkeys(wanted.nics, "None"), {n: now["xapi"][n]["ip_configuration_mode"] for n in wanted.nics}, host)
         or first_difference(ovs, now["dom0"]["bonds"].get(name, "nothing"), f"{host} {name} in Open vSwitch")

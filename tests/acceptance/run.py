@@ -66,6 +66,7 @@ class Runner:
 
     def restore(self) -> str:
         """Puts the pool back with xe where it is not as it was found. Answers how it still differs, or ""."""
+        self._begins = self.before
         try:
             self._until_all_answer()
             if first_difference(self.before, look(self.pool)):

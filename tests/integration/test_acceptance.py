@@ -68,6 +68,13 @@ def test_whatever_was_typed_is_taken_back(twin: RunningTwin) -> None:
     assert first_difference(runner.before, look(pool)) == ""
 
 
+def test_what_a_journey_prepared_is_taken_back_with_it(twin: RunningTwin) -> None:
+    pool = read(twin.endpoints_path)
+    prepared = Step(command="xe network-create name-label=Acceptance-50", end="begins")
+    verdict = Runner(pool, twin.endpoints_path.parent).journey(Journey("prepared", (prepared, Step(command="true", end="found"))))
+    assert (verdict.steps, verdict.difference) == (2, "")
+
+
 def everything(pool: Pool) -> tuple[str, ...]:
     def pif(device: str) -> str:
         return f"$(xe pif-list --minimal device={device} VLAN=-1 host-name-label={pool.master})"
