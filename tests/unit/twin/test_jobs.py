@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import AsyncIterator
 
@@ -72,6 +73,15 @@ async def test_another_session_ends_the_timer_by_its_number(dom0: Host) -> None:
     await asyncio.sleep(0.3)
     assert (await shell.run(dom0, "[ -e /var/lib/timer/done ]")).status == 1
     assert (await shell.run(dom0, f"kill {pid}")).stderr == f"bash: line 1: kill: ({pid}) - No such process\n"
+
+
+async def test_a_script_that_is_ended_by_another_session_has_its_trap_as_last_word(dom0: Host) -> None:
+    script = "trap 'echo \"$? $x\" > /root/said' EXIT; trap 'x=ended; exit 7' TERM; x=began; sleep 30; echo never >> /root/said"
+    pid = (await printed(dom0, f"sh -c {shlex.quote(script)} > /dev/null 2>&1 & sleep 1; echo $!")).strip()
+    await printed(dom0, f"kill {pid}")
+    await until(dom0, "[ -e /root/said ]")
+    assert await printed(dom0, "cat /root/said") == "143 ended\n"
+    assert await printed(dom0, f"ls -d /proc/{pid} 2> /dev/null") == ""
 
 
 @pytest.mark.parametrize("begin", ["nohup sh -c '{}' > /dev/null 2>&1 &", "( {} ) &", "(( {} ) &)", "f() {{ {}; }}; f &"])

@@ -4,12 +4,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from bashkit import Bash
 
+from xapi_twin.shell.process import Given, Process, Streams
 from xapi_twin.shell.reading import reads, runs
 from xapi_twin.shell.script import prepared
-from xapi_twin.shell.syntax import tree
+from xapi_twin.shell.syntax import SyntaxProblem, tree
+
+
+async def nowhere(_data: bytes) -> None:
+    """What is printed is lost."""
+
+
+PROCESS = Process(7, 1, "bash", Streams(Given(), nowhere, nowhere))
 
 
 @pytest.mark.parametrize(
@@ -24,7 +34,7 @@ from xapi_twin.shell.syntax import tree
     ],
 )
 def test_numbers_are_those_of_the_hosts_process_table(script: str, run: str) -> None:
-    assert prepared(script, 7) == run
+    assert prepared(script, PROCESS) == run
 
 
 @pytest.mark.parametrize(
@@ -43,7 +53,7 @@ def test_numbers_are_those_of_the_hosts_process_table(script: str, run: str) -> 
     ],
 )
 def test_what_is_in_the_background_is_a_process(script: str, run: str) -> None:
-    assert prepared(script, 7).replace("  ", " ").strip() == run
+    assert prepared(script, PROCESS).replace("  ", " ").strip() == run
 
 
 @pytest.mark.parametrize(
@@ -64,7 +74,7 @@ def test_what_is_in_the_background_is_a_process(script: str, run: str) -> None:
     ],
 )
 def test_standard_input_is_given_to_what_reads_it_and_to_nothing_else(script: str, run: str) -> None:
-    assert prepared(script, 7) == run
+    assert prepared(script, PROCESS) == run
 
 
 @pytest.mark.parametrize(
@@ -80,7 +90,50 @@ def test_standard_input_is_given_to_what_reads_it_and_to_nothing_else(script: st
     ],
 )
 def test_a_shell_is_a_process_as_well(script: str, run: str) -> None:
-    assert prepared(script, 7) == run
+    assert prepared(script, PROCESS) == run
+
+
+@pytest.mark.parametrize(
+    ("script", "run"),
+    [
+        ("trap 'rm /tmp/x.$$' EXIT", "trap \"$(_text1 'rm /tmp/x.$$')\" EXIT"),
+        ("trap 'echo bye' EXIT; trap - EXIT; trap '' HUP; trap -p", "trap 'echo bye' EXIT; trap - EXIT; trap '' HUP; trap -p"),
+        ('eval "$x" $y', 'eval "$(_text1 "$x" $y)"'),
+        ("echo 'echo x' | eval cat", "echo 'echo x' | eval cat"),
+        ('. ./f a; source "$d/f"', '. "$(_file1 ./f)" a; source "$(_file1 "$d/f")"'),
+    ],
+)
+def test_what_becomes_a_script_later_is_prepared_then(script: str, run: str) -> None:
+    assert prepared(script, PROCESS) == run
+
+
+@pytest.mark.parametrize(
+    ("script", "run"),
+    [
+        ("echo x > f 2>&1; touch g", 'echo x >> "$(_made "$(umask)" -t f)" 2>&1; _kept "$(umask)" touch g'),
+        ("a >| f; b >>f; c &> f; d 2>/dev/null", None),
+        ("sh -c x", '__umask="$(umask)" _sh1 -c x'),
+        ("set -o noclobber; echo x > f", "set -o noclobber; echo x > f"),
+    ],
+)
+def test_where_modes_were_set_files_keep_theirs(script: str, run: str | None) -> None:
+    made = '"$(_made "$(umask)" '
+    expected = run or f'a >> {made}-t f)"; b >>{made}f)"; c &>> {made}-t f)"; d 2>/dev/null'
+    assert prepared(script, replace(PROCESS, minds_modes=True)) == expected
+    assert prepared(script, PROCESS) == script.replace("sh -c", "_sh1 -c")
+
+
+def test_a_folder_has_a_size() -> None:
+    assert prepared('[ ! -s $f -a -d x ] || [[ -s "$f/y" ]]', PROCESS) == (
+        '[ ! \\( -s $f -o -d $f \\) -a -d x ] || [[ ( -s "$f/y" || -d "$f/y" ) ]]'
+    )
+
+
+@pytest.mark.parametrize("script", ["exec > >(tee f)", "a 2> >(b)", "{ a; } > >(b)", "coproc a"])
+def test_what_the_library_passes_over_in_silence_is_refused(script: str) -> None:
+    with pytest.raises(SyntaxProblem):
+        prepared(f"echo begun; {script}", PROCESS)
+    assert prepared("a > >(b); tee >(c) < d", PROCESS) == "a > >(b); tee >(c) < d"
 
 
 def test_what_a_command_runs_and_whether_it_reads() -> None:
@@ -105,7 +158,7 @@ def test_the_library_tells_its_syntax_tree_as_it_did() -> None:
 
 
 def test_backquotes_in_the_middle_of_a_word() -> None:
-    assert prepared('mkdir "` echo a `"&& echo one="` echo $x `"', 7) == '_mkdir "$(umask)" "` echo a `"&& echo one="$( echo $x )"'
+    assert prepared('mkdir "` echo a `"&& echo one="` echo $x `"', PROCESS) == '_mkdir "$(umask)" "` echo a `"&& echo one="$( echo $x )"'
     said = Bash().execute_sync('echo pre"`echo in`"').stdout
     assert said == "pre`echo in`\n", "the library expands them now: `script.with_substitutions` can go"
 

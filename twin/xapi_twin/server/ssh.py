@@ -338,7 +338,10 @@ class _Session:
                 await self.streams.err(f"-bash: {_sentence(problem)}\n".encode())
                 continue
             await faults.ssh("before", self.host.ref, command.strip())
-            await shell.command(command)
+            try:
+                await shell.command(command)
+            except SyntaxProblem as problem:  # what this shell does not know
+                await self.streams.err(f"-bash: {_sentence(problem)}\n".encode())
             await faults.ssh("after", self.host.ref, command.strip())
         return shell.status
 

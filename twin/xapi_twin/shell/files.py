@@ -8,6 +8,7 @@ No file of this machine is ever opened.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -23,6 +24,7 @@ _FOLDERS = (
     "/opt/xensource/bin", "/proc/net", "/proc/sys", "/root", "/run", "/sbin", "/srv", "/sys/class/net", "/tmp", "/usr/bin", "/usr/lib",
     "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/var/cache", "/var/lib/xcp", "/var/log", "/var/run/openvswitch", "/var/tmp",
 )  # fmt: skip
+_MODES = re.compile(r"\b(?:umask|chmod|mktemp|install)\b")
 _IN_MEMORY = ("/var/run", "/dev/shm")
 _MEMORY_KIB = 8388608  # what is shown of dom0's memory; nothing depends on it
 
@@ -39,6 +41,7 @@ class Files:
         self._living_now: dict[str, str] = {}
         self._processes: dict[int, str] = {}
         self._seen: tuple[Any, ...] = ()
+        self._minds_modes: bool = before is not None and before._minds_modes
         if before is None:
             self._format()
 
@@ -85,6 +88,25 @@ class Files:
         for path in self._state.keys() - state.keys():
             self._remove(path)
         self._state = state
+
+    def minds_modes(self, text: str) -> bool:
+        """Whether this script, or one before it on this host, set modes. Only then is more done for a redirection than the library does."""
+        self._minds_modes = self._minds_modes or bool(_MODES.search(text))
+        return self._minds_modes
+
+    def keep(self, pid: int, text: str) -> str:
+        """Text for a process to read, among its open files; answers the path."""
+        folder = f"/proc/{pid}/fd"
+        if not self.tree.exists(folder):
+            self.tree.mkdir(folder, recursive=True)
+        path = f"{folder}/{60 + len(self.tree.read_dir(folder))}"
+        self.tree.write_file(path, text.encode())
+        return path
+
+    def drop(self, pid: int) -> None:
+        """The process is over, and so are its open files."""
+        if self.tree.exists(f"/proc/{pid}/fd"):
+            self.tree.remove(f"/proc/{pid}/fd", recursive=True)
 
     def _remove(self, path: str) -> None:
         if self.tree.exists(path):

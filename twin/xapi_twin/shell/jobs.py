@@ -14,6 +14,7 @@ from bashkit import CommandInput
 from xapi_twin.shell.call import Call
 from xapi_twin.shell.process import TERM, Given, Input, Process, Streams
 from xapi_twin.shell.running import run
+from xapi_twin.shell.script import prepared
 from xapi_twin.shell.syntax import SyntaxProblem, check, is_one_command
 from xapi_twin.shell.system import daemons
 
@@ -157,16 +158,44 @@ async def _child(call: Call, text: str, source: Input, name: str, arguments: lis
     streams = Streams(source, call.context.stdout.write, call.context.stderr.write)
     child = call.machine.processes.make("\0".join(command), streams, call.process, name)
     call.process.children[child.pid] = child
-    environment = {key: value for key, value in call.context.env.items() if key != "PWD"}
+    environment = {key: value for key, value in call.context.env.items() if key not in ("PWD", "__umask")}
+    before += _masked(call.context.env.get("__umask", ""))
     return await run(call.machine, child, text, cwd=call.context.cwd, environment=environment, arguments=arguments, before=before)
+
+
+def _masked(umask: str) -> str:
+    """What gives a new shell its umask."""
+    return f"umask {umask}; " if umask not in ("", "0022") else ""
+
+
+async def prepared_text(call: Call) -> int:
+    """`_text WORD…`: the words of eval or trap as the library is to run them. The name ends in 1: they read the shell's own input."""
+    text = " ".join(call.arguments)
+    try:
+        call.out(prepared(text, call.process, own=call.name.endswith("1")))
+    except SyntaxProblem:
+        call.out(text)  # the library has its sentence for it
+    return 0
+
+
+async def prepared_file(call: Call) -> int:
+    """`_file PATH`: the path of a file with what the library is to run instead of a file that is sourced, if it is not the same."""
+    name = call.arguments[0]
+    text, problem, _status = _read(call, name)
+    try:
+        script = text if problem else prepared(text, call.process, own=call.name.endswith("1"))
+    except SyntaxProblem:
+        script = text
+    call.out(name if script == text else call.machine.files.keep(call.process.pid, script))
+    return 0
 
 
 # the background
 
 
 async def spawned(call: Call) -> int:
-    """`_spawned VARIABLES FUNCTIONS COMMAND ARGUMENT…`: begin a process in the background and print its number."""
-    variables, functions, text, *arguments = call.arguments
+    """`_spawned VARIABLES FUNCTIONS UMASK COMMAND ARGUMENT…`: begin a process in the background and print its number."""
+    variables, functions, umask, text, *arguments = call.arguments
     parent = call.process
     streams = Streams(Given(), parent.streams.out, parent.streams.err, parent.streams.terminal)
     child = call.machine.processes.make(text, streams, None, parent.name)
@@ -174,7 +203,7 @@ async def spawned(call: Call) -> int:
     child.keeps_pid = is_one_command(text)
     child.hangs_up = parent.streams.terminal and not re.match(r"\(?\s*(\S*/)?(nohup|setsid)\b", text)
     parent.children[child.pid] = child
-    before = _state(variables) + functions + "\n" if functions else _state(variables)
+    before = _masked(umask) + _state(variables) + (functions + "\n" if functions else "")
     call.host.life.start_soon(_begun(call, child, text, call.context.cwd, dict(call.context.env), before, arguments))
     await asyncio.sleep(0)
     call.out(f"{child.pid}\n")
@@ -303,6 +332,7 @@ async def nothing(call: Call) -> int:
 
 COMMANDS = {
     "_stdin": standard_input, "_line": one_line, "_ended": ended, "_spawned": spawned, "_wait": wait, "_kill": kill, "jobs": jobs,
+    "_text0": prepared_text, "_text1": prepared_text, "_file0": prepared_file, "_file1": prepared_file,
     "disown": nothing, "_script0": script, "_script1": script,
     **{f"_{name}{own}": shell for name in ("sh", "bash", "dash") for own in (0, 1)},
 }  # fmt: skip

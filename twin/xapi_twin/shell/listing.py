@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ls -l and ls -a, and mkdir with a mode: the library's know no owner, no dot folders and no umask."""
+"""ls -l and ls -a, and stat: the library's know no owner, no dot folders, and no empty file."""
 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -78,9 +79,14 @@ def _entry(call: Call, path: str, name: str, follow: bool = False) -> _Entry:
     try:
         target = call.context.fs.read_link(path)
     except Exception:
-        return _Entry(name, call.context.fs.stat(path))
-    facts = call.context.fs.stat(path)
+        return _Entry(name, _facts(call, path))
+    facts = _facts(call, path)
     return _Entry(name, facts) if follow and facts["file_type"] != "symlink" else _Entry(name, {**facts, "file_type": "symlink"}, target)
+
+
+def _facts(call: Call, path: str) -> Mapping[str, Any]:
+    facts = call.context.fs.stat(path)
+    return {**facts, "size": 4096} if facts["file_type"] == "directory" else facts
 
 
 def _inside(call: Call, path: str, flags: Mapping[str, str]) -> list[_Entry]:
@@ -114,47 +120,54 @@ def _mode(mode: int) -> str:
     return letters[:-1] + ("t" if mode & 1 else "T") if mode & 0o1000 else letters
 
 
-async def mkdir(call: Call) -> int:
-    """`_mkdir UMASK …`, as mkdir after it."""
-    umask, *arguments = call.arguments
-    flags, names = split(arguments, "m")
-    mode = flags.get("m", flags.get("mode"))
+_STAT = """  File: %N
+  Size: %s\tBlocks: %b\tIO Block: 4096   %F
+Access: (%a/%A)  Uid: (    0/    root)   Gid: (    0/    root)
+Modify: %y
+"""
+
+
+async def stat(call: Call) -> int:
+    """`stat [-L] [-c FORMAT | --printf FORMAT] FILE…`."""
+    flags, names = split(call.arguments, "c")
+    form = flags.get("c", flags.get("format"))
     if not names:
-        call.err("mkdir: missing operand\nTry 'mkdir --help' for more information.\n")
-        return 1
-    if mode is not None and not (mode.isdigit() and set(mode) <= set("01234567")):
-        call.err(f"mkdir: invalid mode '{mode}'\n")
-        return 1
+        return call.fail("missing operand")
     status = 0
     for name in names:
-        made = absolute(call, name)
-        problem = _make(call, made, 0o777 & ~int(umask, 8), int(mode, 8) if mode else None, "p" in flags or "parents" in flags)
-        if problem:
-            call.err(f"mkdir: cannot create directory '{name}': {problem}\n")
-            status = 1
-        elif "v" in flags:
-            call.out(f"mkdir: created directory '{name}'\n")
+        try:
+            entry = _entry(call, absolute(call, name), name, follow="L" in flags)
+        except Exception:  # the library's errors have no type
+            status = call.fail(f"cannot stat '{name}': No such file or directory")
+            continue
+        if "printf" in flags:
+            call.out(_told(_unescaped(flags["printf"]), entry))
+        else:
+            call.out(_told(_STAT if form is None else form + "\n", entry))
     return status
 
 
-def _make(call: Call, path: str, plain: int, mode: int | None, parents: bool) -> str:
-    files = call.context.fs
-    if files.exists(path):
-        return "" if parents and files.stat(path)["file_type"] == "directory" else "File exists"
-    above = posixpath.dirname(path)
-    if not files.exists(above):
-        if not parents:
-            return "No such file or directory"
-        if problem := _make(call, above, plain, None, parents):
-            return problem
-    elif files.stat(above)["file_type"] == "file":
-        return "Not a directory"
-    try:
-        files.mkdir(path)
-        files.chmod(path, plain if mode is None else mode)
-    except Exception as error:  # two at once: one of them has made it
-        return "File exists" if files.exists(path) else str(error)
-    return ""
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", lambda match: {"n": "\n", "t": "\t"}.get(match.group(1), match.group(1)), text)
 
 
-COMMANDS = {"_ls": ls, "_mkdir": mkdir}
+def _told(form: str, entry: _Entry) -> str:
+    """A format of stat with what is known of a file; what no file here has is a question mark, as in stat."""
+    kind, mode, size = entry.facts["file_type"], int(entry.facts["mode"]), int(entry.facts["size"])
+    times = {"x": entry.facts["modified"], "y": entry.facts["modified"], "z": entry.facts["modified"]}
+    if kind == "symlink":
+        mode, size = 0o777, len(entry.target)
+    words = {"directory": "directory", "symlink": "symbolic link", "file": "regular file" if size else "regular empty file"}
+    facts = {
+        "n": entry.name, "s": size, "a": f"{mode & 0o7777:o}", "A": _KINDS.get(kind, "-") + _mode(mode), "F": words.get(kind, kind),
+        "U": "root", "G": "root", "u": 0, "g": 0, "h": 2 if kind == "directory" else 1, "b": -(-size // 4096) * 8, "B": 512, "o": 4096,
+        "f": f"{mode | {'directory': 0o40000, 'symlink': 0o120000}.get(kind, 0o100000):x}", "m": "/", "%": "%", "t": 0, "T": 0,
+        "N": f"'{entry.name}' -> '{entry.target}'" if entry.target else f"'{entry.name}'",
+    }  # fmt: skip
+    for letter, when in times.items():
+        facts[letter] = datetime.fromtimestamp(float(when), timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f000 +0000")
+        facts[letter.upper()] = int(float(when))
+    return re.sub(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z%])", lambda match: str(facts.get(match.group(1), "?")), form)
+
+
+COMMANDS = {"_ls": ls, "stat": stat}

@@ -21,7 +21,7 @@ ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 )
 MOST_OUTPUT = 16 * 1024 * 1024  # of one process
 _FIRST_PID = 2301
-TERM, HUP, KILL, XFSZ = 15, 1, 9, 25
+HUP, INT, KILL, TERM, XFSZ = 1, 2, 9, 15, 25
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -79,6 +79,9 @@ class Process:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     children: dict[int, Process] = field(default_factory=dict)
     printed: int = 0
+    signal: int = 0  # that ends it
+    minds_modes: bool = False  # there may be files of other modes than root's own umask gives them
+    modes: list[tuple[int, dict[str, int | None]]] = field(default_factory=list)  # (umask, modes by path), before commands
 
     def finish(self, status: int) -> None:
         """The script is over."""
@@ -90,6 +93,7 @@ class Process:
         """End it and the commands that it runs."""
         if self.work is None or self.work.done():
             return
+        self.signal = signal
         self.finish(128 + signal)
         if self.shell is not None:
             self.shell.cancel()

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from functools import cache
 
 from xapi_twin.datamodel.releases import Formats, product_of
-from xapi_twin.shell import ip, jobs, life, listing, openssl, ovs, storage, system, xe
+from xapi_twin.shell import creating, ip, jobs, life, listing, openssl, ovs, storage, system, xe
 from xapi_twin.shell.call import Call
 from xapi_twin.shell.machine import Command, Machine
 from xapi_twin.xapi.state import HostState
 
-_MODULES = (ip, jobs, life, listing, openssl, ovs, storage, system, xe)
+_MODULES = (creating, ip, jobs, life, listing, openssl, ovs, storage, system, xe)
 _SYSTEMD_ONLY = ("systemctl", "journalctl", "hostnamectl")
 # The library's own programs that a dom0 has as well.
 _LIBRARY = (

@@ -8,23 +8,26 @@ import asyncio
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from signal import Signals
 
 from bashkit import Bash, ExecutionProfile
 
 from xapi_twin.shell.call import callback
 from xapi_twin.shell.machine import Machine
-from xapi_twin.shell.process import ENVIRONMENT, HUP, Process
+from xapi_twin.shell.process import ENVIRONMENT, HUP, INT, TERM, Process
 from xapi_twin.shell.script import prepared
 from xapi_twin.shell.syntax import SyntaxProblem
 
 # A script of an admin needs a thousandth of these; one without an end must not stop the twin for the others.
 MOST_COMMANDS = 5_000_000
+_LAST_WORDS = 10.0
 _FOREVER = 7 * 24 * 3600.0
 
 # Functions, because they change the shell itself: the number of the last background process, its signals to itself.
 PRELUDE = (
-    '_spawn() { __bg=$(_spawned "$(declare -p)" "$(declare -f)" "$@"); }; '
+    '_spawn() { __bg=$(_spawned "$(declare -p)" "$(declare -f)" "$(umask)" "$@"); }; '
     'kill() { eval "$(_kill "$@")"; }; '
+    '_kept() { local __modes; __modes=$(_modes "$@"); command "${@:2}"; _restore "$__modes" $?; }; '
     'wait() { if [ $# = 0 ]; then builtin wait; fi; _wait "$@"; }; '
 )
 
@@ -79,9 +82,16 @@ async def run(
     return process.status or 0
 
 
+def _last_words(shell: Bash, signal: int) -> list[str]:
+    """What a script still does when it is ended: its traps. They can be asked for only when the interpreter stands still."""
+    traps = shell.shell_state().traps
+    return [traps[name] for name in (Signals(signal).name.removeprefix("SIG"), "EXIT") if traps.get(name)]
+
+
 def _over(machine: Machine, process: Process) -> None:
     process.finish(process.status if process.status is not None else 1)
     machine.processes.forget(process)
+    machine.files.drop(process.pid)
     process.shell = None
 
 
@@ -98,7 +108,8 @@ async def _work(
 ) -> None:
     streams = process.streams
     try:
-        script = prepared(text, process.pid, process.parent, process.name)
+        process.minds_modes = machine.files.minds_modes(text)
+        script = prepared(text, process)
     except SyntaxProblem as problem:
         await streams.err(f"{process.name}: -c: {problem}\n".encode())
         process.finish(2)
@@ -114,7 +125,15 @@ async def _work(
         await process.write(streams.err, worded(data, process.name))
 
     machine.refresh()
-    result = await shell.execute(f"{PRELUDE}{before}{given}{script}", stdout=out, stderr=err)
+    try:
+        result = await shell.execute(f"{PRELUDE}{before}{given}{script}", stdout=out, stderr=err)
+    except asyncio.CancelledError:
+        if process.signal in (HUP, INT, TERM):
+            shell.clear_cancel()
+            for words in _last_words(shell, process.signal):
+                last = shell.execute(f"trap - EXIT\n(exit {process.status})\n{words}", stdout=out, stderr=err)
+                await asyncio.wait_for(last, _LAST_WORDS)
+        raise
     if result.error and process.status is None:
         await streams.err(worded(f"bash: {result.error}\n".encode(), process.name))
     process.finish(result.exit_code)

@@ -6,56 +6,44 @@ The library's interpreters are alone in the world: each shell is process 1, its 
 
 - `$$` and `$!` become the numbers of the host's process table, and `command &` a process of its own (`_spawn`);
 - `sh` becomes `_sh…`, a process as well;
-- a command that reads the standard input which the shell itself was given gets it from `_stdin` or, one line, from `_line`.
+- a command that reads the standard input which the shell itself was given gets it from `_stdin` or, one line, from `_line`;
+- text that becomes a script later (`eval`, `trap`, a file that is sourced) is prepared then;
+- where modes were set, files are made or emptied before they are written to (`_made`, `_kept`); a folder has a size;
+- what the library would pass over in silence is refused.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from xapi_twin.shell.edits import Edits
+from xapi_twin.shell.process import Process
 from xapi_twin.shell.reading import SHELLS, reads, runs
 from xapi_twin.shell.syntax import HEAD, SyntaxProblem, check, literal, places, simples, tree
+from xapi_twin.shell.words import quoted, with_substitutions
 
 _NUMBERS = re.compile(r"\$(?:\$|!|0(?![0-9])|(?:EUID|UID|PPID)\b|\{(?:\$|!|0|EUID|UID|PPID)\})")
+_OWN = re.compile(rb"_(?:stdin|line|sh|bash|dash|script|file|text|made|kept|mkdir|ls|umask)")
 # Redirections of standard input, in the tree's words.
+_OUTPUTS = ("Output", "Append", "Clobber", "OutputBoth")
 _INPUTS = ("Input", "HereDoc", "HereDocStrip", "HereString", "DupInput", "ReadWrite")
 
 
-@dataclass(frozen=True)
-class _Edit:
-    start: int
-    end: int
-    text: bytes
+_WRITERS = ("touch", "tee", "cp", "dd", "sort", "truncate")  # these write to files, as redirections do
+_SCRIPTED = ("eval", "trap", ".", "source")
+
+Place = tuple[int, int]
 
 
-@dataclass
-class _Edits:
-    text: bytes
-    found: list[_Edit] = field(default_factory=list)
-
-    def add(self, start: int, end: int, text: str | bytes) -> None:
-        self.found.append(_Edit(start, end, text.encode() if isinstance(text, str) else text))
-
-    def applied(self, start: int = 0, end: int | None = None) -> bytes:
-        """A part of the text with its edits. An edit inside of another one is left out."""
-        end = len(self.text) if end is None else end
-        result, at = [], start
-        for edit in sorted(self.found, key=lambda edit: (edit.start, -edit.end)):
-            if edit.start >= at and edit.end <= end:
-                result += [self.text[at : edit.start], edit.text]
-                at = edit.end
-        return b"".join([*result, self.text[at:end]])
-
-
-def prepared(text: str, pid: int, parent: int = 1, name: str = "bash") -> str:
-    """A script as the library is to run it in the process with that number. Raises SyntaxProblem."""
-    script = _template(text.encode("utf-8", "replace").decode())
-    for mark, value in zip((_PID, _PARENT, _NAME), (str(pid), str(parent), re.sub(r'([\\"$`])', r"\\\1", name)), strict=True):
+def prepared(text: str, process: Process, own: bool = True) -> str:
+    """A script as the library is to run it in that process; `own`: it reads the process's own input. Raises SyntaxProblem."""
+    script = _template(text.encode("utf-8", "replace").decode(), own, process.minds_modes)
+    name = re.sub(r'([\\"$`])', r"\\\1", process.name)
+    for mark, value in zip((_PID, _PARENT, _NAME), (str(process.pid), str(process.parent), name), strict=True):
         script = script.replace(mark, value)
     return script
 
@@ -66,22 +54,34 @@ _NUMBERS_FOR = {"$": _PID, "!": "${__bg-}", "EUID": "0", "UID": "0", "PPID": _PA
 
 
 @lru_cache(maxsize=256)
-def _template(text: str) -> str:
+def _template(text: str, own: bool, minds_modes: bool) -> str:
     try:
         check(text)
-        edits = _Edits(text.encode())
-        _Walk(edits).commands(tree(text), own=True, plain=True)
+        edits = Edits(text.encode())
+        _Walk(edits, minds_modes=minds_modes).commands(tree(text), own=own, plain=True)
     except RecursionError:
         raise SyntaxProblem("line 1: too many commands in each other") from None
     return edits.applied().decode()
 
 
-class _Walk:
-    """One way through the tree. `own`: the standard input is the one that the shell was given; `plain`: the output as well."""
+def _unchanged(text: str) -> bool:
+    """Whether there is nothing to prepare in a script, or it is none."""
+    try:
+        return _template(text, False, True) == text
+    except SyntaxProblem:
+        return True
 
-    def __init__(self, edits: _Edits, base: int = len(HEAD)) -> None:
+
+class _Walk:
+    """One way through the tree. `own`: the standard input is the one that the shell was given; `plain`: the output as well.
+
+    `minds_modes`: there may be files of other modes than root's own umask gives them.
+    """
+
+    def __init__(self, edits: Edits, base: int = len(HEAD), minds_modes: bool = False) -> None:
         self.edits = edits
         self.base = base
+        self.minds_modes = minds_modes
         self.at = 0  # where words are looked for: the tree tells the places of commands, not those of words
 
     def commands(self, node: Any, own: bool, plain: bool) -> None:
@@ -102,7 +102,11 @@ class _Walk:
                 given = any(redirect["kind"] in _INPUTS and redirect["fd"] in (None, 0) for redirect in redirects)
                 sent = any(redirect["kind"] not in _INPUTS for redirect in redirects)
                 self.commands(kind, own and not given, plain and not sent)
-                self.words(redirects, own)
+                self.redirects(redirects, own, apart=True)
+            elif "Conditional" in node:
+                self.condition(node["Conditional"], own)
+            elif "Coproc" in node:
+                raise SyntaxProblem("line 1: coproc is not known to this shell")
             elif "parts" in node:
                 self.word(node, own)
             else:
@@ -172,11 +176,9 @@ class _Walk:
         self.at = max(self.at, start) if self.at <= int(node["span"]["end"]["offset"]) - self.base else start
         given = any(redirect["kind"] in _INPUTS and redirect["fd"] in (None, 0) for redirect in node["redirects"])
         self.words(node["assignments"], own)
-        places = []
-        for word in (node["name"], *node["args"]):
-            places.append(self.word(word, own))
+        places = [self.word(word, own) for word in (node["name"], *node["args"])]
         names = [literal(node["name"]), *(literal(argument) for argument in node["args"])]
-        self.words(node["redirects"], own)
+        self.redirects(node["redirects"], own, apart=names[0] == "exec")
         reading = own and not given
         target, through = runs(names)
         for number in through:
@@ -187,32 +189,110 @@ class _Walk:
         name = names[target] if target < len(names) else None
         if name is None:
             return
+        self.named(start, names[target:], places[target:], reading, target > 0)
+
+    def named(self, start: int, names: Sequence[str | None], places: Sequence[Place | None], reading: bool, through: bool) -> None:
+        """A command whose name is known; `through` another one, which begins at `start`."""
+        name = names[0] or ""
         base = name.rpartition("/")[2]
         if base in SHELLS and name in (base, f"/bin/{base}", f"/usr/bin/{base}"):
-            self._rename(places[target], f"_{base}{int(reading)}")
+            self._rename(places[0], f"_{base}{int(reading)}")
+            self._hand_on_umask(start)
+            return
+        if "/" in name and not through:
+            self._hand_on_umask(start)
+            self._before(places[0], f"_script{int(reading)} ")
+            return
+        if base in _WRITERS and self.minds_modes:
+            self._rename(places[0], f'_kept "$(umask)" {base}')
         elif base == "mkdir":
-            self._rename(places[target], '_mkdir "$(umask)"')
-        elif base == "ls" and any(argument and re.match(r"-\w*[lart]", argument) for argument in names[target + 1 :]):
-            self._rename(places[target], "_ls")
-        elif "/" in name and target == 0:
-            self._before(places[target], f"_script{int(reading)} ")
-        elif reading and (how := reads(name, names[target + 1 :])):
+            self._rename(places[0], '_mkdir "$(umask)"')
+        elif base == "ls" and any(argument and re.match(r"-\w*[lart]", argument) for argument in names[1:]):
+            self._rename(places[0], "_ls")
+        elif name in _SCRIPTED:
+            self._scripted(names, places, reading)
+        elif name in ("[", "test"):
+            self._sizes(places, names, r"\( ", r" -o -d {} \)")
+        if reading and (how := reads(name, names[1:])):
             if how == "line":
-                self._after(places[target], " < <(_line)")
+                self._after(places[0], " < <(_line)")
             elif how == "lines":
-                self._after(places[target], " < <(_stdin)")
+                self._after(places[0], " < <(_stdin)")
             else:
                 self.edits.add(start, start, "_stdin | ")
 
-    def _rename(self, place: tuple[int, int] | None, name: str) -> None:
+    def _scripted(self, names: Sequence[str | None], places: Sequence[Place | None], reading: bool) -> None:
+        """Arguments that become a script, which is prepared when they are known."""
+        taken = names[1:] if names[0] == "eval" else names[1:2]
+        last = places[len(taken)]
+        if not taken or (taken[0] or "").startswith("-") or last is None or (names[0] == "trap" and len(names) < 3):
+            return
+        if names[0] in ("eval", "trap") and None not in taken:
+            text = " ".join(word or "" for word in taken)
+            if not text.strip() or _unchanged(text):
+                return
+        how = "_file" if names[0] in (".", "source") else "_text"
+        self._after(places[0], f' "$({how}{int(reading)}')
+        self._after(last, ')"')
+
+    def condition(self, words: Sequence[Any], own: bool) -> None:
+        """[[ … ]]"""
+        places = [self.word(word, own) for word in words]
+        self._sizes(places, [literal(word) for word in words], "( ", " || -d {} )")
+
+    def _sizes(self, places: Sequence[Place | None], names: Sequence[str | None], opening: str, closing: str) -> None:
+        """`-s`: a folder has a size."""
+        for number, name in enumerate(names[:-1]):
+            minus, what = places[number], places[number + 1]
+            if name == "-s" and minus is not None and what is not None:
+                raw = self.edits.text[what[0] : what[1]].decode()
+                if raw not in ("]", "-a", "-o", ")") and not re.search(r"\$\(|`", raw):
+                    self._before(minus, opening)
+                    self._after(what, closing.format(raw))
+
+    def _hand_on_umask(self, start: int) -> None:
+        if self.minds_modes:
+            self.edits.add(start, start, '__umask="$(umask)" ')
+
+    def redirects(self, redirects: Sequence[dict[str, Any]], own: bool, apart: bool) -> None:
+        """`apart`: they are not those of a single command."""
+        for redirect in redirects:
+            target = redirect["target"]
+            into = any("ProcessSubstitution" in part for part in target.get("parts", ()) if isinstance(part, dict))
+            if into and redirect["kind"] not in _INPUTS:
+                if apart or redirect["fd"] not in (None, 1):
+                    raise SyntaxProblem("line 1: this shell knows >(…) as an argument, and for the standard output of a single command")
+            elif self.minds_modes and redirect["kind"] in _OUTPUTS:
+                self._into_file(redirect, own)
+                continue
+            self.words(redirect, own)
+
+    def _into_file(self, redirect: dict[str, Any], own: bool) -> None:
+        """The file is made, or emptied, first, and then added to: so its mode stays."""
+        place = self.word(redirect["target"], own)
+        name = literal(redirect["target"])
+        if place is None or (name or "").startswith("/dev/"):
+            return
+        operator = re.search(rb">(\|?)[ \t]*$", self.edits.text[: place[0]])
+        clobbers = not re.search(rb"noclobber|set -\w*C", self.edits.text)
+        if redirect["kind"] == "Append":
+            self._before(place, '"$(_made "$(umask)" ')
+        elif operator and (clobbers or operator.group(1)):
+            self.edits.add(operator.start(), operator.end(1), ">>")
+            self._before(place, '"$(_made "$(umask)" -t ')
+        else:
+            return
+        self._after(place, ')"')
+
+    def _rename(self, place: Place | None, name: str) -> None:
         if place is not None:
             self.edits.add(*place, name)
 
-    def _before(self, place: tuple[int, int] | None, text: str) -> None:
+    def _before(self, place: Place | None, text: str) -> None:
         if place is not None:
             self.edits.add(place[0], place[0], text)
 
-    def _after(self, place: tuple[int, int] | None, text: str) -> None:
+    def _after(self, place: Place | None, text: str) -> None:
         if place is not None:
             self.edits.add(place[1], place[1], text)
 
@@ -241,7 +321,7 @@ class _Walk:
         if changed != text:
             self.edits.add(start, start + len(text.encode()), changed)
 
-    def word(self, word: dict[str, Any], own: bool, numbers_only: bool = False) -> tuple[int, int] | None:
+    def word(self, word: dict[str, Any], own: bool, numbers_only: bool = False) -> Place | None:
         """Edit what is in a word, and answer where it is."""
         raw = word.get("raw")
         if raw is None:
@@ -253,8 +333,8 @@ class _Walk:
         end = start + len(data)
         self.at = end
         changed = raw if "`" not in raw else with_substitutions(word)
-        if own and not numbers_only:
-            changed = self._substituted(word, changed)
+        if not numbers_only:
+            changed = self._substituted(word, changed, own)
         if "$" in changed:
             changed = self._numbered(changed)
         if changed != raw:
@@ -263,23 +343,22 @@ class _Walk:
 
     def _numbered(self, raw: str) -> str:
         return "".join(
-            piece if quoted else _NUMBERS.sub(lambda match: _NUMBERS_FOR[_number(match)], piece) for piece, quoted in _quoted(raw)
+            piece if apart else _NUMBERS.sub(lambda match: _NUMBERS_FOR[_number(match)], piece) for piece, apart in quoted(raw)
         )
 
-    def _substituted(self, word: dict[str, Any], raw: str) -> str:
-        """A word whose $(…) reads the shell's input."""
+    def _substituted(self, word: dict[str, Any], raw: str, own: bool) -> str:
+        """A word with what is in its $(…) edited; numbers are not, as they are looked for in the whole word."""
         for part in word["parts"]:
             inner = part.get("CommandSubstitution") if isinstance(part, dict) else None
             for opening in ("$(", "`") if inner else ():
                 for match in re.finditer(re.escape(opening), raw):
                     text = raw[match.end() :]
-                    walk = _Walk(_Edits(text.encode()), base=0)
+                    walk = _Walk(Edits(text.encode()), base=0, minds_modes=self.minds_modes)
                     if not _fits(inner, text):
                         continue
-                    walk.commands(inner, own=True, plain=False)
-                    readers = [edit for edit in walk.edits.found if b"_stdin" in edit.text or b"_line" in edit.text or b"_sh" in edit.text]
-                    if readers:
-                        walk.edits.found = readers
+                    walk.commands(inner, own=own, plain=False)
+                    walk.edits.found = [edit for edit in walk.edits.found if _OWN.search(edit.text) or edit.text.endswith((b')"', b">>"))]
+                    if walk.edits.found:
                         return raw[: match.end()] + walk.edits.applied().decode()
         return raw
 
@@ -293,40 +372,3 @@ def _fits(inner: Any, text: str) -> bool:
     first = next((node for node in simples(inner)), None)
     name = literal(first["name"]) if first else None
     return bool(first and name and text.encode()[first["span"]["start"]["offset"] :].startswith(name.encode()))
-
-
-def _quoted(raw: str) -> Iterator[tuple[str, bool]]:
-    """The pieces of a word; those that bash takes as they are (in single quotes, after a backslash) are marked."""
-    at, doubled = 0, False
-    for match in re.finditer(r"\\.|'|\"", raw, re.S):
-        if match.start() < at:
-            continue
-        if match.group() == '"':
-            doubled = not doubled
-        elif match.group() != "'":
-            yield raw[at : match.start()], False
-            yield match.group(), True
-            at = match.end()
-        elif not doubled:
-            closing = raw.find("'", match.end())
-            if closing < 0:
-                continue
-            yield raw[at : match.start()], False
-            yield raw[match.start() : closing + 1], True
-            at = closing + 1
-    yield raw[at:], False
-
-
-def with_substitutions(word: dict[str, Any]) -> str:
-    """A word whose `…` the library overlooks, with $(…) instead.
-
-    bashkit 0.20 does not expand pre"`command`": backquotes in double quotes that come after other text of the same word. Ansible's own
-    line for its temporary folder has them. tests/unit/twin/test_script.py says when this can go.
-    """
-    raw = str(word["raw"])
-    if any(isinstance(part, dict) and "CommandSubstitution" in part for part in word["parts"]):
-        return raw
-    pieces = [piece if quoted else None for piece, quoted in _quoted(raw) if quoted or piece]
-    if all(piece is not None for piece in pieces):
-        return raw
-    return "".join(piece if quoted else re.sub(r"`([^`]*)`", r"$(\1)", piece) for piece, quoted in _quoted(raw))

@@ -63,7 +63,7 @@ class Interactive:
 
     def __init__(self, host: Host, streams: Streams) -> None:
         self.machine = host.machine
-        self.process = self.machine.processes.make("-bash", streams)
+        self.process = self.machine.processes.make("-bash", streams, name="-bash")
         self.status = 0
         self.over = False
         self._shell: Bash | None = None
@@ -75,7 +75,8 @@ class Interactive:
 
     async def command(self, text: str) -> None:
         """Run one command. Raises SyntaxProblem, or Incomplete when it goes on in the next line."""
-        script = prepared(text, self.process.pid, name="-bash")
+        self.process.minds_modes = self.machine.files.minds_modes(text)
+        script = prepared(text, self.process)
         self.process.printed = 0
         if self._shell is None:
             self._shell = self.process.shell = interpreter(self.machine, self.process, ENVIRONMENT, "/root")
