@@ -46,6 +46,18 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_with_its_fingerprint(t
         assert len(list(twin.journal)) == 0
 
 
+def test_a_nic_of_a_bond_whose_device_is_gone_is_found_although_xapi_says_that_it_has_a_link(tmp_path: Path) -> None:
+    with pool("tutorial") as twin:
+        assert bond(twin, tmp_path).status == 0
+        twin.run(twin.twin.host("xs-2").nic_gone, "eth4")
+        verified = bond(twin, tmp_path, "storage_bond_verify")
+        assert "xs-2, dom0: there is no device eth4, which bond0 is made of" in sentence(verified)
+        before = len(writes(twin))
+        again = bond(twin, tmp_path)
+        assert "there is no device eth4" in sentence(again) and "Nothing was changed" in sentence(again)
+        assert len(writes(twin)) == before
+
+
 def test_a_silent_server_ends_in_a_sentence_within_the_timeout(tmp_path: Path) -> None:
     with pool("tutorial") as twin, socket.create_server(("127.0.0.1", 0)) as silent:
         begun = time.monotonic()

@@ -50,10 +50,11 @@ def after() -> APool:
     return made
 
 
+NICS: dict[str, Any] = {"eth2": {"addresses": []}, "eth4": {"addresses": []}}
 DOM0: dict[str, Any] = {
     "uuid": "host-2-xs-2", "backend": "openvswitch", "bridges": ["xapi0", "xenbr0"],
     "bonds": {"bond0": {"mode": "active-backup", "members": ["eth4", "eth2"], "active": "eth2"}},
-    "interfaces": {"xapi0": {"mac": "00:26:55:D1:01:02", "addresses": ["172.16.0.36/24", "fe80::1/64"], "mtu": 1500}},
+    "interfaces": {**NICS, "xapi0": {"mac": "00:26:55:D1:01:02", "addresses": ["172.16.0.36/24", "fe80::1/64"], "mtu": 1500}},
 }  # fmt: skip
 
 
@@ -114,17 +115,22 @@ def test_each_difference_in_xapi_is_found(code: str, words: str, spoil: Callable
     "code, words, change",
     [
         ("dom0_other_host", "leads to the host other", {"uuid": "other"}),
-        ("dom0_bridge", "no bridge xapi0; there are xenbr0", {"bridges": ["xenbr0"], "interfaces": {}}),
+        ("dom0_bridge", "no bridge xapi0; there are xenbr0", {"bridges": ["xenbr0"], "interfaces": NICS}),
         ("dom0_bridge", "xenbr2 of a bonded NIC is still there", {"bridges": ["xapi0", "xenbr2"]}),
         ("dom0_bond", "the switch knows no bond bond0; it knows none", {"bonds": {}}),
         ("dom0_members", "bond0 has eth2 instead of eth2, eth4", {"bonds": {"bond0": {"mode": "active-backup", "members": ["eth2"]}}}),
         ("dom0_mode", "runs as balance-slb", {"bonds": {"bond0": {"mode": "balance-slb", "members": ["eth2", "eth4"]}}}),
-        ("dom0_interface", "xapi0 has no interface", {"interfaces": {}}),
-        ("dom0_mac", "MAC 02:00:00:00:00:01", {"interfaces": {"xapi0": {**DOM0["interfaces"]["xapi0"], "mac": "02:00:00:00:00:01"}}}),
-        ("dom0_mtu", "MTU 9000", {"interfaces": {"xapi0": {**DOM0["interfaces"]["xapi0"], "mtu": 9000}}}),
-        ("dom0_ip", "no address instead of 172.16.0.36", {"interfaces": {"xapi0": {**DOM0["interfaces"]["xapi0"], "addresses": []}}}),
+        ("dom0_nic", "there is no device eth4, which bond0 is made of; bond0 has nothing to fail over to",
+         {"interfaces": {"eth2": {}, "xapi0": DOM0["interfaces"]["xapi0"]}}),
+        ("dom0_interface", "xapi0 has no interface", {"interfaces": NICS}),
+        ("dom0_mac", "MAC 02:00:00:00:00:01",
+         {"interfaces": {**NICS, "xapi0": {**DOM0["interfaces"]["xapi0"], "mac": "02:00:00:00:00:01"}}}),
+        ("dom0_mtu", "MTU 9000",
+         {"interfaces": {**NICS, "xapi0": {**DOM0["interfaces"]["xapi0"], "mtu": 9000}}}),
+        ("dom0_ip", "no address instead of 172.16.0.36",
+         {"interfaces": {**NICS, "xapi0": {**DOM0["interfaces"]["xapi0"], "addresses": []}}}),
         ("dom0_ip", "172.16.0.36/16 instead of",
-         {"interfaces": {"xapi0": {**DOM0["interfaces"]["xapi0"], "addresses": ["172.16.0.36/16"]}}}),
+         {"interfaces": {**NICS, "xapi0": {**DOM0["interfaces"]["xapi0"], "addresses": ["172.16.0.36/16"]}}}),
     ],
 )  # fmt: skip
 def test_each_difference_in_dom0_is_found(code: str, words: str, change: dict[str, Any]) -> None:

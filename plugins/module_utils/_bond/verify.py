@@ -285,6 +285,10 @@ def compare_dom0(seen: Seen, target: Prediction, dom0: Mapping[str, Any]) -> lis
             )
         if switched.get("mode") and switched["mode"] not in DOM0_MODES[target.mode]:
             found.append(finding("dom0_mode", f"{device} runs as {switched['mode']} instead of {DOM0_MODES[target.mode][0]}."))
+    lost = [nic for nic in target.nics if nic not in interfaces]
+    if lost:  # XAPI keeps the PIF, and the bond goes on with what is left
+        sentence = f"there is no device {' and no '.join(lost)}, which {device} is made of; {device} has nothing to fail over to."
+        found.append(finding("dom0_nic", sentence))
     interface = interfaces.get(bridge)
     if interface is None:
         if bridge in bridges:
