@@ -13,5 +13,10 @@ from ansible_collections.xapi.network.plugins.plugin_utils._action import InProc
 class ActionModule(InProcessAction):
     module = xs_confirm
 
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        if self._task.args.get("state") == "confirmed":
+            self._connection.reset()  # one that was kept from before the change proves nothing about the way to the host now
+        return super().run(tmp, task_vars)
+
     def over_shell(self, options: Mapping[str, Any]) -> bool:
         return True

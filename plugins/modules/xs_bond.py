@@ -71,7 +71,8 @@ options:
   plan_fingerprint:
     description:
       - The same as O(saved_plan) for where no file travels. It is RV(fingerprint) of the task that made the plan.
-      - It tells which host is different, but not in what.
+      - It tells which host is different, but not in what. Fingerprints of several pools may be given, with blanks between; the one of this
+        pool counts.
     type: str
     version_added: 1.1.0
   confirm_timeout:
@@ -403,7 +404,7 @@ def work(task: Task) -> dict[str, object]:
         the_plan = with_dom0(before, plan(before, spec), read_dom0(before, task.options["dom0"]))
         if task.options["confirm_timeout"]:
             the_plan = guarded(before, spec, the_plan)
-        elif any(problem.code == "management" and problem.accepted for problem in the_plan.problems):
+        elif not expected and any(problem.code == "management" and problem.accepted for problem in the_plan.problems):
             task.warn(UNGUARDED)
         answer = {**result(before, spec, the_plan), **pictured(task.options["picture"], before, the_plan.hosts)}
         if task.options["confirm_timeout"]:

@@ -27,6 +27,7 @@ options:
       - checked
       - going_on
       - host_begun
+      - armed
       - pinged
       - judged
       - host_done
@@ -64,7 +65,7 @@ options:
     type: str
     default: ""
   result:
-    description: Result of the task that failed, or that took a change back.
+    description: Result of the task that failed, that armed a timer, or that took a change back.
     type: dict
     default: {}
   results:
@@ -137,8 +138,8 @@ from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 EVENTS = (
-    "asked", "lead", "planned", "checked", "going_on", "host_begun", "pinged", "judged", "host_done", "failed", "taken_back", "compared",
-    "ended", "verdict", "sum_up",
+    "asked", "lead", "planned", "checked", "going_on", "host_begun", "armed", "pinged", "judged", "host_done", "failed", "taken_back",
+    "compared", "ended", "verdict", "sum_up",
 )  # fmt: skip
 ARGUMENT_SPEC: dict[str, Any] = {
     "event": {"type": "str", "required": True, "choices": list(EVENTS)},

@@ -24,7 +24,7 @@ options:
   state:
     description:
       - V(armed) starts the timer; one that another run has started is an error.
-      - V(confirmed) ends it, and is an error when the change is being taken back or was already.
+      - V(confirmed) ends it, over a new connection, and is an error when the change is being taken back or was already.
       - V(asked) changes nothing, and says whether a timer runs and what the last one did.
     type: str
     choices: [armed, confirmed, asked]
@@ -114,15 +114,15 @@ taken_back:
   sample: {}
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timezone
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._confirm import timer
 from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import Undo
+from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import SECONDS, Answer, read, running, taken_back
 from ansible_collections.xapi.network.plugins.module_utils._run import this_run
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task, run_as_module
-from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["armed", "confirmed", "asked"], "default": "armed"},
@@ -131,8 +131,6 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "holder": {"type": "str", "default": ""},
 }
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
-# Below it no change and its proof can be done; above it, nobody waits before a console.
-SECONDS = range(10, 3601)
 
 
 def work(task: Task) -> dict[str, Any]:
@@ -146,8 +144,7 @@ def work(task: Task) -> dict[str, Any]:
         raise NetworkError(f"timeout is {seconds}; give {SECONDS.start} to {SECONDS.stop - 1} seconds. Nothing was changed.")
     owner = task.options["holder"] or str(this_run.this_run(in_process=True))
     commands = {"armed": timer.arm(undo, seconds, owner), "confirmed": timer.confirm(undo), "asked": timer.ask(undo)}
-    answer = timer.read(*_said(task.shell(timer.ask(undo) if task.check_mode else commands[state])))
-    _refuse(undo, state, answer)
+    answer = _asked(task.shell, timer.ask(undo) if task.check_mode else commands[state], undo, state)
     if answer.taken_back:
         task.warn(taken_back(undo.name, answer.taken_back))
     task.note("armed" if state == "armed" else "confirmed", undo.name)
@@ -167,27 +164,26 @@ def _undo(values: Mapping[str, Any]) -> Undo:
         raise NetworkError(f"undo is not what a plan of xs_bond returned for a host ({error}). Nothing was changed.") from None
 
 
+def _asked(shell: Callable[[str], tuple[int, str, str]], command: str, undo: Undo, state: str) -> Answer:
+    """What dom0 answers. Raises NetworkError where it did not do what was asked."""
+    try:
+        answer = read(*_said(shell(command)))
+    except ConnectionLost:
+        if state != "confirmed":
+            raise
+        answer = read(*_said(shell(command)))
+        if answer.state == "none" and not answer.taken_back:  # the first command was carried out, and its answer lost
+            return Answer("confirmed")
+    _refuse(undo, state, answer)
+    return answer
+
+
 def _said(reply: tuple[int, str, str]) -> tuple[int, str]:
     status, output, error = reply
     return status, f"{output}\n{error}"
 
 
-def taken_back(host: str, record: Mapping[str, Any]) -> str:
-    """What dom0 did by itself, as a sentence."""
-    at = datetime.fromtimestamp(record["at"], timezone.utc)
-    whose = f" (of {record['owner']})" if record["owner"] else ""
-    if record["done"]:
-        return (
-            f"{host} took its bond{whose} back by itself at {at:%Y-%m-%d %H:%M:%S} UTC, since nobody confirmed it within"
-            f" {record['seconds']} s."
-        )
-    return (
-        f"{host} began to take its bond{whose} back by itself, since nobody confirmed it within {record['seconds']} s, and gave up at"
-        f" {at:%Y-%m-%d %H:%M:%S} UTC: {record['why'] or 'it is not said why'}. See /var/lib/xapi.network/log in its dom0."
-    )
-
-
-def _refuse(undo: Undo, state: str, answer: timer.Answer) -> None:
+def _refuse(undo: Undo, state: str, answer: Answer) -> None:
     """Raises NetworkError where dom0 did not do what was asked."""
     if answer.state == "other_host":
         raise NetworkError(
@@ -197,10 +193,8 @@ def _refuse(undo: Undo, state: str, answer: timer.Answer) -> None:
     if answer.state == "failed":
         raise NetworkError(f"dom0 of {undo.name} could not arm the timer: {answer.said}. Nothing was changed.")
     if answer.state == "busy" or (state == "armed" and answer.state == "taking_back"):
-        until = datetime.fromtimestamp(answer.until, timezone.utc)
         raise NetworkError(
-            f"dom0 of {undo.name} has a timer already: {answer.owner or 'an unknown run'} armed it, and it takes a bond back at"
-            f" {until:%H:%M:%S} UTC unless that run confirms it. Nothing was changed by this one. Wait until then and run again."
+            f"{running(undo.name, answer.until, answer.owner)} Nothing was changed by this one. Wait until then and run again."
         )
     if state == "confirmed" and answer.state == "taking_back":
         raise NetworkError(

@@ -203,6 +203,18 @@ ansible_facts:
               mtu: 1500
               addresses: [172.16.0.35/28]
               up: true
+        timer:
+          description:
+            - The timer of M(xapi.network.xs_confirm) that runs in this dom0, empty when none does. It has C(state) (V(armed) or
+              V(taking_back)), C(until) (in seconds since 1970 by the clock of dom0) and C(owner).
+          type: dict
+          sample: {}
+        taken_back:
+          description:
+            - What dom0 last took back by itself, since nobody confirmed it; empty when it did not. It has C(at), C(seconds), C(done),
+              C(owner) and C(why).
+          type: dict
+          sample: {}
 """
 
 from collections.abc import Mapping

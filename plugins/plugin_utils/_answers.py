@@ -86,6 +86,12 @@ def mapping(name: str, value: Any) -> dict[str, Any]:
     return dict(loaded)
 
 
+def fingerprints(name: str, value: Any) -> str:
+    """Those of one pool or of several, with blanks between: xs_bond takes the one of its pool. A dictionary has them by pool."""
+    found = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else [value]
+    return " ".join(text(name, one) for one in found)
+
+
 def items(name: str, value: Any) -> list[Any]:
     """A list of whatever, or YAML or JSON that means one."""
     loaded = _loaded(name, value)
@@ -134,6 +140,10 @@ OPTIONS: Mapping[str, Option] = {
     "on_drift": Option(text, "fail", ("fail", "repair")),
     "accept": Option(texts, ()),
     "wait_timeout": Option(number, 600),
+    "confirm_timeout": Option(number, 0),
+    "plan": Option(text, "", ("save",)),
+    "plan_file": Option(text),
+    "plan_fingerprint": Option(fingerprints),
     "report": Option(text),
     "dom0": Option(truth, True),
     "ping": Option(texts, ()),
@@ -151,5 +161,6 @@ def answer(value: Any, option: str) -> Any:
         return list(default) if isinstance(default, tuple) else dict(default) if isinstance(default, Mapping) else default
     read = about.read(name, value)
     if about.choices and read not in about.choices:
-        raise AnswerError(f"{name} is {read}; it can be {', '.join(about.choices[:-1])} or {about.choices[-1]}.")
+        others = f"{', '.join(about.choices[:-1])} or " if len(about.choices) > 1 else ""
+        raise AnswerError(f"{name} is {read}; it can be {others}{about.choices[-1]}.")
     return read

@@ -31,6 +31,21 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     return [*lines, *notes, *([estimate(restarts)] if restarts else [])]
 
 
+def guard_lines(undo: Mapping[str, Mapping[str, Any]], seconds: int) -> list[str]:
+    """What dom0 of each host does when nobody confirms its change."""
+    if not undo:
+        return []
+    return [f"Unless the change of a host is confirmed within {seconds} s:", *(f"- {one['sentence']}." for one in undo.values())]
+
+
+def saved_lines(options: Mapping[str, Any], fingerprint: str) -> list[str]:
+    """Where the plan is kept, of a run that ends with it."""
+    if not options["only_plan"] or not (options["save_plan"] or options["plan"]):
+        return []
+    where = [f"The plan is in {options['save_plan']}."] if options["save_plan"] else []
+    return [*where, f"Its fingerprint: {fingerprint}" if where else f"The fingerprint of the plan: {fingerprint}"]
+
+
 def estimate(restarts: int) -> str:
     """How long that many restarts of xapi take, one after the other."""
     least, most = (_duration(restarts * seconds) for seconds in RESTART_SECONDS)

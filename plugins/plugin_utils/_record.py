@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import clock
+
 # Actions of a plan that make a bond where there was none.
 MADE = ("created", "restarted")
 # The mark that keeps other runs away outlives two waits for a host, and this.
@@ -50,6 +52,8 @@ class Run:
     `since`, `begun`: when the run and its host at work began. `held`: when the pool's mark was last taken; `renew`: whether it is due
     again. `at`: the uuid of the host at work, "" between two. `stage`: "" until the plan was found good, then `ready`, at last `over`.
     `by_hand`: what would take back what was made on the host at work; `undo`: uuids of the hosts on which this run does so itself.
+    `armed_until`: when dom0 of the host at work takes its change back by itself, by its own clock, or 0; `disarm`: the inventory's name of
+    the host whose timer has nothing left to do.
     """
 
     state: str
@@ -75,6 +79,8 @@ class Run:
     undo: tuple[str, ...] = ()
     undo_network: bool = False
     taken_back: str = ""
+    armed_until: int = 0
+    disarm: str = ""
 
     @property
     def work(self) -> tuple[HostRun, ...]:
@@ -102,12 +108,18 @@ class Run:
     def at_work(self, uuid: str, now: float) -> Run:
         """The run comes to this host."""
         renew = now - self.held > RENEW_SECONDS
-        return replace(self, at=uuid, begun=now, renew=renew, held=now if renew else self.held)
+        return replace(self, at=uuid, begun=now, renew=renew, held=now if renew else self.held, armed_until=0)
+
+    def armed(self, until: int, now: float) -> Run:
+        """dom0 of the host at work takes the change back then, unless it is confirmed."""
+        name = self.host_at_work.name if self.host_at_work else ""
+        return replace(self, armed_until=until, moments=(*self.moments, {"host": name, "what": "armed", "at": now}))
 
     def proved(self, moments: Iterable[Mapping[str, Any]], now: float) -> Run:
         """The host at work is changed and proved."""
         hosts = tuple(replace(host, seconds=round(now - self.begun, 1)) if host.uuid == self.at else host for host in self.hosts)
-        return replace(self._timed(moments, "verified", now), hosts=hosts, at="")
+        end = "confirmed" if self.armed_until else "verified"
+        return replace(self._timed(moments, end, now), hosts=hosts, at="", armed_until=0)
 
     def failed(
         self, task: str, reason: str, findings: Sequence[Mapping[str, Any]], moments: Iterable[Mapping[str, Any]], now: float
@@ -144,11 +156,15 @@ class Run:
 
     def took_back(self, trouble: str) -> Run:
         """The bonds on the hosts of `undo` are gone, or, with `trouble`, it could not be done."""
+        if not self.undo:
+            return self
         hosts = tuple(replace(host, undone=host.uuid in self.undo) for host in self.hosts)
         names = ", ".join(host.name for host in self.hosts if host.uuid in self.undo)
         if trouble:
             return replace(self, hosts=hosts, taken_back=f"Taking it back on {names} failed too: {trouble}")
-        return replace(self, hosts=hosts, taken_back=f"Taken back on {names}, whose NICs have their addresses again.")
+        host = self.host_at_work
+        disarm = host.login if host and self.armed_until and host.uuid in self.undo else ""
+        return replace(self, hosts=hosts, disarm=disarm, taken_back=f"Taken back on {names}, whose NICs have their addresses again.")
 
     def over(self) -> Run:
         """Everything is done and proved."""
@@ -172,10 +188,20 @@ class Run:
         lines = [
             self.failure,
             f"Finished: {kept}. Not touched: {left}.",
-            self.taken_back or self.by_hand,
+            self.taken_back or ("" if self._by_itself() else self.by_hand),
+            self._by_itself(),
             "When the cause is gone, run again: what is finished is not touched a second time.",
         ]
         return "\n".join(line for line in lines if line)
+
+    def _by_itself(self) -> str:
+        host = self.host_at_work
+        if host is None or not self.armed_until or self.disarm:
+            return ""
+        return (
+            f"Nobody has confirmed the change of {host.name}: at {clock(self.armed_until)} its dom0 takes back by itself what was made"
+            " there. Run again after that."
+        )
 
     def recap(self, proved_in_dom0: bool) -> list[str]:
         """The closing lines: what was done on each host, and what was not proved."""

@@ -33,6 +33,8 @@ MOMENTS: Mapping[str, str] = {
     "destroy_bond": "bond taken apart",
     "as_predicted": "as predicted in XAPI",
     "verified": "verified",
+    "armed": "timer armed in dom0",
+    "confirmed": "verified and confirmed",
     "failed": "failed",
 }
 
@@ -67,7 +69,7 @@ def report(run: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any
         "seconds": round(run["ended"] - begun, 1),
         "after": "predicted" if outcome in ("planned", "refused") else "seen" if found else "unknown",
         "steps": [{key: step.get(key, "") for key in ("action", "host", "sentence", "interrupts")} for step in steps],
-        "notices": list((plan.get("plan") or {}).get("notices") or []),
+        "notices": [*((plan.get("plan") or {}).get("notices") or []), *(run.get("notices") or [])],
         "problems": list(plan.get("problems") or []),
         "findings": findings,
         "hosts": hosts,

@@ -19,6 +19,8 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.nics import dom
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings, drbd_problems
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, Seen, dom0_findings
+from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import SECONDS, running
+from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import taken_back as taken_back_by_itself
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import STOP
 from ansible_collections.xapi.network.plugins.plugin_utils import _leader, _lines, _record
 from ansible_collections.xapi.network.plugins.plugin_utils._answers import OPTIONS, AnswerError, answer
@@ -65,6 +67,13 @@ def asked(options: Given, play: Play) -> Result:
         read = {name: answer((play.given or {}).get(name), name) for name in OPTIONS}
     except AnswerError as error:
         return _failed(str(error))
+    if read["confirm_timeout"] and read["confirm_timeout"] not in SECONDS:
+        return _failed(
+            f"storage_bond_confirm_timeout is {read['confirm_timeout']}; give 0 (no timer) or {SECONDS.start} to {SECONDS.stop - 1}"
+            " seconds."
+        )
+    if read["plan_file"] and read["plan_fingerprint"] and not _only_plan(read, play):
+        return _failed("storage_bond_plan_file and storage_bond_plan_fingerprint both say which plan is to be carried out. Give one.")
     spec = {name: read[name] for name in OF_THE_SPEC if read[name] not in ("", [], {})}
     spec["state"] = "absent" if read["state"] == "absent" else "present"
     full = f"-M do -s {read['mtu'] - IP_AND_ICMP}" if read["mtu"] and read["state"] == "present" else ""
@@ -72,6 +81,11 @@ def asked(options: Given, play: Play) -> Result:
         **{name: value for name, value in read.items() if name not in ("password", *OF_THE_CONNECTION)},
         "connection": {name: read[name] for name in OF_THE_CONNECTION if read[name] != ""},
         "spec": spec,
+        # A run that ends with its plan writes the file; any other keeps to what is in it.
+        "only_plan": _only_plan(read, play),
+        "save_plan": read["plan_file"] if _only_plan(read, play) else "",
+        "saved_plan": "" if _only_plan(read, play) else read["plan_file"],
+        "by_ssh": read["agent_method"] == "service",
         "accept_of_restart": [code for code in read["accept"] if code in OF_A_RESTART],
         "ping_in_full_size": full,
         # Seconds after which the pool's mark expires: two waits for a host, and the time until it is taken again.
@@ -104,7 +118,7 @@ def planned(options: Given, play: Play) -> Result:
     """The record of the run at its beginning, which hosts' dom0 is needed, and whether this host, which has read the pool, leads for it."""
     plan, wanted = options["plan"], options["options"]
     logins = inventory_hosts((plan.get("pool") or {}).get("hosts") or [], play.hostvars)
-    run = _record.begin(wanted["state"], play.check, plan, logins, play.now)
+    run = _record.begin(wanted["state"], wanted["only_plan"], plan, logins, play.now)
     leads = _leader.leads(play.host, play.batch, logins.values())
     ask = {host.uuid: host.login for host in _needed(run, wanted) if host.login} if leads else {}
     return replace(run, leads=leads, ask=ask).to_dict()
@@ -119,7 +133,10 @@ def checked(options: Given, play: Play) -> Result:
     if options["options"]["state"] == "absent" and not plan["network"]["uuid"]:
         named = f"called {plan['network']['name']}" if plan["network"]["name"] else "with that uuid"
         return {"lines": [f"Nothing to do: the pool has no network {named}."]}
-    return {"lines": _lines.plan_lines(plan["plan"])}
+    told = _lines.plan_lines(plan["plan"])
+    told += _lines.guard_lines(plan.get("undo") or {}, options["options"]["confirm_timeout"])
+    told += [f"Note: {sentence}" for sentence in _took_back(options["dom0"], _record.from_dict(options["run"]).hosts)]
+    return {"lines": [*told, *_lines.saved_lines(options["options"], plan.get("fingerprint", ""))]}
 
 
 def refused(options: Given, play: Play) -> str:
@@ -132,6 +149,7 @@ def refused(options: Given, play: Play) -> str:
     more = _stop_is_asked_for(plan, run)
     more += [*_left_out(run, wanted, play), *_not_in_inventory(run, wanted), *(options["dom0"].get("silent") or [])]
     kept = [host for host in run.hosts if not host.steps and host.name not in {sentence.partition(":")[0] for sentence in more}]
+    more += [f"{finding.sentence} Wait until then and run again." for finding in _unconfirmed(options["dom0"], run.hosts)]
     more += _lines.by_cause(_of_dom0(plan, options["dom0"], run, kept))
     more += grouped(_unknown_to_xapi(plan, options["dom0"], run))
     return _lines.refusal([*_lines.reasons(alone), *more]) if more else alone
@@ -149,6 +167,11 @@ def host_begun(options: Given, play: Play) -> Result:
     """The run comes to the next host."""
     run = _record.from_dict(options["run"]).ready().at_work(options["host"], play.now)
     return {**run.to_dict(), "lines": [run.progress()] if len(run.work) > 1 else []}
+
+
+def armed(options: Given, play: Play) -> Result:
+    """dom0 of the host at work takes the change back unless it is confirmed. `result`: of xs_confirm."""
+    return _record.from_dict(options["run"]).armed(options["result"]["until"], play.now).to_dict()
 
 
 def pinged(options: Given, play: Play) -> Result:
@@ -198,6 +221,7 @@ def compared(options: Given, play: Play) -> Result:
     """The record of a comparison, with what dom0 says. `plan`: the result of xs_bond_info."""
     plan, run = options["plan"], _record.from_dict(options["run"])
     findings = [*plan["findings"], *_of_dom0(plan, options["dom0"], run, run.hosts)]
+    findings += [finding.to_dict() for finding in _unconfirmed(options["dom0"], run.hosts)]
     findings += [_not_asked(host).to_dict() for host in run.hosts if options["options"]["dom0"] and not host.login]
     return replace(run, findings=tuple(findings), stage="over").to_dict()
 
@@ -211,11 +235,14 @@ def ended(options: Given, play: Play) -> Result:
         kept: dict[str, Any] = {"state": "verified", "conforms": not run.findings, "findings": list(run.findings)}
     else:
         kept = {**run.summary(), "problems": options["plan"]["problems"]}
-    words = [] if run.state == "verified" else run.recap(wanted["dom0"])
+    words = _took_back(options["dom0"], run.hosts) if run.state == "verified" else run.recap(wanted["dom0"])
+    data: dict[str, Any] = {"storage_bond": {run.called: kept}}
+    if run.check and run.state != "verified":
+        data["storage_bond_plan_fingerprint"] = {run.pool_uuid: options["plan"].get("fingerprint", "")}
     return {
         **run.to_dict(),
         "lines": [*_lines.hosts_table(now, seconds), *words],
-        "ansible_stats": {"data": {"storage_bond": {run.called: kept}}, "per_host": False, "aggregate": True},
+        "ansible_stats": {"data": data, "per_host": False, "aggregate": True},
     }
 
 
@@ -264,16 +291,21 @@ def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
         "findings": list(run.findings),
         "taken_back": run.taken_back,
         "dom0": answers,
+        "notices": _took_back(options["dom0"], run.hosts),
     }
 
 
 EVENTS: Mapping[str, Callable[[Given, Play], Result]] = {
     event.__name__: event
     for event in (
-        asked, lead, planned, checked, going_on, host_begun, pinged, judged, host_done, failed, taken_back, compared, ended, verdict,
-        sum_up,
+        asked, lead, planned, checked, going_on, host_begun, armed, pinged, judged, host_done, failed, taken_back, compared, ended,
+        verdict, sum_up,
     )
 }  # fmt: skip
+
+
+def _only_plan(read: Given, play: Play) -> bool:
+    return play.check or read["plan"] == "save"
 
 
 def _failed(message: str) -> Result:
@@ -297,7 +329,7 @@ def _needed(run: _record.Run, wanted: Given) -> tuple[_record.HostRun, ...]:
         return run.hosts
     if run.state == "verified":
         return ()
-    if wanted["ping"]:
+    if wanted["ping"] or wanted["confirm_timeout"]:
         return run.work
     return tuple(host for host in run.work if "restart_agent" in host.steps) if wanted["agent_method"] == "service" else ()
 
@@ -371,6 +403,25 @@ def _unknown_to_xapi(plan: Given, dom0: Given, run: _record.Run) -> list[Problem
         if host.uuid in answers
         for problem in dom0_problems(host.name, plan["hosts"][host.name]["nic_bridges"], answers[host.uuid])
     ]
+
+
+def _unconfirmed(dom0: Given, hosts: Sequence[_record.HostRun]) -> list[Finding]:
+    """Changes that dom0 takes back unless another run confirms them."""
+    return [
+        Finding("not_confirmed", host.name, running(host.name, facts["timer"]["until"], facts["timer"]["owner"]))
+        for host, facts in _answered(dom0, hosts)
+        if facts.get("timer")
+    ]
+
+
+def _took_back(dom0: Given, hosts: Sequence[_record.HostRun]) -> list[str]:
+    """What dom0 of these hosts has taken back by itself, as sentences."""
+    return [taken_back_by_itself(host.name, facts["taken_back"]) for host, facts in _answered(dom0, hosts) if facts.get("taken_back")]
+
+
+def _answered(dom0: Given, hosts: Sequence[_record.HostRun]) -> list[tuple[_record.HostRun, Given]]:
+    answers = dom0.get("dom0") or {}
+    return [(host, answers[host.uuid]) for host in hosts if isinstance(answers.get(host.uuid), Mapping)]
 
 
 def _of_dom0(plan: Given, dom0: Given, run: _record.Run, hosts: Sequence[_record.HostRun]) -> list[dict[str, str]]:

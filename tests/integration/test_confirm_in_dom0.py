@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._confirm import timer
 from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import Nic, Undo
+from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import Answer, read
 
 from tests.unit.twin.ground import THREE_HOSTS
 from xapi_twin import shell
@@ -38,9 +39,9 @@ async def undo(host: Host) -> Undo:
     return Undo(host.uuid, host.name, (with_address, Nic(uuids["eth4"], "eth4")))
 
 
-async def answered(host: Host, command: str) -> timer.Answer:
+async def answered(host: Host, command: str) -> Answer:
     output = await shell.run(host, command)
-    return timer.read(output.status, output.stdout)
+    return read(output.status, output.stdout)
 
 
 async def test_nobody_confirms_and_the_bond_is_taken_back(dom0: Host) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A plan that is saved, approved and carried out as it was, or refused: xs_bond on a twin."""
+"""A plan that is saved, approved and carried out as it was, or refused: xs_bond and the role on a twin."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
+from tests.integration import bonding
+from tests.integration.bonding import look, sentence
+from tests.integration.playing import Played
 from tests.integration.test_bond import bond, running, written
 from xapi_twin.running import RunningTwin
 
@@ -87,3 +90,50 @@ def test_no_secret_is_in_the_file(twin: RunningTwin, tmp_path: Path) -> None:
     bond(twin, check=True, save_plan=str(tmp_path / "plan.json"), **DIRECT)
     text = (tmp_path / "plan.json").read_text()
     assert twin.endpoints["password"] not in text and "OpaqueRef" not in text
+
+
+# the role
+
+
+@pytest.fixture
+def live() -> Iterator[RunningTwin]:
+    with RunningTwin("tutorial", restart_seconds=0) as found:
+        yield found
+
+
+def handed_on(played: Played) -> dict[str, Any]:
+    """What the next job of a workflow gets."""
+    (stats,) = [result.values["ansible_stats"]["data"] for result in played.results if "ansible_stats" in result.values]
+    found: dict[str, Any] = stats
+    return found
+
+
+@pytest.mark.parametrize("way", ["--check", "save"])
+def test_a_run_that_ends_with_its_plan_writes_it_and_the_next_carries_it_out(live: RunningTwin, tmp_path: Path, way: str) -> None:
+    file = tmp_path / "plan.json"
+    given: dict[str, Any] = {"plan": way} if way == "save" else {}
+    made = bonding.bond(live, tmp_path, "storage_bond", *([way] if way == "--check" else []), plan_file=str(file), **given)
+    assert made.status == 0 and bonding.writes(live) == [], made.output
+    assert f"The plan is in {file}." in made.output and json.loads(file.read_text())["fingerprint"] in made.output
+    done = bonding.bond(live, tmp_path, plan_file=str(file))
+    assert done.status == 0, done.output
+    assert all("bond0" in host["pifs"] for host in look(live)["hosts"].values())
+    again = bonding.bond(live, tmp_path, plan_file=str(file))
+    assert again.status == 0 and bonding.changed(again) == 0
+
+
+def test_the_role_refuses_a_plan_of_another_state_and_names_what_is_different(live: RunningTwin, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    handed = handed_on(bonding.bond(live, tmp_path, plan="save", plan_file=str(file)))["storage_bond_plan_fingerprint"]
+    readdress(live, "eth2", "172.16.0.44")
+    refused = bonding.bond(live, tmp_path, plan_file=str(file))
+    assert "xs-2: eth2 address is 172.16.0.44; the plan was made for 172.16.0.36" in sentence(refused)
+    refused = bonding.bond(live, tmp_path, plan_fingerprint=handed)
+    assert "xs-2 is not as it was when the plan was made" in sentence(refused)
+    refused = bonding.bond(live, tmp_path, plan_file=str(file), mode="balance-slb")
+    assert "The plan was made with mode active-backup, and this run asks for balance-slb" in sentence(refused)
+    assert bonding.writes(live) == []
+    readdress(live, "eth2", "172.16.0.36")
+    done = bonding.bond(live, tmp_path, plan_fingerprint=handed)
+    assert done.status == 0, done.output
+    assert "storage_bond_plan_fingerprint" not in handed_on(done)

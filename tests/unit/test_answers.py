@@ -26,6 +26,7 @@ DEFAULTS = {
     "on_drift": "fail",
     "accept": [],
     "wait_timeout": 600,
+    "confirm_timeout": 0,
     "dom0": True,
     "ping": [],
     "remove_network": True,

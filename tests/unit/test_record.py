@@ -132,6 +132,28 @@ def test_what_was_taken_back_is_not_called_finished() -> None:
     assert "Taking it back on xs-1, xs-2 failed too: no answer" in run.took_back("no answer").message
 
 
+def test_a_host_whose_timer_runs_is_taken_back_by_its_own_dom0() -> None:
+    run = at(a_run(), "xs-1").armed(1795346655, BEGUN + 1).failed("Look", "no.", [], [], BEGUN + 3)
+    lines = run.with_remedy("", {UUIDS["xs-1"]: "bond-1"}).message.splitlines()
+    assert "Nobody has confirmed the change of xs-1: at 11:24:15 UTC its dom0 takes back by itself what was made there." in lines[2]
+    assert "xe bond-destroy" not in "".join(lines)
+
+
+def test_a_rollback_that_is_done_leaves_the_timer_nothing_to_do() -> None:
+    failed = at(a_run(), "xs-1").armed(1795346655, BEGUN + 1).failed("Look", "no.", [], [], BEGUN + 3)
+    failed = failed.with_remedy("host", {UUIDS["xs-1"]: "bond-1"})
+    done = failed.took_back("")
+    assert done.disarm == done.hosts[0].login != "" and "by itself" not in done.message
+    tried = failed.took_back("no.")
+    assert tried.disarm == "" and "Taking it back on xs-1 failed too: no." in tried.message and "by itself" in tried.message
+
+
+def test_a_confirmed_host_is_confirmed_and_the_next_one_begins_without_a_timer() -> None:
+    run = at(a_run(), "xs-1").armed(1795346655, BEGUN + 1).proved([], BEGUN + 5)
+    assert [moment["what"] for moment in run.moments] == ["armed", "begun", "confirmed"]
+    assert at(run, "xs-2").armed_until == 0
+
+
 def test_a_run_that_ansible_stopped_says_so() -> None:
     run = at(a_run(), "xs-1").failed("", "", [], [], BEGUN + 3)
     assert "xs-1 was stopped where it was, since another host of this play has failed" in run.message

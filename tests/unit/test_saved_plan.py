@@ -226,3 +226,10 @@ def test_a_file_that_is_no_saved_plan_says_so(spoilt: Callable[[str], str], said
 def test_a_text_that_is_no_fingerprint_says_so(text: str) -> None:
     with pytest.raises(NetworkError, match="none of this version"):
         fingerprint_differences(text, tutorial().pool, spec(), plan(tutorial().pool, spec()))
+
+
+def test_of_the_fingerprints_of_several_pools_the_one_of_this_pool_counts() -> None:
+    made, other = tutorial(), "1:aaaaaaaaaaaa:bbbbbbbbbbbb;another-host=cccccccccccc/dddddddddddd"
+    mine, now = saved(made).fingerprint, plan(made.pool, spec())
+    assert fingerprint_differences(f"{other} {mine}", made.pool, spec(), now) == []
+    assert fingerprint_differences(other, made.pool, spec(), now) != []

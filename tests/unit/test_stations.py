@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import result
 from ansible_collections.xapi.network.plugins.plugin_utils._lines import in_terms_of_the_role
-from ansible_collections.xapi.network.plugins.plugin_utils._stations import EVENTS, Play
+from ansible_collections.xapi.network.plugins.plugin_utils._stations import EVENTS, Play, reported
 
 from tests.unit.pools import APool, spec
 
@@ -301,6 +301,80 @@ def test_a_dom0_that_does_not_answer_is_a_difference() -> None:
     so_far = known(a_pool(*HOSTS))
     so_far["dom0"]["dom0"] = copy.deepcopy(so_far["dom0"]["dom0"]) | {UUIDS["xs-3"]: "no answer within 60 s"}
     assert verified(so_far)["failed"] and verified(so_far)["msg"] == "xs-3, dom0: no answer within 60 s"
+
+
+# changes that take themselves back
+
+TIMER = {"state": "armed", "until": 1795346655, "owner": "anna on control (process 4711)"}
+TAKEN = {"at": 1795346655, "seconds": 120, "done": True, "owner": "anna", "why": ""}
+
+
+def test_a_timer_that_runs_stops_a_run_before_it_begins_and_is_a_difference() -> None:
+    so_far = known(a_pool("xs-1"))
+    so_far["dom0"]["dom0"][UUIDS["xs-2"]]["timer"] = TIMER
+    said = (
+        "dom0 of xs-2 has a timer: anna on control (process 4711) armed it, and it takes a bond back at 11:24:15 UTC unless that run"
+        " confirms it."
+    )
+    assert refusal(so_far) == f"Nothing was changed. {said} Wait until then and run again."
+    so_far = known(a_pool(*HOSTS))
+    so_far["dom0"]["dom0"][UUIDS["xs-2"]]["timer"] = TIMER
+    assert verified(so_far)["msg"] == said
+
+
+def test_what_dom0_took_back_by_itself_is_said_and_in_the_report() -> None:
+    so_far = known(a_pool("xs-1"))
+    so_far["dom0"]["dom0"][UUIDS["xs-2"]]["taken_back"] = TAKEN
+    said = "xs-2 took its bond (of anna) back by itself at 2026-11-22 11:24:15 UTC, since nobody confirmed it within 120 s."
+    assert f"Note: {said}" in EVENTS["checked"](so_far, a_play())["lines"]
+    assert reported({**so_far, "after": {}}, a_play(), 1795378500.0, "2.19")["notices"] == [said]
+
+
+def test_the_plan_shows_what_dom0_would_do() -> None:
+    so_far = known(a_pool(), confirm_timeout="120")
+    so_far["plan"] = {**so_far["plan"], "undo": {UUIDS["xs-1"]: {"sentence": "dom0 of xs-1 destroys the bond"}}}
+    lines = EVENTS["checked"](so_far, a_play())["lines"]
+    where = lines.index("Unless the change of a host is confirmed within 120 s:")
+    assert lines[where + 1] == "- dom0 of xs-1 destroys the bond."
+
+
+def test_hosts_that_are_to_be_guarded_have_to_be_reached() -> None:
+    some = a_play(hostvars={name: {"xs_uuid": UUIDS[name]} for name in ("xs-1", "xs-2")})
+    way: dict[str, Any] = {"dom0": "no", "strategy": "direct"}
+    assert "xs-3: no host of the inventory" in refusal(known(a_pool(), some, confirm_timeout=60, **way), some)
+
+
+@pytest.mark.parametrize("seconds", ["5", 9, -1, 3601])
+def test_a_time_that_is_no_time_for_a_change_is_refused(seconds: Any) -> None:
+    assert "give 0 (no timer) or 10 to 3600 seconds" in options(confirm_timeout=seconds)["msg"]
+
+
+# saved plans
+
+
+def test_a_run_that_ends_with_its_plan_writes_the_file_and_any_other_keeps_to_it() -> None:
+    saving, real = options(plan="save", plan_file="a.json"), options(plan_file="a.json")
+    assert (saving["only_plan"], saving["save_plan"], saving["saved_plan"]) == (True, "a.json", "")
+    assert (real["only_plan"], real["save_plan"], real["saved_plan"]) == (False, "", "a.json")
+
+
+def test_two_ways_to_say_which_plan_are_one_too_many() -> None:
+    assert "Give one." in options(plan_file="a.json", plan_fingerprint="1:a:b;h=1/2")["msg"]
+    assert options(plan="save", plan_file="a.json", plan_fingerprint="1:a:b;h=1/2")["only_plan"]
+
+
+def test_fingerprints_of_several_pools_come_as_a_workflow_hands_them_on() -> None:
+    assert options(plan_fingerprint={"pool-1": "1:a:b;h=1/2", "pool-2": "1:a:c;i=1/2"})["plan_fingerprint"] == "1:a:b;h=1/2 1:a:c;i=1/2"
+
+
+def test_a_run_that_ends_with_its_plan_hands_the_fingerprint_on() -> None:
+    so_far = known(a_pool(), plan="save")
+    so_far["plan"] = {**so_far["plan"], "fingerprint": "1:a:b;h=1/2"}
+    assert "The fingerprint of the plan: 1:a:b;h=1/2" in EVENTS["checked"](so_far, a_play())["lines"]
+    kept = EVENTS["ended"]({**so_far, "now": {}}, a_play())["ansible_stats"]["data"]
+    assert kept["storage_bond_plan_fingerprint"] == {so_far["plan"]["pool"]["uuid"]: "1:a:b;h=1/2"}
+    done = EVENTS["ended"]({**known(a_pool(*HOSTS)), "now": {}}, a_play())["ansible_stats"]["data"]
+    assert set(done) == {"storage_bond"}
 
 
 # several pools

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import Nic, Undo
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
-from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
 from ansible_collections.xapi.network.plugins.modules import xs_confirm
 
 UNDO = Undo("uuid-of-xs-2", "xs-2", (Nic("nic-2", "eth2", "Static", "172.16.0.36"), Nic("nic-4", "eth4"))).to_dict()
@@ -74,3 +74,20 @@ def test_another_runs_timer_refuses_with_its_owner_and_time() -> None:
 )
 def test_what_went_wrong_is_a_sentence(output: str, options: dict[str, Any], said: str) -> None:
     assert said in refusal(output, **options)
+
+
+def test_a_confirmation_whose_answer_is_lost_is_asked_for_once_more() -> None:
+    replies: list[Any] = [ConnectionLost("cut"), (0, "#xapi.network none\n", "")]
+
+    def shell(command: str) -> tuple[int, str, str]:
+        reply = replies.pop(0)
+        if isinstance(reply, ConnectionLost):
+            raise reply
+        found: tuple[int, str, str] = reply
+        return found
+
+    given = {"state": "confirmed", "undo": UNDO, "timeout": 120, "holder": "bob"}
+    assert xs_confirm.work(Task(options=given, shell=shell))["timer"] == "confirmed"
+    replies += [ConnectionLost("cut"), (0, "#xapi.network none\n" + TAKEN, "")]
+    with pytest.raises(NetworkError, match="xs-2 took its bond"):
+        xs_confirm.work(Task(options=given, shell=shell))

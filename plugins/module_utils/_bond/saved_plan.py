@@ -284,7 +284,7 @@ def fingerprint_differences(fingerprint: str, pool: Pool, spec: BondSpec, plan: 
     """As `differences`, from the fingerprint alone: which host is different, but not in what. Raises NetworkError for a text that is no
     fingerprint.
     """
-    head, *hosts = fingerprint.strip().split(";")
+    head, *hosts = _of_this_pool(fingerprint, pool).split(";")
     try:
         form, of_spec, of_pool = head.split(":")
         before = {uuid: tuple(digests.split("/")) for uuid, digests in (host.split("=") for host in hosts)}
@@ -311,6 +311,12 @@ def fingerprint_differences(fingerprint: str, pool: Pool, spec: BondSpec, plan: 
         elif not _fits(before[uuid], pool, spec, now, uuid):
             found.append(f"{name} is not as it was when the plan was made.")
     return found
+
+
+def _of_this_pool(fingerprints: str, pool: Pool) -> str:
+    """Where those of several pools are given, the one that names hosts of this pool; else the first."""
+    given = fingerprints.split() or [""]
+    return next((one for one in given if any(f";{host.uuid}=" in one for host in pool.hosts)), given[0])
 
 
 def _fits(before: Sequence[str], pool: Pool, spec: BondSpec, now: SavedPlan, uuid: str) -> bool:

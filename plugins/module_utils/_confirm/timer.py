@@ -12,50 +12,28 @@ syslog and to a file, and what it did stands in a file until somebody has read i
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import Nic, Undo
-from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import BASE, FUNCTIONS, MARK
 
-BASE = "/var/lib/xapi.network"
 INVENTORY = "/etc/xensource-inventory"
 # xapi may be starting, or the master be away, when the time is up: so often dom0 tries, with seconds between.
 TRIES, PAUSE = 120, 5
 # A timer that died (the host was switched off) must not block a later one for ever.
 STALE_SECONDS = TRIES * PAUSE + 300
-_MARK = "#xapi.network"
 _HEAD = "PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin:/opt/xensource/bin; LC_ALL=C; export PATH LC_ALL; umask 077"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What dom0 said. `state`: armed, confirmed, none (no timer is there), busy (another's is), taking_back (the time was up),
-    other_host or failed. `until` is in seconds since 1970 by dom0's clock. `taken_back`: when dom0 last took a change back, what became of
-    it and whose it was; None when it did not.
-    """
-
-    state: str
-    until: int = 0
-    owner: str = ""
-    said: str = ""
-    taken_back: Mapping[str, Any] | None = None
 
 
 def arm(undo: Undo, seconds: int, owner: str, base: str = BASE, inventory: str = INVENTORY) -> str:
     """The command that arms the timer. `owner` says who armed it, for whoever finds it."""
     return f"""{_head(undo, base, inventory)}
-mkdir -p "$base" && chmod 700 "$base" || {{ echo "{_MARK} failed $base cannot be made"; exit 0; }}
+mkdir -p "$base" && chmod 700 "$base" || {{ echo "{MARK} failed $base cannot be made"; exit 0; }}
 if ! mkdir "$timer" 2>/dev/null; then
   until=$(cat "$timer/until" 2>/dev/null || echo 0)
-  process=$(cat "$timer/pid" 2>/dev/null)
-  # A number may be used again, and a dead process may stand in /proc until its parent asks for it: then its command line is another.
-  if kill -0 "$process" 2>/dev/null && {{ [ ! -r /proc/$process/cmdline ] || grep -q "$timer/undo" /proc/$process/cmdline; }} &&
-    [ "$(date +%s)" -lt $((until + {STALE_SECONDS})) ]; then
-    echo "{_MARK} busy $until $(cat "$timer/owner")"; exit 0
+  if alive && [ "$(date +%s)" -lt $((until + {STALE_SECONDS})) ]; then
+    echo "{MARK} busy $until $(cat "$timer/owner")"; exit 0
   fi
-  rm -rf "$timer"; mkdir "$timer" || {{ echo "{_MARK} failed $timer cannot be made"; exit 0; }}
+  rm -rf "$timer"; mkdir "$timer" || {{ echo "{MARK} failed $timer cannot be made"; exit 0; }}
 fi
 until=$(($(date +%s) + {int(seconds)}))
 echo "$until" > "$timer/until"; printf '%s\\n' {shlex.quote(_one_line(owner))} > "$timer/owner"
@@ -67,40 +45,33 @@ else nohup sh "$timer/undo" </dev/null >/dev/null 2>&1 &
 fi
 tries=0
 while [ ! -s "$timer/pid" ] && [ $tries -lt 50 ]; do tries=$((tries + 1)); sleep 1; done
-[ -s "$timer/pid" ] && echo "{_MARK} armed $until" || echo "{_MARK} failed the timer did not start"
-{_last()}
+[ -s "$timer/pid" ] && echo "{MARK} armed $until" || echo "{MARK} failed the timer did not start"
+last
 rm -f "$base/taken_back" """.rstrip()
 
 
 def confirm(undo: Undo, base: str = BASE, inventory: str = INVENTORY) -> str:
     """The command that ends the timer and leaves the change as it is."""
     return f"""{_head(undo, base, inventory)}
-if [ ! -d "$timer" ]; then echo "{_MARK} none"; {_last()}; exit 0; fi
+if [ ! -d "$timer" ]; then echo "{MARK} none"; last; exit 0; fi
 if mkdir "$timer/decided" 2>/dev/null; then
-  kill "$(cat "$timer/pid" 2>/dev/null)" 2>/dev/null; rm -rf "$timer"; echo "{_MARK} confirmed"
-else echo "{_MARK} taking_back $(cat "$timer/until" 2>/dev/null) $(cat "$timer/owner" 2>/dev/null)"
+  alive && kill "$process" 2>/dev/null; rm -rf "$timer"; rmdir "$base" 2>/dev/null; echo "{MARK} confirmed"
+else echo "{MARK} taking_back $(cat "$timer/until" 2>/dev/null) $(cat "$timer/owner" 2>/dev/null)"
 fi"""
 
 
 def ask(undo: Undo, base: str = BASE, inventory: str = INVENTORY) -> str:
     """The command that asks whether a timer runs, and what the last one did."""
     return f"""{_head(undo, base, inventory)}
-if [ ! -d "$timer" ]; then echo "{_MARK} none"
-elif [ -d "$timer/decided" ]; then echo "{_MARK} taking_back $(cat "$timer/until" 2>/dev/null) $(cat "$timer/owner" 2>/dev/null)"
-else echo "{_MARK} armed $(cat "$timer/until" 2>/dev/null) $(cat "$timer/owner" 2>/dev/null)"
-fi
-{_last()}"""
+standing"""
 
 
 def _head(undo: Undo, base: str, inventory: str) -> str:
     return f"""{_HEAD}
 base={shlex.quote(base)}; timer=$base/timer
+{FUNCTIONS}
 host=$(. {shlex.quote(inventory)} 2>/dev/null && echo "$INSTALLATION_UUID")
-[ "$host" = {shlex.quote(undo.host)} ] || {{ echo "{_MARK} other_host 0 $host"; exit 0; }}"""
-
-
-def _last() -> str:
-    return f'[ -s "$base/taken_back" ] && echo "{_MARK} taken_back $(cat "$base/taken_back")"'
+[ "$host" = {shlex.quote(undo.host)} ] || {{ echo "{MARK} other_host 0 $host"; exit 0; }}"""
 
 
 def _one_line(text: str) -> str:
@@ -128,7 +99,7 @@ take_back() {{
   done
   for bond in $bonds; do
     said=$(xe bond-destroy uuid="$bond" 2>&1) || {{ why="xe bond-destroy uuid=$bond: $said"; return 1; }}
-    say "destroyed the bond $bond"
+    say "destroyed the bond $bond"; did=1
   done
 {restore}
   return 0
@@ -136,6 +107,7 @@ take_back() {{
 plug() {{
   [ "$(value "$1" currently-attached)" = true ] && return 0
   said=$(xe pif-plug uuid="$1" 2>&1) || {{ why="xe pif-plug uuid=$1: $said"; return 1; }}
+  did=1
 }}
 address() {{
   [ "$(value "$1" IP-configuration-mode)" = "$2" ] && [ "$2" != Static -o "$(value "$1" IP)" = "$3" ] && return 0
@@ -144,12 +116,14 @@ address() {{
     DHCP) said=$(xe pif-reconfigure-ip uuid="$1" mode=dhcp 2>&1);;
     *) said=$(xe pif-reconfigure-ip uuid="$1" mode=none 2>&1);;
   esac || {{ why="xe pif-reconfigure-ip uuid=$1: $said"; return 1; }}
+  did=1
 }}
 fixed() {{
   [ "$(value "$1" disallow-unplug)" = "$2" ] && return 0
   said=$(xe pif-param-set uuid="$1" disallow-unplug="$2" 2>&1) || {{ why="xe pif-param-set uuid=$1: $said"; return 1; }}
+  did=1
 }}
-tries=0; outcome=failed; why=''
+tries=0; outcome=failed; why=''; did=''
 while [ $tries -lt {TRIES} ]; do
   tries=$((tries + 1))
   # Twice without a bond: one that xapi was making as the time ran out is found by the second look.
@@ -157,7 +131,8 @@ while [ $tries -lt {TRIES} ]; do
   sleep {PAUSE}
 done
 say "taking back: $outcome $why"
-printf '%s\\n' "$(date +%s) {int(seconds)} $outcome $(cat "$timer/owner") | $why" |
+# Where nothing had been made yet, there is nothing to tell.
+[ "$outcome$did" = done ] || printf '%s\\n' "$(date +%s) {int(seconds)} $outcome $(cat "$timer/owner") | $why" |
   tr '\\000-\\011\\013-\\037' ' ' | head -n 1 | cut -c 1-400 > "$base/taken_back"
 rm -rf "$timer\""""
 
@@ -167,30 +142,3 @@ def _restore(nic: Nic) -> str:
     quoted = " ".join(shlex.quote(word) if word else "''" for word in words)
     fixed = f"fixed {shlex.quote(nic.uuid)} {'true' if nic.disallow_unplug else 'false'}"
     return f"  plug {shlex.quote(nic.uuid)} && address {quoted} && {fixed} || return 1"
-
-
-def read(status: int, output: str) -> Answer:
-    """What one of the commands answered. Raises NetworkError for anything else."""
-    lines = [line[len(_MARK) :].strip() for line in output.splitlines() if line.startswith(_MARK)]
-    state, taken = "", None
-    rest: list[str] = []
-    for line in lines:
-        word, *words = line.split(" ")
-        if word == "taken_back":
-            taken = _taken_back(words)
-        else:
-            state, rest = word, words
-    if state not in ("armed", "confirmed", "none", "busy", "taking_back", "other_host", "failed"):
-        said = " ".join(output.split())[:200] or "nothing"
-        raise NetworkError(f"dom0 did not carry out the command for the timer (status {status}); it said: {said}.")
-    until = int(rest[0]) if rest and rest[0].isdigit() else 0
-    text = " ".join(rest[1:] if rest and rest[0].isdigit() else rest)
-    return Answer(state, until, owner="" if state == "failed" else text, said=text if state == "failed" else "", taken_back=taken)
-
-
-def _taken_back(words: list[str]) -> dict[str, Any] | None:
-    at, seconds, outcome, *rest = [*words, "", "", ""]
-    if not at.isdigit():
-        return None
-    owner, _bar, why = " ".join(rest).partition(" | ")
-    return {"at": int(at), "seconds": int(seconds or 0), "done": outcome == "done", "owner": owner.strip(), "why": why.strip()}

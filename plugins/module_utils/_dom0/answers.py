@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import BASE, FUNCTIONS, Answer, read
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 # Every command's output stands between two marker lines, the second with its exit status. A marker starts on a line of
@@ -23,7 +24,8 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import N
 # - sbin is missing from the PATH of a non-login shell on CentOS 5.
 # - `ovs-appctl bond/show` wants the name of a bond on Open vSwitch 1.x; later versions take it too.
 # - networkd itself asks brctl for the bridges of the Linux bridge backend (ocaml/networkd/lib/network_utils.ml).
-PROBE = r"""
+PROBE = (
+    r"""
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/xensource/bin; LC_ALL=C; export PATH LC_ALL
 section() { printf '\n#xapi.network begin %s\n' "$1"; shift; "$@" 2>&1; printf '\n#xapi.network end %s\n' "$?"; }
 section inventory cat /etc/xensource-inventory
@@ -43,8 +45,16 @@ else
   done
 fi
 if command -v drbdsetup >/dev/null 2>&1; then section drbd drbdsetup status; fi
+"""
+    + FUNCTIONS
+    + f"""
+base={BASE}; timer=$base/timer
+if [ -d "$base" ]; then section timer standing; fi
+"""
+    + r"""
 if ip addr show >/dev/null 2>&1; then section ip-addr ip addr show; else section ifconfig ifconfig -a; fi
-""".strip()  # Ansible appends " && sleep 0" to what it sends over a terminal, which must not begin a line
+"""
+).strip()  # Ansible appends " && sleep 0" to what it sends over a terminal, which must not begin a line
 
 # Whose dom0 it is; `host_uuid` reads the answer.
 INVENTORY = "cat /etc/xensource-inventory"
@@ -103,6 +113,7 @@ class Dom0:
 
     ``drbd`` has the resources of DRBD (below LINSTOR, XOSTOR) that are not up to date on all hosts, each with what is amiss; None where
     dom0 has no DRBD.
+    ``timer`` is what takes a change back unless it is confirmed, ``taken_back`` what the last one did; both are empty where there is none.
     """
 
     uuid: str
@@ -114,6 +125,8 @@ class Dom0:
     interfaces: Mapping[str, Dom0Interface]
     bridge_of: Mapping[str, str] = field(default_factory=dict)
     drbd: Mapping[str, tuple[str, ...]] | None = None
+    timer: Mapping[str, Any] = field(default_factory=dict)
+    taken_back: Mapping[str, Any] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """The same as JSON-like data, for ``ansible_facts.xs_dom0``."""
@@ -172,6 +185,8 @@ def parse(output: str) -> Dom0:
         interfaces = read_ip_addr(_text(sections, "ip-addr", "ip addr show"))
     else:
         interfaces = read_ifconfig(_text(sections, "ifconfig", "ifconfig -a"))
+    standing = read(0, _text(sections, "timer", f"ls {BASE}")) if "timer" in sections else Answer("none")
+    armed = standing.state in ("armed", "taking_back")
     return Dom0(
         uuid=uuid,
         hostname=_text(sections, "hostname", "hostname").strip(),
@@ -182,6 +197,8 @@ def parse(output: str) -> Dom0:
         interfaces=interfaces,
         bridge_of={device: bridge for bridge, devices in inside.items() for device in devices},
         drbd=read_drbd(_text(sections, "drbd", "drbdsetup status")) if "drbd" in sections else None,
+        timer={"state": standing.state, "until": standing.until, "owner": standing.owner} if armed else {},
+        taken_back=standing.taken_back or {},
     )
 
 
