@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import BASE
+
+from tests.integration.bonding import dom0
 from tests.survive.journeys import Journey, differences, pool, prepare, state
 from tests.survive.places import Passage, Place, Where, reached
 from tests.survive.stage import Stage, kill
@@ -77,6 +81,7 @@ def attempt(journey: Journey, place: Place, end: Mapping[str, Any], stage: Stage
     with tempfile.TemporaryDirectory() as name, pool(journey, on_point) as twin:
         folder = Path(name)
         prepare(journey, twin)
+        before = state(twin)
         victim.append(stage.play(journey.arguments(twin.inventory_path), folder))
         status = stage.wait(RUN_SECONDS)
         if status is None:
@@ -92,6 +97,8 @@ def attempt(journey: Journey, place: Place, end: Mapping[str, Any], stage: Stage
         if place.blow == "crash":
             twin.run(asyncio.wait_for, _back(twin), RUN_SECONDS)
         first = _output(folder)
+        if journey.forsaken and (wrong := _left_alone(twin, before, end)):
+            return Verdict(place, False, f"{wrong}\nThe run before:\n{first}")
         status = _play(journey, twin, stage, folder)
         if status is None:
             return Verdict(place, False, f"the second run was not over after {RUN_SECONDS} s\n{_output(folder)}")
@@ -102,6 +109,21 @@ def attempt(journey: Journey, place: Place, end: Mapping[str, Any], stage: Stage
             return Verdict(place, True)
         different = "\n".join(differences(now, end))
         return Verdict(place, False, f"{different}\n{_output(folder)}\nThe first run before it:\n{first}")
+
+
+def _left_alone(twin: RunningTwin, before: Mapping[str, Any], end: Mapping[str, Any]) -> str:
+    """What is wrong when the timers in dom0 have run out, and nobody has come; "" when each host is as it was, or as it should be."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while any(dom0(twin, host, f"ls -d {BASE}/timer 2>/dev/null; true") for host in before["hosts"]):
+        if time.monotonic() > deadline:
+            return f"a timer is still there after {RUN_SECONDS} s"
+        time.sleep(0.2)
+    now = state(twin)["hosts"]
+    lines = []
+    for host, as_it_was in before["hosts"].items():
+        if now[host] not in (as_it_was, end["hosts"][host]):
+            lines += [f"{host} is neither as it was nor as it should be:", *differences(now[host], as_it_was)]
+    return "\n".join(lines)
 
 
 async def _strike(blow: str, point: Point, twin: RunningTwin, victim: int) -> None:

@@ -29,6 +29,7 @@ class Journey:
 
     `bonded`: it begins with the bonds in place. `faults`: entries of the twin's fault plan, for the first run only. `blows`: the ways to
     strike (places.BLOWS). `begins`, `ends`: it is struck only from the first point with this name on, up to the last with that one.
+    `forsaken`: nobody runs again before the timers in dom0 have run out; until then each host is as it was or as it should be.
     `hold_states`: every read falls into a moment between two writes, also the first ones of the run that comes after (twin/README.md).
     """
 
@@ -42,6 +43,7 @@ class Journey:
     begins: str = ""
     ends: str = ""
     hold_states: float = 0.0
+    forsaken: bool = False
 
     def arguments(self, inventory: Path) -> list[str]:
         """Those of ansible-playbook."""
@@ -59,6 +61,8 @@ JOURNEYS = (
     Journey("starting", variables={"strategy": "restart"}, restart_seconds=3, begins="restart xapi", ends="xapi-wait-init-complete"),
     # what is under way when the first run dies is found half-way by the next
     Journey("between", variables={"strategy": "restart"}, hold_states=0.5, blows=("kill",), begins="network.create"),
+    # a control node that dies and never comes back; a second of dom0 takes a twentieth here
+    Journey("forsaken", variables={"confirm_timeout": 900}, blows=("kill",), begins="pool.add_to_other_config", forsaken=True),
     Journey("rollback", variables={"strategy": "direct", "rollback": True}, faults=(NO_BOND_ON_XS_2,), begins="Async.Bond.create"),
     Journey("crash", variables={"strategy": "direct", "wait_timeout": 8}, blows=("crash",)),
     Journey("down", variables={"strategy": "direct", "wait_timeout": 8}, blows=("down",)),

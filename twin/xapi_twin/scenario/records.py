@@ -18,7 +18,7 @@ from xapi_twin.datamodel.schema import NULL, Schema
 from xapi_twin.scenario.description import Address, BondOf, HostOf, NetworkOf, NicOf, PoolOf, VmOf
 from xapi_twin.scenario.model import BOOTED, HostDom0, Nic, Record, Records
 from xapi_twin.scenario.yaml_lines import Place
-from xapi_twin.xapi.network.addresses import mac_of_seed
+from xapi_twin.xapi.network.addresses import VLAN_MAC, mac_of_seed
 
 _NAMESPACE = uuids.UUID("5b9f4a3e-9c37-4d3c-8f0e-6d1d4a1f0c2b")
 _LACP_DEFAULTS = {"hashing_algorithm": "tcpudp_ports", "lacp-time": "slow", "lacp-fallback-ab": "true"}
@@ -324,7 +324,7 @@ def _vlans(draft: _Draft, host: HostOf) -> None:
             vlan.nic,
             vlan.tag,
             network=network,
-            MAC=draft.records["PIF"][tagged]["MAC"],
+            MAC=VLAN_MAC,
             MTU=draft.records["network"][network]["MTU"],
             physical=False,
             currently_attached=vlan.attached,

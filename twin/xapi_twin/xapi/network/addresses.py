@@ -10,6 +10,7 @@ import re
 
 from xapi_twin.datamodel.errors import XapiError
 
+VLAN_MAC = "fe:ff:ff:ff:ff:ff"  # of every VLAN's PIF; its bridge has the MAC of the PIF below
 _MAC = re.compile(r"(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 
 

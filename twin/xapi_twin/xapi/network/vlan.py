@@ -8,9 +8,8 @@ from xapi_twin.database import new_ref
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import NULL
 from xapi_twin.xapi.network import pif, pif_helpers
+from xapi_twin.xapi.network.addresses import VLAN_MAC
 from xapi_twin.xapi.state import XapiState
-
-VLAN_MAC = "fe:ff:ff:ff:ff:ff"  # of every VLAN's PIF; its bridge has the MAC of the PIF below
 
 
 async def create(pool: XapiState, tagged: str, tag: int, network: str) -> str:
