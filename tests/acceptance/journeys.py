@@ -17,7 +17,8 @@ class Step:
     """One run of a playbook, or with `command` one line typed in dom0 of `host`, or with `power` ("off", "on") its power.
 
     `end`: "bonded" (as in `wanted`), "found" (as before), "begins" (from here on it is what "found" means), or "" where nothing is asked.
-    `changes`: how many changes the recap counts, where that is known: 0, or 1 for some. `fails`: the run has to refuse, with this word.
+    `changes`: how many changes the recap counts, where that is known: 0, or 1 for some. `fails`: the run has to refuse, with this word;
+    `says`: words that it prints.
     `patient`: what was begun may end after the step. `at`: `later` seconds after the run has printed these words `strikes` happens: "kill"
     (the control node dies), "off" (the power of `host`), "again" (the same run, beside it; one of both may be refused).
     """
@@ -28,6 +29,7 @@ class Step:
     wanted: Wanted | None = None
     changes: int | None = None
     fails: str = ""
+    says: str = ""
     command: str = ""
     host: str = ""
     power: str = ""
@@ -81,6 +83,7 @@ class Bond:
 def journeys(pool: Pool) -> list[Journey]:
     restart, direct = _bond(pool, strategy="restart"), _bond(pool, strategy="direct")
     agent = restart.but(agent_method="agent")
+    kept = _bond(pool, strategy="restart", purpose="Storage", disallow_unplug=True)  # XAPI leaves them to the NIC when the bond is removed
     lacp = _bond(pool, strategy="direct", mode="lacp", properties={"lacp-time": "fast"})
     return [
         Journey("direct", (*direct.made, direct.verify, direct.remove), quick=True),
@@ -90,7 +93,7 @@ def journeys(pool: Pool) -> list[Journey]:
         Journey("lacp", (*lacp.made, lacp.remove)),
         Journey("balance-slb", _there_and_back(_bond(pool, strategy="direct", mode="balance-slb"))),
         Journey("MTU 9000", _there_and_back(_bond(pool, strategy="restart", mtu=9000))),
-        Journey("purpose and disallow_unplug", _there_and_back(_bond(pool, strategy="restart", purpose="Storage", disallow_unplug=True))),
+        Journey("purpose and disallow_unplug", (kept.run(changes=1), kept.run(changes=0), kept.verify, replace(kept.remove, end=""))),
         *_keys_and_vlans(pool),
         *_management(pool),
         *_drifts(pool, direct),
@@ -141,10 +144,10 @@ def _pif(device: str, host: str) -> str:
     return f"$(xe pif-list --minimal device={device} VLAN=-1 host-name-label={host})"
 
 
-def _vlan(pool: Pool, tag: int, command: str) -> Step:
-    """A VLAN on the first NIC; `command`: of xe, for the whole pool or for the master alone."""
+def _vlan(pool: Pool, tag: int, command: str, nic: str = "") -> Step:
+    """A VLAN on the first NIC, or another one; `command`: of xe, for the whole pool or for the master alone."""
     network = f"$(xe network-create name-label={pool.network}-{tag})"
-    return _typed(f"xe {command} vlan={tag} network-uuid={network} pif-uuid={_pif(pool.nics[0], pool.master)}", end="begins")
+    return _typed(f"xe {command} vlan={tag} network-uuid={network} pif-uuid={_pif(nic or pool.nics[0], pool.master)}", end="begins")
 
 
 def _keys_and_vlans(pool: Pool) -> list[Journey]:
@@ -155,6 +158,8 @@ def _keys_and_vlans(pool: Pool) -> list[Journey]:
         found.append(Journey(f"a VLAN on the NIC, {strategy}", (_vlan(pool, 50, "pool-vlan-create"), *_there_and_back(bond))))
     bond = _bond(pool, strategy="direct")
     found.append(Journey("a VLAN on the NIC of the master alone", (_vlan(pool, 51, "vlan-create"), *_there_and_back(bond))))
+    moved = replace(bond.remove, end="", says=f"VLAN 52 comes back on {pool.nics[0]}")
+    found.append(Journey("a VLAN on the second NIC", (_vlan(pool, 52, "pool-vlan-create", pool.nics[1]), bond.run(changes=1), moved)))
     found.append(Journey("an ethtool key on the NIC", (keys, *_there_and_back(bond))))
     return found
 

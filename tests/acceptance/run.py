@@ -117,6 +117,8 @@ class Runner:
             raise Different(f"{step.playbook} {refused}")
         if step.fails and step.fails not in output.partition("PLAY RECAP")[0]:
             raise Different(f"{step.playbook} does not say {step.fails}, it {refused}")
+        if step.says not in output:
+            raise Different(f"{step.playbook} does not say {step.says} ({self._output})")
         if step.changes is not None and _changes(output) != step.changes:
             raise Different(f"{step.playbook} changed {'nothing' if step.changes else 'something'} ({self._output})")
 

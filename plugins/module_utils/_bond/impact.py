@@ -182,15 +182,19 @@ def notices(pool: Pool, spec: BondSpec, host: Host, match: Match, network: Netwo
     return [notice(host, code, sentence) for code, sentence in said]
 
 
-def absent_notices(pool: Pool, spec: BondSpec, host: Host, network: Network, staying: bool) -> list[Problem]:
-    """`staying`: the master keeps its bond on the network."""
-    if host.master or not staying:
-        return []
-    return [
-        notice(
-            host, "inherits_again", f"the master keeps its bond on {network.name}, which the next start of this host's xapi brings back."
-        )
-    ]
+def absent_notices(pool: Pool, host: Host, network: Network, pif: Pif, primary: Pif, staying: bool) -> list[Problem]:
+    """`staying`: the master keeps its bond on the network. XAPI moves every VLAN of a bond to its primary NIC (move_vlan in xapi_bond.ml),
+    and nothing in it says where one was before.
+    """
+    said = []
+    for vlan in vlans_over(pool, pif):
+        of = pool.networks[vlan.network].name if vlan.network in pool.networks else "without a name"
+        sentence = f"VLAN {vlan.vlan} comes back on {primary.device}, also if it was on another NIC before; its network {of} stays."
+        said.append(notice(host, "vlan_moves", sentence))
+    if not host.master and staying:
+        sentence = f"the master keeps its bond on {network.name}, which the next start of this host's xapi brings back."
+        said.append(notice(host, "inherits_again", sentence))
+    return said
 
 
 def notice(host: Host, code: str, sentence: str) -> Problem:

@@ -390,8 +390,9 @@ def _absent(pool: Pool, spec: BondSpec, host: Host, network: Network | None) -> 
     back = {key: value for key, value in carried_config(pif).items() if not key.startswith(OF_THE_BOND)}
     target = replace(kept, primary=primary.device, nics=tuple(nic.device for nic in nics), other_config=back)
     staying = pool.master not in wanted_hosts(pool, spec)[0] and pool.bond_on(pool.master, network) is not None
+    said = absent_notices(pool, host, network, pif, primary, staying)
     steps = tuple(destroying(pool, host, bond, without=OF_THE_BOND))
-    return _HostPlan("removed", steps, tuple(problems), tuple(absent_notices(pool, spec, host, network, staying)), target)
+    return _HostPlan("removed", steps, tuple(problems), tuple(said), target)
 
 
 # the proof
