@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -23,6 +24,20 @@ def run(*command: object, folder: Path) -> str:
     done = subprocess.run([str(word) for word in command], cwd=folder, env=PLAIN, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def _files(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
+
+
+@pytest.mark.timeout(900)
+def test_an_installation_leaves_nothing_in_the_checkout(tmp_path: Path) -> None:
+    checkout = tmp_path / "twin"
+    shutil.copytree(TWIN, checkout, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    before = _files(checkout)
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "installed", checkout, folder=tmp_path)
+    assert (tmp_path / "installed/xapi_twin/scenarios/tutorial.yml").is_file()
+    assert _files(checkout) == before
 
 
 @pytest.mark.timeout(900)

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import re
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from xapi_twin.capture import real_pool
 from xapi_twin.capture.anonymise import anonymised
 from xapi_twin.capture.real_pool import CaptureError, Trust, capture
 from xapi_twin.datamodel.schema import Schema
@@ -176,6 +180,36 @@ def test_a_wrong_password_a_closed_port_and_a_silent_one() -> None:
             capture(f"http://127.0.0.1:{silent.getsockname()[1]}", "root", "twin", timeout=0.2)
     with pytest.raises(CaptureError, match="'ftp://x' is no host"):
         capture("ftp://x", "root", "twin")
+
+
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "piece", "pause", "complaint"),
+    [
+        (b"Content-Length: 1000000000000\r\n\r\n", b"x" * 65536, 0.0, "sent more than 4 MiB in one reply, which no pool needs"),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n", 0.0, "sent more than 4 MiB in one reply"),
+        (b"Content-Length: 1000\r\n\r\n", b"x", 0.1, "did not answer within 0.5 seconds"),
+    ],
+)
+def test_a_reply_without_an_end(head: bytes, piece: bytes, pause: float, complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(real_pool, "MOST_BYTES", 4 * 1024 * 1024)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _peer = server.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(REPLY + head)
+                while True:
+                    connection.sendall(piece)
+                    time.sleep(pause)
+
+        with ThreadPoolExecutor(1) as hostile:
+            hostile.submit(answer)
+            with pytest.raises(CaptureError, match=complaint):
+                capture(f"http://127.0.0.1:{server.getsockname()[1]}", "root", "twin", timeout=0.5)
 
 
 # broken files

@@ -163,14 +163,25 @@ def test_scenarios_names_those_that_come_with_the_twin(capsys: pytest.CaptureFix
     [
         (("run", "nosuch"), 2, "no scenario of that name comes with the twin"),
         (("run", "tutorial", "--xapi", "newest"), 2, "'newest' is not a version"),
+        (("run", "tutorial", "--xapi", "3"), 2, "tutorial.yml:5: there is no version 3: xapi's are 1.x and, from 21 on, those of the year"),
+        (("run", "tutorial", "--xapi", "99.9"), 2, "there is no version 99.9"),
         (("run", "tutorial", "--restart-seconds", "-1"), 1, "cannot be negative"),
+        (("run", "tutorial", "--restart-seconds", "nan"), 1, "seconds is a number of seconds, at most those of a day (86400), not nan"),
+        (("run", "tutorial", "--hold-states", "inf"), 1, "--hold-states is a number of seconds"),
+        (("run", "tutorial", "--link-seconds", "1e400"), 1, "--link-seconds is a number of seconds"),
+        (("pace", "--hold-states", "nan", "--endpoints", "/nowhere/e.json"), 1, "--hold-states is a number of seconds"),
+        (("capture", "--hostname", "127.0.0.1:1", "--timeout", "-1"), 1, "--timeout cannot be negative"),
+        (("capture", "--hostname", "127.0.0.1:1", "--timeout", "0"), 1, "--timeout cannot be zero"),
+        (("capture", "--hostname", "127.0.0.1:1", "--timeout", "nan"), 1, "--timeout is a number of seconds"),
+        (("capture", "--hostname", "127.0.0.1:99999"), 1, "'127.0.0.1:99999' is no host: give a name or an address"),
         (("state", "--endpoints", "/nowhere/e.json"), 1, "/nowhere/e.json cannot be read: No such file or directory; `xapi-twin run"),
         (("do", "nic_gone", "xs-1", "--endpoints", "/nowhere/e.json"), 1, "nic_gone needs --device"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(
-    arguments: tuple[str, ...], status: int, complaint: str, capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...], status: int, complaint: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XENSERVER_PASSWORD", "twin")
     found, _unused, text = typed(capsys, *arguments)
     assert found == status
     assert text.startswith("xapi-twin: ")
@@ -181,6 +192,38 @@ def test_a_scenario_with_a_mistake_is_named_by_its_line(tmp_path: Path, capsys: 
     path = tmp_path / "pool.yml"
     path.write_text("pool: x\nhost: []\n", encoding="utf-8")
     assert typed(capsys, "run", path) == (2, "", f"xapi-twin: {path}:2: the scenario has no key 'host'; did you mean 'hosts'?\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("xapi: 99.9", "there is no version 99.9"),
+        ("restart_seconds: .nan", "restart_seconds must be a number"),
+        ("restart_seconds: nan", "restart_seconds must be a number of at least 0.0, not 'nan'"),
+        ("hold_states: inf", "hold_states must be a number of at least 0.0, not 'inf'"),
+    ],
+)
+def test_a_number_that_is_none_is_named_by_its_line(line: str, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "pool.yml"
+    path.write_text(f"pool: x\n{line}\nhosts: [{{name: a, nics: {{eth0: {{ip: 10.0.0.1/24, management: true}}}}}}]\n", encoding="utf-8")
+    status, _unused, text = typed(capsys, "run", path)
+    assert (status, text.startswith(f"xapi-twin: {path}:2: {complaint}")) == (2, True), text
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    binary = tmp_path / "pool.yml"
+    binary.write_bytes(b"pool: x\n\xff\xfe\x00\x01")
+    complaint = f"xapi-twin: {binary}:2: this is no text in UTF-8; a scenario is YAML, and a dump is XML, as it is or in a tar\n"
+    assert typed(capsys, "run", binary) == (2, "", complaint)
+    assert typed(capsys, "diff", binary, binary) == (2, "", complaint)
+    status, _unused, text = typed(capsys, "capture", "--hostname", "127.0.0.1:1", "--password-file", binary)
+    assert (status, text) == (1, f"xapi-twin: {binary} is no text in UTF-8: is it the file with the password?\n")
+
+
+@pytest.mark.parametrize("option", ["--endpoints", "--inventory", "--workdir"])
+def test_a_path_with_a_mistake_makes_no_folders(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _unused, text = typed(capsys, "run", "tutorial", "--restart-seconds", 0, option, tmp_path / "no" / "such" / "x")
+    assert (status, "No such file or directory" in text, list(tmp_path.iterdir())) == (1, True, [])
 
 
 def test_a_twin_that_has_ended_and_a_file_of_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,6 +60,8 @@ def _password(options: argparse.Namespace) -> str:
             return str(options.password_file.read_text(encoding="utf-8").rstrip("\n"))
         except OSError as error:
             raise CommandError(f"{options.password_file} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise CommandError(f"{options.password_file} is no text in UTF-8: is it the file with the password?") from None
     if "XENSERVER_PASSWORD" in os.environ:
         return os.environ["XENSERVER_PASSWORD"]
     if not sys.stdin.isatty():

@@ -18,6 +18,8 @@ from xapi_twin.scenario.load import shipped_names
 from xapi_twin.scenario.loopback import NETWORK
 from xapi_twin.scenario.model import ScenarioError
 
+_SECONDS = ("restart_seconds", "hold_states", "link_seconds", "timeout")
+_DAY = 86400
 _HOST_ACTIONS = (
     "restart", "stop", "start", "toolstack", "crash", "power_off", "power_on", "declare_dead", "nic_gone", "nic_back", "carrier_up",
     "carrier_down",
@@ -28,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; answers the exit status. 2: the command line or the scenario is wrong, 1: anything else went wrong."""
     options = parser().parse_args(arguments)
     try:
+        _check_seconds(options)
         status: int = options.work(options)
         return status
     except ScenarioError as error:
@@ -40,6 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _check_seconds(options: argparse.Namespace) -> None:
+    for name in _SECONDS:
+        seconds = getattr(options, name, None)
+        if seconds is None:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        if seconds < 0 or (name == "timeout" and seconds == 0):
+            raise CommandError(f"{option} cannot be {'negative' if seconds else 'zero'}: it is a number of seconds, not {seconds:g}")
+        if not seconds <= _DAY:  # nor what is no number at all
+            raise CommandError(f"{option} is a number of seconds, at most those of a day ({_DAY}), not {seconds:g}")
 
 
 # Adds a command's parser.

@@ -22,9 +22,6 @@ _SHOWN = 8  # hosts, when a pool starts
 
 def play(options: argparse.Namespace) -> int:
     pace = {name: getattr(options, name) for name in ("restart_seconds", "hold_states", "link_seconds")}
-    for name, seconds in pace.items():
-        if seconds is not None and seconds < 0:
-            raise CommandError(f"--{name.replace('_', '-')} cannot be negative")
     try:
         scenario = load_scenario(options.scenario, xapi=options.xapi, **pace)
     except OSError as error:
@@ -68,7 +65,7 @@ async def _until_interrupted(scenario: Scenario, options: argparse.Namespace, po
     try:
         endpoints = serving.endpoints
         if options.inventory is not None:
-            write_file(options.inventory, inventory(endpoints))
+            write_file(options.inventory, inventory(endpoints), in_folder_of_its_own=True)
         if options.endpoints is not None:
             write_file(options.endpoints, json.dumps(endpoints, indent=1) + "\n")
         print(_welcome(scenario, endpoints), flush=True)

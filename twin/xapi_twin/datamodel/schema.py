@@ -65,7 +65,12 @@ PRODUCTS: Mapping[tuple[int, int], tuple[int, ...]] = {
     (8, 2): (1, 249),
     (8, 3): (24, 19),
     (8, 4): (25, 1),
+    (9, 0): (26, 4),
 }
+
+NEWEST = "26.17.0"  # that was recorded; later ones are played as this one
+# xapi counts by years since 2021; nobody knows what it will be in ten years.
+_MAJORS = (1, *range(4, 10), *range(21, 37))
 
 
 def release(version: str) -> tuple[int, ...]:
@@ -90,9 +95,14 @@ def _release(version: str) -> tuple[int, ...]:
     if match is None:
         raise ValueError(f"'{version}' is not a version of xapi (such as 26.17.0) nor of the product (such as 8.2)")
     numbers = tuple(int(part) for part in match.group(1).split("."))
+    if numbers[0] not in _MAJORS:
+        raise ValueError(
+            f"there is no version {version}: xapi's are 1.x and, from 21 on, those of the year (the newest known here is {NEWEST}),"
+            " and the product's are 4 to 9"
+        )
     if numbers[0] in (4, 5, 6):
         return (0, *numbers)
-    if numbers[0] in (7, 8):
+    if numbers[0] in (7, 8, 9):
         minor = numbers[1] if len(numbers) > 1 else 0
         known = max((key for key in PRODUCTS if key <= (numbers[0], minor)), default=(7, 0))
         return PRODUCTS[known]

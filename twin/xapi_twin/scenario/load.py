@@ -24,7 +24,7 @@ def load_scenario(name_or_path: str | Path, **changes: Any) -> Scenario:
     path = Path(name_or_path)
     if path.is_file():
         data = path.read_bytes()
-        text = dump.text_of_dump(data, path.name) if dump.is_dump(data) else data.decode()
+        text = dump.text_of_dump(data, path.name) if dump.is_dump(data) else _decoded(data, str(name_or_path))
         return read_scenario(text, str(name_or_path), **changes)
     name = path.name if path.suffix in (".yml", ".yaml") else f"{path.name}.yml"
     shipped = importlib.resources.files("xapi_twin") / "scenarios" / name
@@ -33,6 +33,14 @@ def load_scenario(name_or_path: str | Path, **changes: Any) -> Scenario:
     raise ScenarioError(
         f"there is no file {name_or_path}, and no scenario of that name comes with the twin; there are: {', '.join(shipped_names())}"
     )
+
+
+def _decoded(data: bytes, source: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ScenarioError("this is no text in UTF-8; a scenario is YAML, and a dump is XML, as it is or in a tar", source, line) from None
 
 
 def read_scenario(text: str, source: str = "scenario", **changes: Any) -> Scenario:

@@ -111,7 +111,7 @@ class Place:
             value = float(text)
         except ValueError:
             raise self.error(f"{what} must be a number, not '{text}'") from None
-        if math.isnan(value) or (least is not None and value < least):
+        if not math.isfinite(value) or (least is not None and value < least):
             raise self.error(f"{what} must be a number of at least {least}, not '{text}'")
         return value
 

@@ -99,7 +99,7 @@ class Serving:
         return shown if self.ssh is None else {**shown, "ssh": self.ssh.endpoint(host)}
 
     async def _open(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         listen = ANYWHERE
         if self._ports:
             addresses = {ref: str(host.record["address"]) for ref, host in ((host.ref, host) for host in self.twin.all_hosts())}
