@@ -179,7 +179,6 @@ def _drifts(pool: Pool, bond: Bond) -> list[Journey]:
     repair = bond.but(on_drift="repair").run(changes=1)
     commands = {
         "another mode": f"xe bond-set-mode uuid={one} mode=balance-slb",
-        "unplugged": f"xe pif-param-set uuid={it} disallow-unplug=false; xe pif-unplug uuid={it}",
         "other NICs": f"xe bond-destroy uuid={one}; xe bond-create network-uuid=$(xe network-list --minimal name-label={pool.network})"
         f" pif-uuids={_pif(pool.nics[0], pool.member)} mode=active-backup",
         "no address": f"xe pif-reconfigure-ip uuid={it} mode=none",
@@ -192,8 +191,13 @@ def _drifts(pool: Pool, bond: Bond) -> list[Journey]:
         )
         for name, command in commands.items()
     ]  # fmt: skip
-    lost = (_typed(f"xe bond-destroy uuid={one}"), bond.refused(pool.member, "storage_bond_verify"), bond.run(changes=1))
-    return [*found, Journey("drift: no bond", (bond.run(), *lost, bond.verify, bond.remove))]
+    # What is only not there, or not plugged, is completed without being asked to repair.
+    unplugged = f"xe pif-param-set uuid={it} disallow-unplug=false; xe pif-unplug uuid={it}"
+    lost = {"no bond": f"xe bond-destroy uuid={one}", "unplugged": unplugged}
+    for name, command in lost.items():
+        seen = bond.refused(pool.member, "storage_bond_verify")
+        found.append(Journey(f"drift: {name}", (bond.run(), _typed(command), seen, bond.run(changes=1), bond.verify, bond.remove)))
+    return found
 
 
 def _networks_by_that_name(pool: Pool, bond: Bond) -> list[Journey]:
