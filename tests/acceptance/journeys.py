@@ -181,7 +181,6 @@ def _drifts(pool: Pool, bond: Bond) -> list[Journey]:
         "another mode": f"xe bond-set-mode uuid={one} mode=balance-slb",
         "other NICs": f"xe bond-destroy uuid={one}; xe bond-create network-uuid=$(xe network-list --minimal name-label={pool.network})"
         f" pif-uuids={_pif(pool.nics[0], pool.member)} mode=active-backup",
-        "no address": f"xe pif-reconfigure-ip uuid={it} mode=none",
     }
     found = [
         Journey(
