@@ -11,6 +11,7 @@ and a half hours.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import resource
@@ -67,6 +68,7 @@ class Extent:
     pools: int
 
 
+CYCLES = 500
 SHORT = Extent(hosts=(2, 8), restarts=(0, 2), large=64, pools=10)
 FULL = Extent(hosts=(2, 8, 16, 64), restarts=(0, 2, 15), large=64, pools=50)
 
@@ -285,12 +287,17 @@ def many(extent: Extent) -> Iterator[Row]:
 
 
 def twins(extent: Extent) -> Iterator[Row]:
-    """The twin itself, in a process of its own: start, a full read, memory."""
-    answer = subprocess.run([sys.executable, "-m", "tests.bench.twin", str(extent.large)], capture_output=True, text=True, check=True)
-    start, read, size = (float(part) for part in answer.stdout.split())
-    yield Row(f"twin of {extent.large} hosts with 12 NICs: start", f"{start:.2f} s", "< 5 s", start < 5)
-    yield Row(f"twin of {extent.large} hosts with 12 NICs: a full read", f"{read:.2f} s", "< 1 s", read < 1)
-    yield Row(f"twin of {extent.large} hosts with 12 NICs: memory", f"{size:.0f} MiB", "< 300 MiB", size < 300)
+    """The twin itself, in a process of its own. Its goals are held against the processor's seconds, which nothing else makes longer."""
+    command = [sys.executable, "-m", "tests.bench.twin", str(extent.large), str(CYCLES)]
+    figures = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    about = f"twin of {extent.large} hosts with 12 NICs"
+    for name, what, most in (("start", "start", 1.0), ("read", "a full read", 0.5), ("probes", "every dom0 asked at once", 1.0)):
+        spent = figures[name]
+        value = f"{spent['seconds']:.2f} s, {spent['processor']:.2f} s of the processor"
+        yield Row(f"{about}: {what}", value, f"<= {most:g} s", spent["processor"] <= most)
+    yield Row(f"{about}: memory", f"{figures['memory']:.0f} MiB", "< 300 MiB", figures["memory"] < 300)
+    grown = figures["grown"]
+    yield Row(f"memory of {CYCLES} bonds made and destroyed, after as many", f"{grown:+.1f} MiB", "<= 2 MiB", grown <= 2)
 
 
 PARTS: dict[str, Callable[[Extent], Iterator[Row]]] = {

@@ -313,7 +313,7 @@ async def test_sixty_four_hosts_of_twelve_cards_start_in_time() -> None:
     began = time.process_time()  # of this process alone: whatever else the machine is doing
     async with await Twin.start(load_scenario("sixty-four-hosts")) as twin:
         assert len(twin.database.all("PIF")) == 64 * 12
-        assert time.process_time() - began < 5
+        assert time.process_time() - began < 1
 
 
 async def test_while_xapi_is_stopped_a_plain_call_is_lost_and_a_bond_is_made_all_the_same() -> None:
