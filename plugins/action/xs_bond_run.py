@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.xapi.network.plugins.modules import xs_bond_run
-from ansible_collections.xapi.network.plugins.plugin_utils import _answers, _stations
+from ansible_collections.xapi.network.plugins.plugin_utils import _answers, _lines, _stations
 
 
 class ActionModule(ActionBase):
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
         plain = json.loads(json.dumps({name: options.get(name) for name in xs_bond_run.ARGUMENT_SPEC}))
         answer = _stations.EVENTS[plain["event"]](plain, self._play_now(task_vars or {}, plain["event"]))
         for line in answer.get("lines", []):
-            self._display.display(line)
+            self._display.display(_lines.shown(line))
         return {**result, "changed": False, **answer}
 
     def _play_now(self, variables: Mapping[str, Any], event: str) -> _stations.Play:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,16 @@ HOSTS = ("host", "bond", "bridge", "NICs", "mode", "address", "MAC", "links", "s
 POOLS = ("pool", "hosts", "changed", "seconds", "outcome")
 # What a restart of xapi takes, from a small host to one with many VMs and storages.
 RESTART_SECONDS = (15, 60)
+COLUMNS = 90  # of 100, which leaves room for the times that a log puts before each line
+
+
+def shown(line: str) -> str:
+    """A line for the terminal: a long step or note of a plan goes on below itself. Tables and what is to be copied stay as they are."""
+    start = re.match(r"\d+\. |Note: ", line)
+    if start is None or len(line) <= COLUMNS:
+        return line
+    indent = " " * len(start[0])
+    return textwrap.fill(line, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inve
 from ansible_collections.xapi.network.plugins.filter.one_per_pool import one_per_pool
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import hosts_of
-from ansible_collections.xapi.network.plugins.plugin_utils._lines import hosts_table, plan_lines
+from ansible_collections.xapi.network.plugins.plugin_utils._lines import hosts_table, plan_lines, shown
 from ansible_collections.xapi.network.tests.unit.pools import spec, tutorial
 
 HOSTS = [{"uuid": "u1", "name": "xs-1", "address": "172.16.0.10", "hostname": "xs-1.example.com"}]
@@ -67,6 +67,18 @@ def test_a_plan_is_numbered_lines_and_then_notes() -> None:
         "2. xs-1: bond eth2 and eth4 on NAS (active-backup); 172.16.0.35 moves from eth2 (traffic through eth2, eth4 stops"
     )
     assert lines[-1].startswith("Note: xs-2: the host is disabled")
+
+
+def test_a_long_step_goes_on_below_itself_and_a_table_stays_as_it_is() -> None:
+    lines = plan_lines(plan(tutorial().pool, spec()).to_dict())
+    assert len(lines[1]) > 100
+    assert shown(lines[1]).splitlines() == [
+        "2. xs-1: bond eth2 and eth4 on NAS (active-backup); 172.16.0.35 moves from eth2 (traffic",
+        "   through eth2, eth4 stops for about a second)",
+    ]
+    assert " ".join(shown(lines[1]).split()) == lines[1]
+    row = "xs-1 (master)  bond0  " + "x" * 100
+    assert shown(row) == row
 
 
 def test_a_plan_without_steps_says_so() -> None:
