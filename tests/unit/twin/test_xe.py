@@ -308,6 +308,8 @@ async def test_another_host_is_asked_with_a_password(twin: Twin) -> None:
     assert (await refused(twin, f"xe {listing} -s 172.16.0.10", "xs-2")).startswith("Authentication failed\n")
     assert "HOST_IS_SLAVE" in await refused(twin, f"xe {listing} -s 172.16.0.12 -pw twin")
     assert await refused(twin, f"xe {listing} -s 10.9.9.9 -pw twin") == "Lost connection to the server.\n"
+    assert await typed(twin, f"xe -s localhost -pw twin {listing}") == "xs-3,xs-2,xs-1\n"
+    assert (await refused(twin, f"xe -s localhost -pw wrong {listing}")).startswith("Authentication failed\n")
     # Its own xapi trusts root, whatever the password.
     assert await typed(twin, f"xe {listing} -u root -pw wrong") == "xs-3,xs-2,xs-1\n"
 
