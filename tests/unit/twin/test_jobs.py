@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import shlex
 import time
 from collections.abc import AsyncIterator
@@ -149,3 +151,40 @@ async def test_the_disk_of_a_host_goes_with_it_into_another_pool() -> None:
         await joined(ground)
         host = ground.twin.host("xs-4")
         assert await printed(host, "cat /root/mine /etc/xensource/pool.conf") == "mine\nslave:172.16.0.10"
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts the open files of this process")
+@pytest.mark.parametrize("command", ["echo a; sh -c 'echo b'; sleep 1 & wait", "while :; do :; done", "sleep 100000", "typed"])
+async def test_no_command_leaves_an_open_file_behind_however_it_ends(dom0: Host, command: str) -> None:
+    async def begun_and_left() -> None:
+        running = asyncio.ensure_future(typed(dom0) if command == "typed" else shell.run(dom0, command))
+        await asyncio.wait({running}, timeout=0.3)
+        running.cancel()
+        await asyncio.wait({running}, timeout=5)
+
+    await begun_and_left()
+    open_before = open_files()
+    for _unused in range(3):
+        await begun_and_left()
+    for _unused in range(50):
+        gc.collect()
+        if open_files() <= open_before:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{open_files()} open files, and {open_before} before")
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def typed(host: Host) -> None:
+    async def nowhere(_data: bytes) -> None:
+        """What is printed is lost."""
+
+    session = shell.Interactive(host, process.Streams(process.Given(), nowhere, nowhere, terminal=True))
+    try:
+        await session.command("echo a\n")
+        await session.command("sleep 100000\n")
+    finally:
+        session.leave()

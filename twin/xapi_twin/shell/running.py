@@ -134,6 +134,10 @@ async def _work(
                 last = shell.execute(f"trap - EXIT\n(exit {process.status})\n{words}", stdout=out, stderr=err)
                 await asyncio.wait_for(last, _LAST_WORDS)
         raise
+    finally:
+        # Or the error of a cancelled script holds its frame, that the interpreter, and that, by dom0's commands, the process and its error:
+        # a circle through the library, in which no collector looks. Each interpreter has three open files.
+        del shell
     if result.error and process.status is None:
         await streams.err(worded(f"bash: {result.error}\n".encode(), process.name))
     process.finish(result.exit_code)

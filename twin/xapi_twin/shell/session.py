@@ -104,6 +104,7 @@ class Interactive:
             self._shell.cancel()
         self.machine.processes.hang_up(self.process)
         self.machine.processes.forget(self.process)
+        self._shell = self.process.shell = None  # it holds the process by dom0's commands, where no collector looks
 
 
 def _typed(data: bytes) -> bytes:
