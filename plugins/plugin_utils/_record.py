@@ -53,7 +53,7 @@ class Run:
     again. `at`: the uuid of the host at work, "" between two. `stage`: "" until the plan was found good, then `ready`, at last `over`.
     `by_hand`: what would take back what was made on the host at work; `undo`: uuids of the hosts on which this run does so itself.
     `armed_until`: when dom0 of the host at work takes its change back by itself, by its own clock, or 0; `disarm`: the inventory's name of
-    the host whose timer has nothing left to do.
+    the host whose timer has nothing left to do. `notices`: what dom0 had taken back by itself before this run.
     """
 
     state: str
@@ -81,6 +81,7 @@ class Run:
     taken_back: str = ""
     armed_until: int = 0
     disarm: str = ""
+    notices: tuple[str, ...] = ()
 
     @property
     def work(self) -> tuple[HostRun, ...]:
@@ -262,7 +263,7 @@ def from_dict(data: Mapping[str, Any]) -> Run:
     """The run that `to_dict` made this of. Other keys are passed over, so that a registered result can be given."""
     known: dict[str, Any] = {one.name: data[one.name] for one in fields(Run) if one.name in data}
     known["hosts"] = tuple(HostRun(**{**host, "steps": tuple(host["steps"])}) for host in known.get("hosts", ()))
-    for name in ("moments", "findings", "undo"):
+    for name in ("moments", "findings", "undo", "notices"):
         known[name] = tuple(known.get(name, ()))
     return Run(**known)
 

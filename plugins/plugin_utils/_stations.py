@@ -166,6 +166,8 @@ def going_on(options: Given, play: Play) -> Result:
 def host_begun(options: Given, play: Play) -> Result:
     """The run comes to the next host."""
     run = _record.from_dict(options["run"]).ready().at_work(options["host"], play.now)
+    # The timers of this run take away what the last ones have left, so that later answers of dom0 do not have it any more.
+    run = replace(run, notices=run.notices or tuple(_took_back(options["dom0"], run.hosts)))
     return {**run.to_dict(), "lines": [run.progress()] if len(run.work) > 1 else []}
 
 
@@ -241,7 +243,7 @@ def ended(options: Given, play: Play) -> Result:
         data["storage_bond_plan_fingerprint"] = {run.pool_uuid: options["plan"].get("fingerprint", "")}
     return {
         **run.to_dict(),
-        "lines": [*_lines.hosts_table(now, seconds), *words],
+        "lines": [*_lines.hosts_table(now, seconds), *words, *_lines.lacp_lines(now, options["dom0"].get("dom0") or {})],
         "ansible_stats": {"data": data, "per_host": False, "aggregate": True},
     }
 
@@ -291,7 +293,7 @@ def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
         "findings": list(run.findings),
         "taken_back": run.taken_back,
         "dom0": answers,
-        "notices": _took_back(options["dom0"], run.hosts),
+        "notices": list(run.notices) or _took_back(options["dom0"], run.hosts),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import result
-from ansible_collections.xapi.network.plugins.plugin_utils._lines import in_terms_of_the_role
+from ansible_collections.xapi.network.plugins.plugin_utils._lines import in_terms_of_the_role, lacp_lines
 from ansible_collections.xapi.network.plugins.plugin_utils._stations import EVENTS, Play, reported
 
 from tests.unit.pools import APool, spec
@@ -303,6 +303,26 @@ def test_a_dom0_that_does_not_answer_is_a_difference() -> None:
     assert verified(so_far)["failed"] and verified(so_far)["msg"] == "xs-3, dom0: no answer within 60 s"
 
 
+# the wiring
+
+
+@pytest.mark.parametrize(
+    ("bond", "said"),
+    [
+        ({"lacp": "negotiated", "enabled": ["eth2", "eth4"]}, ""),
+        ({"lacp": "configured", "enabled": ["eth2"]}, "xs-1: no partner answers the LACP of bond0."),
+        ({"lacp": "not negotiated", "enabled": ["eth2"]}, "xs-1: no partner answers the LACP of bond0."),
+        ({"lacp": "negotiated", "enabled": ["eth2"]}, "xs-1: eth4 of bond0 has a link and is not in the LACP bundle"),
+    ],
+)
+def test_an_lacp_bond_that_does_not_bundle_is_told(bond: dict[str, Any], said: str) -> None:
+    host = {"uuid": "uuid-1", "bond": "bond", "device": "bond0", "mode": "lacp", "linked": ["eth2", "eth4"]}
+    lines = lacp_lines({"xs-1": host}, {"uuid-1": {"bonds": {"bond0": bond}}})
+    assert [line.startswith(f"Note: {said}") for line in lines] == ([True] if said else [])
+    assert lacp_lines({"xs-1": {**host, "mode": "active-backup"}}, {"uuid-1": {"bonds": {"bond0": bond}}}) == []
+    assert lacp_lines({"xs-1": host}, {"uuid-1": "no answer"}) == []
+
+
 # changes that take themselves back
 
 TIMER = {"state": "armed", "until": 1795346655, "owner": "anna on control (process 4711)"}
@@ -327,6 +347,9 @@ def test_what_dom0_took_back_by_itself_is_said_and_in_the_report() -> None:
     so_far["dom0"]["dom0"][UUIDS["xs-2"]]["taken_back"] = TAKEN
     said = "xs-2 took its bond (of anna) back by itself at 2026-11-22 11:24:15 UTC, since nobody confirmed it within 120 s."
     assert f"Note: {said}" in EVENTS["checked"](so_far, a_play())["lines"]
+    assert reported({**so_far, "after": {}}, a_play(), 1795378500.0, "2.19")["notices"] == [said]
+    so_far["run"] = EVENTS["host_begun"]({**so_far, "host": UUIDS["xs-2"]}, a_play())
+    so_far["dom0"]["dom0"][UUIDS["xs-2"]]["taken_back"] = {}  # the timer of this run has begun
     assert reported({**so_far, "after": {}}, a_play(), 1795378500.0, "2.19")["notices"] == [said]
 
 
