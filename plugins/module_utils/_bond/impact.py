@@ -122,54 +122,7 @@ def _running_over(pool: Pool, host: Host, pif: Pif) -> list[str]:
 
 def notices(pool: Pool, spec: BondSpec, host: Host, match: Match, network: Network | None, restart: bool) -> list[Problem]:
     """What is worth knowing and stops nothing."""
-    said: list[tuple[str, str]] = []
-    nics = match.found
-    configured = [nic for nic in nics if nic.configured]
-    if nics and not configured:
-        said.append(("no_address", "none of the NICs has an address, so the bond will have none."))
-    theirs = _address_of_the_master(pool, match)
-    if configured and theirs and configured[0].device != theirs:
-        said.append(
-            ("other_nic", f"the address is on {configured[0].device} here and not as on the master, so the bond gets the MAC of that NIC.")
-        )
-    if len({(nic.speed, nic.duplex) for nic in nics if nic.carrier}) > 1:
-        speeds = ", ".join(f"{nic.device} {nic.speed} Mbit/s{'' if nic.duplex else ' half duplex'}" for nic in nics)
-        said.append(("speed", f"the NICs run at different speeds: {speeds}."))
-    if len({nic.vendor for nic in nics}) > 1:
-        vendors = ", ".join(f"{nic.device} {nic.vendor or 'unknown'}" for nic in nics)
-        said.append(("vendor", f"the NICs are of different makers: {vendors}."))
-    if spec.mtu not in (None, 1500) and any(nic.management for nic in nics):
-        said.append(("management_mtu", f"a management interface with MTU {spec.mtu} is not supported by XenServer and XCP-ng."))
-    waiting = [
-        vif
-        for nic in nics
-        for over in networks_over(pool, nic)
-        for vif in (pool.vifs.get(ref) for ref in over.vifs)
-        if vif and not vif.attached
-    ]
-    if waiting:
-        said.append(
-            (
-                "halted_vms",
-                f"{len(waiting)} interfaces of halted VMs are on networks of these NICs; such a VM can start when all hosts are done.",
-            )
-        )
-    named = sorted({f"{storage.sr_name or storage.sr_uuid} ({', '.join(storage.names)})" for storage in _named(pool, host)})
-    if named:
-        said.append(
-            (
-                "storage_by_name",
-                f"storage is attached from a server that is named, not numbered: {', '.join(named)}."
-                " Whether it is reached through these NICs cannot be told from here; if so, it stands still for about a second.",
-            )
-        )
-    said += [
-        ("paths", f"multipath has {now} of {most} paths to {device} of {one.sr_name or one.sr_uuid}.")
-        for one in pool.storages_of(host)
-        if one.attached
-        for device, (now, most) in one.paths.items()
-        if now < most
-    ]
+    said = [*_of_the_nics(pool, spec, match), *_of_the_storage(pool, host)]
     if restart:
         said += [
             ("other_bonds", f"the restart will also give it the master's bond on {other}, which it does not have.")
@@ -180,6 +133,50 @@ def notices(pool: Pool, spec: BondSpec, host: Host, match: Match, network: Netwo
     if not host.enabled:
         said.append(("disabled", "the host is disabled; a restart of its xapi may enable it (xapi 26 does)."))
     return [notice(host, code, sentence) for code, sentence in said]
+
+
+def _of_the_nics(pool: Pool, spec: BondSpec, match: Match) -> list[tuple[str, str]]:
+    said = []
+    nics = match.found
+    configured = [nic for nic in nics if nic.configured]
+    if nics and not configured:
+        said.append(("no_address", "none of the NICs has an address, so the bond will have none."))
+    theirs = _address_of_the_master(pool, match)
+    if configured and theirs and configured[0].device != theirs:
+        sentence = f"the address is on {configured[0].device} here and not as on the master, so the bond gets the MAC of that NIC."
+        said.append(("other_nic", sentence))
+    if len({(nic.speed, nic.duplex) for nic in nics if nic.carrier}) > 1:
+        speeds = ", ".join(f"{nic.device} {nic.speed} Mbit/s{'' if nic.duplex else ' half duplex'}" for nic in nics)
+        said.append(("speed", f"the NICs run at different speeds: {speeds}."))
+    if len({nic.vendor for nic in nics}) > 1:
+        vendors = ", ".join(f"{nic.device} {nic.vendor or 'unknown'}" for nic in nics)
+        said.append(("vendor", f"the NICs are of different makers: {vendors}."))
+    if spec.mtu not in (None, 1500) and any(nic.management for nic in nics):
+        said.append(("management_mtu", f"a management interface with MTU {spec.mtu} is not supported by XenServer and XCP-ng."))
+    over = [network for nic in nics for network in networks_over(pool, nic)]
+    waiting = [vif for network in over for vif in (pool.vifs.get(ref) for ref in network.vifs) if vif and not vif.attached]
+    if waiting:
+        sentence = f"{len(waiting)} interfaces of halted VMs are on networks of these NICs; such a VM can start when all hosts are done."
+        said.append(("halted_vms", sentence))
+    return said
+
+
+def _of_the_storage(pool: Pool, host: Host) -> list[tuple[str, str]]:
+    said = []
+    named = sorted({f"{storage.sr_name or storage.sr_uuid} ({', '.join(storage.names)})" for storage in _named(pool, host)})
+    if named:
+        sentence = (
+            f"storage is attached from a server that is named, not numbered: {', '.join(named)}."
+            " Whether it is reached through these NICs cannot be told from here; if so, it stands still for about a second."
+        )
+        said.append(("storage_by_name", sentence))
+    return said + [
+        ("paths", f"multipath has {now} of {most} paths to {device} of {one.sr_name or one.sr_uuid}.")
+        for one in pool.storages_of(host)
+        if one.attached
+        for device, (now, most) in one.paths.items()
+        if now < most
+    ]
 
 
 def absent_notices(pool: Pool, host: Host, network: Network, pif: Pif, primary: Pif, staying: bool) -> list[Problem]:

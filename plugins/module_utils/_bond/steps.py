@@ -146,83 +146,73 @@ def in_place(
     pif = pool.pifs[bond.master]
     where = {"host": host.uuid, "name": spec.called, "network": network.uuid}
     codes = {finding.code for finding in findings}
-    replug = f"traffic through {pif.device} stops for about a second"
-    steps: list[Step] = []
-    extra = set(bond.properties) - set(target.properties)
-    if extra and bond.mode == target.mode:
-        # XAPI cannot unset a property; a mode that does not know it drops it (recorded: lacp_properties).
-        steps.append(
-            Step(
-                "set_mode",
-                host.name,
-                f"set the mode of {pif.device} to active-backup for a moment, which drops {', '.join(sorted(extra))}",
-                {**where, "mode": "active-backup"},
-                replug,
-            )
-        )
-    if extra or bond.mode != target.mode:
-        steps.append(Step("set_mode", host.name, f"set the mode of {pif.device} to {target.mode}", {**where, "mode": target.mode}, replug))
-    kept = {} if extra or bond.mode != target.mode else bond.properties
-    defaults = {} if kept else predict_kept(pool, host, bond, network, target.mode, {}).properties
-    for key, value in sorted(target.properties.items()):
-        if {**defaults, **kept}.get(key) != value:
-            steps.append(
-                Step("set_property", host.name, f"set {key} of {pif.device} to {value}", {**where, "key": key, "value": value}, replug)
-            )
+    defaults = predict_kept(pool, host, bond, network, target.mode, {}).properties
+    steps = _mode_steps(host, where, pif, bond, target, defaults)
     if "mtu" in codes and pif.mtu != target.mtu:
-        steps.append(Step("replug", host.name, f"unplug and plug {pif.device}, so that it takes the MTU {target.mtu}", dict(where), replug))
+        sentence = f"unplug and plug {pif.device}, so that it takes the MTU {target.mtu}"
+        steps.append(Step("replug", host.name, sentence, dict(where), _replug(pif)))
     elif "not_attached" in codes:
         steps.append(Step("plug", host.name, f"plug {pif.device}", dict(where)))
     if "ip" in codes:
         steps.append(_ip_step(host, where, target))
-    # XAPI accepts an address on a member silently (recorded); nothing uses it, and it would fight with the bond's after a Bond.destroy.
-    for nic in pool.bond_members(bond):
-        if nic.configured:
-            steps.append(
-                Step(
-                    "clear_ip",
-                    host.name,
-                    f"take the address {nic.ip or nic.ip_mode} off {nic.device}, which is in the bond",
-                    {"nic": nic.uuid},
-                )
-            )
+    steps += _clear_steps(host, pool.bond_members(bond))
     if "ipv6" in codes:
         steps.append(_ipv6_step(host, where, target))
     for key, value in sorted(target.other_config.items()):
         if pif.other_config.get(key) != value:
-            steps.append(
-                Step("set_other_config", host.name, f"set {key} of {pif.device} to {value}", {**where, "key": key, "value": value})
-            )
-    if target.disallow_unplug != pif.disallow_unplug:
-        steps.append(
-            Step(
-                "set_disallow_unplug",
-                host.name,
-                f"set disallow_unplug of {pif.device} to {str(target.disallow_unplug).lower()}",
-                {**where, "value": target.disallow_unplug},
-            )
-        )
-        steps += [
-            Step(
-                "allow_nic_unplug",
-                host.name,
-                f"set disallow_unplug of {nic.device} to false, which {pif.device} has now",
-                {"nic": nic.uuid},
-            )
-            for nic in pool.bond_members(bond)
-            if nic.disallow_unplug and target.disallow_unplug
-        ]
+            sentence = f"set {key} of {pif.device} to {value}"
+            steps.append(Step("set_other_config", host.name, sentence, {**where, "key": key, "value": value}))
+    steps += _unplug_steps(host, where, pif, pool.bond_members(bond), target)
     there = {pool.vlans[ref].tag for ref in pif.vlan_slave_of if ref in pool.vlans}
     steps += _vlan_steps(pool, spec, host, where, [tag for tag in target.vlans if tag not in there])
     if "vlan_not_attached" in codes:
-        steps.append(
-            Step(
-                "plug_vlans",
-                host.name,
-                f"attach the VLANs on {pif.device} that are not attached",
-                {**where, "tags": sorted(there & set(target.vlans))},
-            )
-        )
+        sentence = f"attach the VLANs on {pif.device} that are not attached"
+        steps.append(Step("plug_vlans", host.name, sentence, {**where, "tags": sorted(there & set(target.vlans))}))
+    return steps
+
+
+def _replug(pif: Pif) -> str:
+    return f"traffic through {pif.device} stops for about a second"
+
+
+def _mode_steps(host: Host, where: Mapping[str, str], pif: Pif, bond: Bond, target: Prediction, defaults: Mapping[str, str]) -> list[Step]:
+    """Mode and properties. `defaults`: the properties that XAPI gives to a bond of the target's mode."""
+    steps = []
+    extra = set(bond.properties) - set(target.properties)
+    if extra and bond.mode == target.mode:
+        # XAPI cannot unset a property; a mode that does not know it drops it (recorded: lacp_properties).
+        sentence = f"set the mode of {pif.device} to active-backup for a moment, which drops {', '.join(sorted(extra))}"
+        steps.append(Step("set_mode", host.name, sentence, {**where, "mode": "active-backup"}, _replug(pif)))
+    anew = bool(extra) or bond.mode != target.mode
+    if anew:
+        sentence = f"set the mode of {pif.device} to {target.mode}"
+        steps.append(Step("set_mode", host.name, sentence, {**where, "mode": target.mode}, _replug(pif)))
+    known = (not anew and bond.properties) or defaults
+    for key, value in sorted(target.properties.items()):
+        if known.get(key) != value:
+            sentence = f"set {key} of {pif.device} to {value}"
+            steps.append(Step("set_property", host.name, sentence, {**where, "key": key, "value": value}, _replug(pif)))
+    return steps
+
+
+def _clear_steps(host: Host, members: Sequence[Pif]) -> list[Step]:
+    """XAPI accepts an address on a member silently (recorded); nothing uses it, and it would fight with the bond's after a Bond.destroy."""
+    return [
+        Step("clear_ip", host.name, f"take the address {nic.ip or nic.ip_mode} off {nic.device}, which is in the bond", {"nic": nic.uuid})
+        for nic in members
+        if nic.configured
+    ]
+
+
+def _unplug_steps(host: Host, where: Mapping[str, str], pif: Pif, members: Sequence[Pif], target: Prediction) -> list[Step]:
+    if target.disallow_unplug == pif.disallow_unplug:
+        return []
+    sentence = f"set disallow_unplug of {pif.device} to {str(target.disallow_unplug).lower()}"
+    steps = [Step("set_disallow_unplug", host.name, sentence, {**where, "value": target.disallow_unplug})]
+    for nic in members:
+        if nic.disallow_unplug and target.disallow_unplug:
+            sentence = f"set disallow_unplug of {nic.device} to false, which {pif.device} has now"
+            steps.append(Step("allow_nic_unplug", host.name, sentence, {"nic": nic.uuid}))
     return steps
 
 
