@@ -77,7 +77,7 @@ options:
     description: Whether the commands ran after the change.
     type: bool
     default: false
-  moments:
+  timeline:
     description: The timelines of the tasks before.
     type: list
     elements: dict
@@ -153,7 +153,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "result": {"type": "dict", "default": {}},
     "results": {"type": "list", "elements": "dict", "default": []},
     "after": {"type": "bool", "default": False},
-    "moments": {"type": "list", "elements": "dict", "default": []},
+    "timeline": {"type": "list", "elements": "dict", "default": []},
     "variable": {"type": "str", "default": "storage_bond_run"},
 }
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}

@@ -72,7 +72,7 @@ class Run:
     renew: bool = False
     at: str = ""
     begun: float = 0.0
-    moments: tuple[Mapping[str, Any], ...] = ()
+    timeline: tuple[Mapping[str, Any], ...] = ()
     failure: str = ""
     findings: tuple[Mapping[str, Any], ...] = ()
     by_hand: str = ""
@@ -114,16 +114,16 @@ class Run:
     def armed(self, until: int, now: float) -> Run:
         """dom0 of the host at work takes the change back then, unless it is confirmed."""
         name = self.host_at_work.name if self.host_at_work else ""
-        return replace(self, armed_until=until, moments=(*self.moments, {"host": name, "what": "armed", "at": now}))
+        return replace(self, armed_until=until, timeline=(*self.timeline, {"host": name, "what": "armed", "at": now}))
 
-    def proved(self, moments: Iterable[Mapping[str, Any]], now: float) -> Run:
+    def proved(self, timeline: Iterable[Mapping[str, Any]], now: float) -> Run:
         """The host at work is changed and proved."""
         hosts = tuple(replace(host, seconds=round(now - self.begun, 1)) if host.uuid == self.at else host for host in self.hosts)
         end = "confirmed" if self.armed_until else "verified"
-        return replace(self._timed(moments, end, now), hosts=hosts, at="", armed_until=0)
+        return replace(self._timed(timeline, end, now), hosts=hosts, at="", armed_until=0)
 
     def failed(
-        self, task: str, reason: str, findings: Sequence[Mapping[str, Any]], moments: Iterable[Mapping[str, Any]], now: float
+        self, task: str, reason: str, findings: Sequence[Mapping[str, Any]], timeline: Iterable[Mapping[str, Any]], now: float
     ) -> Run:
         """The run stops where it is. Without a task, it was Ansible that stopped it."""
         where = self.host_at_work.name if self.host_at_work else self.called
@@ -134,7 +134,7 @@ class Run:
                 f"{where} was stopped where it was, since another host of this play has failed and the play says any_errors_fatal or"
                 " max_fail_percentage."
             )
-        return replace(self._timed(moments, "failed", now), failure=failure, findings=tuple(findings))
+        return replace(self._timed(timeline, "failed", now), failure=failure, findings=tuple(findings))
 
     def with_remedy(self, scope: str, bonds: Mapping[str, str] | None) -> Run:
         """With what is to be taken back of what this run has made, and how.
@@ -171,13 +171,13 @@ class Run:
         """Everything is done and proved."""
         return replace(self, stage="over")
 
-    def _timed(self, moments: Iterable[Mapping[str, Any]], end: str, now: float) -> Run:
+    def _timed(self, timeline: Iterable[Mapping[str, Any]], end: str, now: float) -> Run:
         host = self.host_at_work
         name = host.name if host else ""
         first = [{"host": name, "what": "begun", "at": self.begun}] if host else []
         # What a task has registered in an earlier run of the same play is there as well.
-        mine = [moment for moment in moments if float(moment["at"]) >= self.since]
-        return replace(self, moments=(*self.moments, *first, *mine, {"host": name, "what": end, "at": now}))
+        mine = [moment for moment in timeline if float(moment["at"]) >= self.since]
+        return replace(self, timeline=(*self.timeline, *first, *mine, {"host": name, "what": end, "at": now}))
 
     # what it says
 
@@ -263,7 +263,7 @@ def from_dict(data: Mapping[str, Any]) -> Run:
     """The run that `to_dict` made this of. Other keys are passed over, so that a registered result can be given."""
     known: dict[str, Any] = {one.name: data[one.name] for one in fields(Run) if one.name in data}
     known["hosts"] = tuple(HostRun(**{**host, "steps": tuple(host["steps"])}) for host in known.get("hosts", ()))
-    for name in ("moments", "findings", "undo", "notices"):
+    for name in ("timeline", "findings", "undo", "notices"):
         known[name] = tuple(known.get(name, ()))
     return Run(**known)
 

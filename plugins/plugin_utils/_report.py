@@ -19,7 +19,7 @@ FORMAT = 1
 
 FIELDS = ("device", "nics", "mode", "ip", "mac", "mtu", "bridge")
 UNTOUCHED = ("not touched", "taken back")
-MOMENTS: Mapping[str, str] = {
+WORDS: Mapping[str, str] = {
     "begun": "begun",
     "restart_begun": "restart of xapi begun",
     "restart_ordered": "restart ordered",
@@ -47,11 +47,11 @@ def report(run: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any
     found = {host["name"]: host for host in after.get("picture") or []}
     untouched = {name for name, values in (plan.get("hosts") or {}).items() if _result(name, values, run, outcome) in UNTOUCHED}
     findings = [one for one in _findings(run, plan, after) if not (outcome == "failed" and one["host"] in untouched)]
-    moments = _moments(run.get("moments") or [])
-    begun = moments[0]["at"] if moments else run["ended"]
+    timeline = _in_order(run.get("timeline") or [])
+    begun = timeline[0]["at"] if timeline else run["ended"]
     steps = (plan.get("plan") or {}).get("steps") or []
     hosts = [
-        _host(name, values, run, outcome, pictures.get(name, {}), found.get(name, {}), after, findings, moments, steps)
+        _host(name, values, run, outcome, pictures.get(name, {}), found.get(name, {}), after, findings, timeline, steps)
         for name, values in (plan.get("hosts") or {}).items()
     ]
     pool = plan.get("pool") or {}
@@ -118,7 +118,7 @@ def _findings(run: Mapping[str, Any], plan: Mapping[str, Any], after: Mapping[st
     return [{key: finding.get(key, "") for key in ("code", "host", "sentence")} for finding in unique.values()]
 
 
-def _moments(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _in_order(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """In the order of time. The role may name one twice, as part of what it kept and of what the last task said."""
     unique = dict.fromkeys((moment["host"], moment["what"], float(moment["at"])) for moment in given)
     return [{"host": host, "what": what, "at": at} for host, what, at in sorted(unique, key=lambda moment: moment[2])]
@@ -133,7 +133,7 @@ def _host(
     after: Mapping[str, Any],
     now: Mapping[str, Any],
     findings: Sequence[Mapping[str, str]],
-    moments: Sequence[Mapping[str, Any]],
+    timeline: Sequence[Mapping[str, Any]],
     steps: Sequence[Mapping[str, str]],
 ) -> dict[str, Any]:
     absent = run["state"] == "absent"
@@ -143,7 +143,7 @@ def _host(
         will = predicted(was, expected, absent) if expected and values.get("steps") else was
     else:
         will = [dict(interface) for interface in after.get("interfaces") or []]
-    mine = [moment for moment in moments if moment["host"] == name]
+    mine = [moment for moment in timeline if moment["host"] == name]
     state = dict((now.get("hosts") or {}).get(name) or {}) if outcome not in ("planned", "refused") else {}
     if outcome == "planned" and not values.get("steps"):
         state = dict(values)
@@ -165,9 +165,9 @@ def _host(
         "result": result,
         "steps": [step["sentence"] for step in steps if step.get("host") == name],
         "seconds": (run.get("seconds") or {}).get(name),
-        "begun": round(begun - moments[0]["at"], 1) if mine else None,
+        "begun": round(begun - timeline[0]["at"], 1) if mine else None,
         "timeline": [
-            {"what": one["what"], "text": MOMENTS.get(one["what"], one["what"].replace("_", " ")), "seconds": round(one["at"] - begun, 2)}
+            {"what": one["what"], "text": WORDS.get(one["what"], one["what"].replace("_", " ")), "seconds": round(one["at"] - begun, 2)}
             for one in mine
         ],
         "outcome": table,

@@ -197,7 +197,7 @@ def judged(options: Given, play: Play) -> Result:
 
 def host_done(options: Given, play: Play) -> Result:
     """The host at work is proved."""
-    return _record.from_dict(options["run"]).proved(options["moments"], play.now).to_dict()
+    return _record.from_dict(options["run"]).proved(options["timeline"], play.now).to_dict()
 
 
 def failed(options: Given, play: Play) -> Result:
@@ -205,7 +205,7 @@ def failed(options: Given, play: Play) -> Result:
     result, run = options["result"], _record.from_dict(options["run"])
     findings = result.get("findings") or []
     reason = _lines.in_terms_of_the_role(str(result.get("msg") or "see the task before."))
-    run = run.failed(options["task"], reason, findings, [*options["moments"], *(result.get("timeline") or [])], play.now)
+    run = run.failed(options["task"], reason, findings, [*options["timeline"], *(result.get("timeline") or [])], play.now)
     hosts = options["now"].get("hosts")
     bonds = {host["uuid"]: host["bond"] for host in hosts.values()} if hosts is not None else None
     # Where Ansible stopped this pool because of another, or somebody asked for it, nothing is wrong here.
@@ -288,7 +288,7 @@ def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
         "undone": [host.name for host in run.hosts if host.undone],
         "at": run.host_at_work.name if run.host_at_work else "",
         "seconds": {host.name: host.seconds for host in run.done},
-        "moments": list(run.moments),
+        "timeline": list(run.timeline),
         "failure": run.failure or refusal,
         "findings": list(run.findings),
         "taken_back": run.taken_back,

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""xs_bond while things go wrong under it: lost replies, errors that are none, half a bond.
+"""xs_bond while things go wrong under it: lost replies, errors that are none, an incomplete bond.
 
 Nothing is called twice, and running again finishes.
 """

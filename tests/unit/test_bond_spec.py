@@ -30,7 +30,7 @@ ADDRESS = {"ip": "172.16.0.35", "netmask": "255.255.255.0"}
         ({"mtu": 10}, "mtu is 10; it can be 68 to 65535"),
         ({"vlans": [{"tag": 4095, "network": "V"}]}, "tags go from 0 to 4094"),
         ({"vlans": [{"tag": 5, "network": "V"}, {"tag": 5, "network": "W"}]}, "vlans names 5 twice"),
-        ({"accept": ["storage_in_use", "strage_in_use"]}, "accept names strage_in_use, and no risk is called so"),
+        ({"accept": ["storage_in_use", "strage_in_use"]}, "accept names strage_in_use, and there is no such risk"),
         ({"accept": ["nic_missing"], "state": "absent"}, "accept names nic_missing"),
         ({"addresses": {"xs-1": {"ip": "172.16.0.35"}}}, "xs-1 has no netmask; a static address needs ip and netmask"),
         ({"addresses": {"xs-1": {**ADDRESS, "mode": "fixed"}}}, "static, dhcp or none"),

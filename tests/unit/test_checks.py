@@ -240,7 +240,7 @@ def test_a_risk_is_accepted_by_its_code_and_stays_in_the_plan(case: Case) -> Non
 
 @pytest.mark.parametrize("case", FATAL, ids=str)
 def test_what_is_fatal_cannot_be_accepted(case: Case) -> None:
-    with pytest.raises(SpecError, match="no risk is called so"):
+    with pytest.raises(SpecError, match="there is no such risk"):
         spec(**case.spec, accept=[case.code])
     made = plan(case.made().pool, spec(**case.spec, accept=list(RISKS)))
     assert case.code in {one.code for one in made.stopping}

@@ -141,7 +141,7 @@ def test_bridges_of_the_linux_bridge_backend() -> None:
 
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_what_is_in_the_bridges_of_open_vswitch(quote: str) -> None:
-    """Before 2.14 names with digits stand in quotation marks. The NICs of half a bond are in its bridge, whatever XAPI says."""
+    """Before 2.14 names with digits stand in quotation marks. The NICs of an incomplete bond are in its bridge, whatever XAPI says."""
     output = SWITCH.replace("@", quote)
     assert answers.read_ovs_show(output) == {"xenbr2": ["eth2"], "xapi0": ["eth4", "eth3"]}
     assert answers.read_ovs_show("8fd1f5e4-9f1b-4d53-8f0c-1c3a6c1d4f1e\n") == {}

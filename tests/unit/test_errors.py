@@ -65,7 +65,7 @@ def test_what_open_vswitch_says_under_networkd_becomes_what_an_admin_can_do() ->
         sentence("PIF_CONFIGURATION_ERROR", ["OpaqueRef:1", text], names=names)
         for text in (script.format("add-port xenbr2 eth2", 1, taken), script.format(long, 65, gone), "")
     )
-    assert first.startswith("eth2 of xs-2 could not be configured: half a bond has left eth2 in the bridge xapi0")
+    assert first.startswith("eth2 of xs-2 could not be configured: an incomplete bond has left eth2 in the bridge xapi0")
     assert "(ovs-vsctl del-br xapi0) and run again." in first
     assert second == "eth2 of xs-2 could not be configured: dom0 of this host has no device eth4; look at ip link and dmesg there."
     assert third == "eth2 of xs-2 could not be configured: XAPI gives no reason; the log of that host may (/var/log/xensource.log)."

@@ -60,7 +60,7 @@ def test_each_host_that_is_proved_has_its_seconds_and_its_moments() -> None:
     old = {"host": "xs-1", "what": "create_bond", "at": BEGUN - 100}  # of an earlier run in the same play
     run = at(a_run(), "xs-1").proved([old, {"host": "xs-1", "what": "create_bond", "at": BEGUN + 2}], BEGUN + 3.26)
     assert [(host.name, host.seconds) for host in run.done] == [("xs-1", 2.3)]
-    assert [moment["what"] for moment in run.moments] == ["begun", "create_bond", "verified"]
+    assert [moment["what"] for moment in run.timeline] == ["begun", "create_bond", "verified"]
     assert at(run, "xs-2").progress() == "xs-2: host 2 of 3; finished: xs-1"
 
 
@@ -150,7 +150,7 @@ def test_a_rollback_that_is_done_leaves_the_timer_nothing_to_do() -> None:
 
 def test_a_confirmed_host_is_confirmed_and_the_next_one_begins_without_a_timer() -> None:
     run = at(a_run(), "xs-1").armed(1795346655, BEGUN + 1).proved([], BEGUN + 5)
-    assert [moment["what"] for moment in run.moments] == ["armed", "begun", "confirmed"]
+    assert [moment["what"] for moment in run.timeline] == ["armed", "begun", "confirmed"]
     assert at(run, "xs-2").armed_until == 0
 
 

@@ -54,7 +54,7 @@ def a_run(before: APool, after: APool | None = None, **known: Any) -> dict[str, 
     return {
         "state": "present", "network": "NAS", "nics": ["eth2", "eth4"], "mode": "active-backup", "strategy": "restart",
         "check": after is None, "plan": asked(before), "after": asked(after) if after else {}, "done": names if after else [],
-        "at": "", "seconds": {}, "moments": [], "failure": "", "ended": BEGUN + 60, **known,
+        "at": "", "seconds": {}, "timeline": [], "failure": "", "ended": BEGUN + 60, **known,
     }  # fmt: skip
 
 
@@ -180,9 +180,9 @@ def test_a_pool_that_could_not_be_reached_still_has_a_report() -> None:
 
 def test_the_time_line_is_in_order_and_counts_from_the_beginning_of_each_host() -> None:
     at = {"begun": 0.0, "restart_begun": 0.5, "agent_started": 12.0, "verified": 13.25}
-    moments = [{"host": "xs-2", "what": what, "at": BEGUN + 3 + seconds} for what, seconds in at.items()]
-    moments += [{"host": "xs-1", "what": "begun", "at": BEGUN}, moments[-1]]
-    report = report_data(a_run(storage_pool(), bonded(), moments=list(reversed(moments))))
+    timeline = [{"host": "xs-2", "what": what, "at": BEGUN + 3 + seconds} for what, seconds in at.items()]
+    timeline += [{"host": "xs-1", "what": "begun", "at": BEGUN}, timeline[-1]]
+    report = report_data(a_run(storage_pool(), bonded(), timeline=list(reversed(timeline))))
     assert only(report, "xs-2")["begun"] == 3.0
     assert [(one["text"], one["seconds"]) for one in only(report, "xs-2")["timeline"]] == [
         ("begun", 0.0), ("restart of xapi begun", 0.5), ("xapi is back", 12.0), ("verified", 13.25),
@@ -291,7 +291,7 @@ def test_nothing_that_comes_from_the_pool_is_taken_for_markup() -> None:
     made = storage_pool()
     made.host("xs-2")["name_label"] = evil
     made.network_called("Pool-wide network 1")["name_label"] = evil
-    run = a_run(made, made, failure=evil, at=evil, network=evil, taken_back=evil, moments=[{"host": evil, "what": evil, "at": BEGUN}])
+    run = a_run(made, made, failure=evil, at=evil, network=evil, taken_back=evil, timeline=[{"host": evil, "what": evil, "at": BEGUN}])
     run["plan"]["pool"]["name"] = evil
     run["plan"]["problems"] = [{"code": evil, "host": evil, "sentence": evil, "remedy": evil, "accepted": False, "fatal": True}]
     run["after"]["findings"] = [{"code": evil, "host": evil, "sentence": evil}]

@@ -182,7 +182,7 @@ def test_a_pool_on_linstor_is_not_changed_while_drbd_is_behind_or_nobody_says_wh
 
 
 def test_a_nic_of_the_plan_that_dom0_has_not_or_has_elsewhere_stops_the_run() -> None:
-    """XAPI shows neither: the PIF of a NIC that is gone keeps its carrier, and a bridge that half a bond has left is in no record."""
+    """XAPI shows neither: the PIF of a NIC that is gone keeps its carrier, and the bridge of an incomplete bond is in no record."""
     so_far = known(a_pool())
     del so_far["dom0"]["dom0"][UUIDS["xs-2"]]["interfaces"]["eth4"]
     so_far["dom0"]["dom0"][UUIDS["xs-3"]]["bridge_of"] = {"eth2": "xapi55", "eth4": "xapi55"}
@@ -226,11 +226,11 @@ def test_a_run_that_is_asked_to_stop_ends_after_the_host_it_is_at_and_takes_noth
     asked_to_stop = {"pool": {"stop": True}}
     assert going_on({**so_far, "now": asked_to_stop}, a_play()) == {}, "of an earlier run"
     so_far["run"] = EVENTS["host_begun"]({**so_far, "host": UUIDS["xs-1"]}, a_play())
-    so_far["run"] = EVENTS["host_done"]({**so_far, "moments": []}, a_play())
+    so_far["run"] = EVENTS["host_done"]({**so_far, "timeline": []}, a_play())
     assert going_on({**so_far, "now": {"pool": {"stop": False}}}, a_play()) == {}
     stopped = going_on({**so_far, "now": asked_to_stop}, a_play())
     bonds = {"hosts": {"xs-1": {"uuid": UUIDS["xs-1"], "bond": "bond-1"}}}
-    ended = EVENTS["failed"]({**so_far, "task": "Go on to xs-2", "result": stopped, "moments": [], "now": bonds}, a_play())
+    ended = EVENTS["failed"]({**so_far, "task": "Go on to xs-2", "result": stopped, "timeline": [], "now": bonds}, a_play())
     assert "Finished: xs-1. Not touched: xs-2, xs-3." in ended["message"]
     assert f"xe pool-param-remove uuid={so_far['run']['pool_uuid']} param-name=other-config param-key=xapi.network.stop" in ended["message"]
     assert (ended["undo"], ended["undo_network"]) == ((), False)

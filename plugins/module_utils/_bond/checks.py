@@ -273,7 +273,7 @@ def address_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
         host = pool.host_called(name)
         if host is None:
             known = names([host.name for host in pool.hosts])
-            sentence = f"addresses names {name}, and no host, or more than one, is called so. The pool has {known}."
+            sentence = f"addresses names {name}, and no host, or more than one, has that name. The pool has {known}."
             found.append(problem(spec, "host_unknown", name, sentence, "Name a host by its name, uuid or address."))
             continue
         if host.uuid in named:

@@ -54,7 +54,7 @@ def _device_missing(host: str, devices: list[str]) -> Problem:
 
 def _bridge_left(host: str, bridge: str, devices: list[str], backend: str) -> Problem:
     nics = " and ".join(devices)
-    sentence = f"{host}: dom0 has {nics} in the bridge {bridge}, of which XAPI knows nothing; half a bond was left behind there."
+    sentence = f"{host}: dom0 has {nics} in the bridge {bridge}, of which XAPI knows nothing; an incomplete bond was left behind there."
     line = f"ovs-vsctl del-br {bridge}" if backend != "bridge" else f"ip link set {bridge} down && brctl delbr {bridge}"
     return Problem("bridge_left", host, sentence, f"In dom0 of {host}: {line}")
 

@@ -376,7 +376,7 @@ def _absent(pool: Pool, spec: BondSpec, host: Host, network: Network | None) -> 
     """
     bond = pool.bond_on(host, network) if network else None
     if network is None or bond is None:
-        # A run that died between taking half a bond apart and plugging its NICs has left them so.
+        # A run that died between taking an incomplete bond apart and plugging its NICs has left them so.
         named = [nic for nic in (pool.nic(host, device) for device in spec.nics) if nic is not None]
         left = plugging(host, [nic for nic in named if not nic.attached and not nic.bond_slave_of])
         return _HostPlan("repaired" if left else "kept", tuple(left))

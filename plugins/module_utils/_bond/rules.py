@@ -347,7 +347,7 @@ def after_destroy(pool: Pool, bond: Bond) -> Pool:
     if own is None or not members:
         return pool
     primary = pool.pifs.get(bond.primary, members[0])
-    plugged = own.attached or own.management  # the NICs of half a bond, which is not attached, are not plugged (recorded)
+    plugged = own.attached or own.management  # the NICs of an incomplete bond, which is not attached, are not plugged (recorded)
     free = {
         nic.ref: replace(nic, bond_slave_of="", attached=nic.attached or plugged, ip_mode="None", ip="", netmask="", gateway="", dns="")
         for nic in members
@@ -360,7 +360,7 @@ def after_destroy(pool: Pool, bond: Bond) -> Pool:
         free[primary.ref],
         ip_mode=addressed.ip_mode, ip=addressed.ip, netmask=addressed.netmask, gateway=addressed.gateway, dns=addressed.dns,
         management=own.management,
-        disallow_unplug=own.disallow_unplug or primary.disallow_unplug,  # half a bond has left these where they were
+        disallow_unplug=own.disallow_unplug or primary.disallow_unplug,  # an incomplete bond has left these where they were
         vlan_slave_of=(*primary.vlan_slave_of, *(ref for ref in own.vlan_slave_of if ref not in merged)),
         tunnel_transport_of=(*primary.tunnel_transport_of, *own.tunnel_transport_of),
     )  # fmt: skip

@@ -173,7 +173,7 @@ def _check(spec: BondSpec) -> None:
     unknown = sorted(spec.accept - set(RISKS))
     if unknown:
         raise SpecError(
-            f"accept names {', '.join(unknown)}, and no risk is called so. The risks that can be accepted are {', '.join(RISKS)}."
+            f"accept names {', '.join(unknown)}, and there is no such risk. The risks that can be accepted are {', '.join(RISKS)}."
         )
     try:
         if spec.network:

@@ -266,13 +266,15 @@ def destroying(pool: Pool, host: Host, bond: Bond, without: tuple[str, ...] = ()
     sentence = f"take {pif.device} of {' and '.join(nic.device for nic in nics)} apart{going}"
     interrupts = f"traffic through {pif.device} stops for about a second"
     destroy = Step("destroy_bond", host.name, sentence, {"host": host.uuid, "bond": bond.uuid}, interrupts)
-    # XAPI plugs the NICs again only where the bond was plugged (xapi_bond.ml), which half a bond is not.
+    # XAPI plugs the NICs again only where the bond was plugged (xapi_bond.ml), which an incomplete bond is not.
     return [*steps, destroy, *([] if pif.attached else plugging(host, nics))]
 
 
 def plugging(host: Host, nics: Sequence[Pif]) -> list[Step]:
     """Plug NICs that a bond has left unplugged."""
-    return [Step("plug_nic", host.name, f"plug {nic.device}, which half a bond has left unplugged", {"nic": nic.uuid}) for nic in nics]
+    return [
+        Step("plug_nic", host.name, f"plug {nic.device}, which an incomplete bond has left unplugged", {"nic": nic.uuid}) for nic in nics
+    ]
 
 
 def kept_config(pool: Pool, bond: Bond, after: Pool) -> Pool:

@@ -39,7 +39,7 @@ OF_A_PLAN = tuple(PATIENCE)
 def being_made(pool: Pool, bond: Bond) -> bool:
     """XAPI makes the records of a bond first and plugs it then, after which its MTU comes and what moves to it (recorded).
 
-    Half a bond that was left behind looks the same; it stays so.
+    An incomplete bond that was left behind looks the same; it stays so.
     """
     own = pool.pifs.get(bond.master)
     return own is None or own.mtu < 0 or incomplete(pool, bond)

@@ -53,15 +53,15 @@ class Task:
     # The same for hosts of the inventory.
     shells: Shells | None = field(default=None, repr=False)
     # What happened when, in order. Both doors add it to the result as `timeline`, to that of a failure too.
-    moments: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    timeline: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
     def note(self, what: str, host: str = "") -> None:
         """Keeps the moment at which something happened, in seconds since 1970 by the clock of this machine."""
-        self.moments.append({"host": host, "what": what, "at": round(time.time(), 2)})
+        self.timeline.append({"host": host, "what": what, "at": round(time.time(), 2)})
 
     def timed(self, result: Mapping[str, Any]) -> dict[str, Any]:
-        """The result with the moments that were noted."""
-        return {**result, "timeline": self.moments} if self.moments else dict(result)
+        """The result with the timeline, where anything was noted."""
+        return {**result, "timeline": self.timeline} if self.timeline else dict(result)
 
     def seconds(self, option: str) -> float:
         """The value of an option that says how long. Raises NetworkError for one that nobody can mean."""

@@ -240,7 +240,7 @@ def _agent(pool: Pool, name: str) -> str:
     host = pool.host_called(name)
     if host is None:
         return ""
-    return f" The host is {'enabled' if host.enabled else 'disabled'} and {'alive' if host.live else 'not alive'} in XAPI's eyes."
+    return f" XAPI has the host as {'enabled' if host.enabled else 'disabled'} and {'alive' if host.live else 'not alive'}."
 
 
 def _trouble(session: Session) -> str:

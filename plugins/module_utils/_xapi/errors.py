@@ -97,8 +97,8 @@ def _script_error(text: str) -> str:
     if left := BRIDGE_LEFT.search(text):
         nic, bridge = (shown(name) for name in left.groups())
         return (
-            f"half a bond has left {nic} in the bridge {bridge} of Open vSwitch, of which XAPI knows nothing; take that away in dom0 of"
-            f" this host (ovs-vsctl del-br {bridge}) and run again"
+            f"an incomplete bond has left {nic} in the bridge {bridge} of Open vSwitch, of which XAPI knows nothing; take that away in"
+            f" dom0 of this host (ovs-vsctl del-br {bridge}) and run again"
         )
     if gone := NO_DEVICE.search(text):
         return f"dom0 of this host has no device {shown(gone.group(1))}; look at ip link and dmesg there"
