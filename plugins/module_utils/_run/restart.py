@@ -38,7 +38,7 @@ COMPLETE = _PATH + (
 )
 SOON = 30  # seconds
 NO_SUCH_COMMAND = 127
-# Whose dom0 this is, and when its xapi happens to be starting, its start comes first: in the middle of it a restart leaves a bond incomplete.
+# Whose dom0 this is, and when its xapi happens to be starting, its start comes first: a restart in the middle leaves a bond incomplete.
 SETTLED = (
     f"{answers.INVENTORY} || exit; {_PATH}command -v xapi-wait-init-complete >/dev/null 2>&1 || exit 0;"
     " xapi-wait-init-complete {seconds} >/dev/null 2>&1 || echo '#still starting'"
