@@ -1,73 +1,172 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stand-in for AWX's REST API: as much of it as the modules of awx.awx use to set up templates, with AWX's own checks of what may be
-stored.
+stored, and its rules of who may see and approve what.
 
-Facts: awx/main/fields.py and awx/api/views (surveys, credential types), awx.awx plugins/module_utils/controller_api.py (paths, status
-codes).
+Facts: awx/main/fields.py, awx/main/access.py and awx/api/views (surveys, credential types, roles, credentials of nodes), awx.awx
+plugins/module_utils/controller_api.py (paths, status codes), and what an AWX 24.6.1 answered to the same kit.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from tests.awx.fields import FIELDS, ROLES
+
 Record = dict[str, Any]
 SURVEY_TYPES = ("text", "textarea", "password", "integer", "float", "multiplechoice", "multiselect")
+UNIFIED = ("job_templates", "workflow_job_templates", "projects", "inventory_sources")
 
 
 class Refused(Exception):
     """AWX would answer 400 with this."""
 
 
-class Controller:
-    """The records of one AWX, by endpoint ("job_templates") and id. `writes` counts what changed anything."""
+class Forbidden(Exception):
+    """AWX would answer 403."""
 
-    def __init__(self) -> None:
-        self.records: dict[str, dict[int, Record]] = {"organizations": {}}
+
+class Controller:
+    """The records of one AWX, by endpoint ("job_templates") and id. `writes` counts what changed anything; `repositories` are what a
+    project can be brought in from, by address."""
+
+    def __init__(self, repositories: Mapping[str, Path]) -> None:
+        self.records: dict[str, dict[int, Record]] = {}
         self.surveys: dict[str, Record] = {}
         self.associations: dict[str, list[int]] = {}
+        self.roles: dict[int, tuple[str, int, str]] = {}
+        self.repositories = repositories
         self.writes = 0
+        self._numbers = itertools.count(1)
         self.create("organizations", {"name": "Default"})
+        self.admin = self.create("users", {"username": "admin", "is_superuser": True})["id"]
+        self.writes = 0
 
     def all(self, endpoint: str) -> dict[str, Record]:
         return {record.get("identifier") or record["name"]: record for record in self.records.get(endpoint, {}).values()}
 
+    def get(self, endpoint: str, key: str) -> Record:
+        """By id, or by a named URL: the name, and behind ++ that of its organization."""
+        name, _unused, organization = unquote(key).partition("++")
+        for record in self.records.get(endpoint, {}).values():
+            if str(record["id"]) == key or (organization and record.get("name") == name and self._organization(record) == organization):
+                return record
+        raise KeyError(key)
+
+    def _organization(self, record: Record) -> str:
+        number = record.get("organization")
+        return str(self.records["organizations"][number]["name"]) if number else ""
+
+    # what is stored
+
     def create(self, endpoint: str, values: Record) -> Record:
-        check(endpoint, values)
-        number = sum(map(len, self.records.values())) + 1
+        number = next(self._numbers)
         url = f"/api/v2/{endpoint}/{number}/"
-        survey = {"survey_spec": f"{url}survey_spec/"} if "survey_enabled" in values else {}
-        record = {**values, "id": number, "url": url, "type": endpoint.rstrip("s"), "related": survey, "summary_fields": {}}
-        if endpoint == "projects":
-            record["scm_revision"] = "0" * 40
-        self.records.setdefault(endpoint, {})[number] = record
-        self.writes += 1
+        known = {**FIELDS[endpoint], **{key: value for key, value in values.items() if key in FIELDS[endpoint]}}
+        record = {**known, "id": number, "url": url, "type": endpoint.rstrip("s"), "related": {}, "summary_fields": {}}
+        if endpoint == "credential_types":
+            record["managed"] = False  # those that come with AWX are, which nobody can set
+        if "survey_enabled" in record:
+            record["related"]["survey_spec"] = f"{url}survey_spec/"
+        for role in ROLES.get(endpoint, ()):
+            self.roles[len(self.roles) + 1] = (endpoint, number, role)
+            record["summary_fields"].setdefault("object_roles", {})[f"{role}_role"] = {"id": len(self.roles)}
+        self._store(endpoint, record)
         return record
 
     def change(self, endpoint: str, number: int, values: Record) -> Record:
-        check(endpoint, values)
         record = self.records[endpoint][number]
-        record.update(values)
+        changed = {key: value for key, value in values.items() if key in FIELDS[endpoint]}
+        self._store(endpoint, {**record, **changed})
+        return self.records[endpoint][number]
+
+    def delete(self, endpoint: str, number: int) -> None:
+        record = self.records[endpoint].pop(number)
+        for ids in self.associations.values():
+            ids[:] = [one for one in ids if one != record["id"]]
         self.writes += 1
-        return record
+
+    def _store(self, endpoint: str, record: Record) -> None:
+        before = self.records.get(endpoint, {}).get(record["id"])
+        if endpoint == "job_templates":
+            self._check_playbook(record)
+            record["organization"] = self.records["projects"][record["project"]]["organization"]
+        if endpoint == "credential_types":
+            _check_credential_type(record)
+        self._check_name(endpoint, record)
+        self.records.setdefault(endpoint, {})[record["id"]] = record
+        self.writes += before != record
+        if endpoint == "projects" and (before is None or any(before[one] != record[one] for one in ("scm_url", "scm_branch"))):
+            self.sync(record)
+
+    def _check_name(self, endpoint: str, record: Record) -> None:
+        within = "inventory" if endpoint == "inventory_sources" else "organization"
+        if endpoint == "workflow_approval_templates" or not record.get("name"):
+            return
+        for other in self.records.get(endpoint, {}).values():
+            if other["id"] != record["id"] and (other["name"], other.get(within)) == (record["name"], record.get(within)):
+                raise Refused(f"A record with this (Name, {within}) combination already exists.")
+
+    def _check_playbook(self, template: Record) -> None:
+        project = self.records["projects"][template["project"]]
+        folder = self.repositories.get(project["scm_url"])
+        if not project.get("scm_revision") or folder is None or not (folder / template["playbook"]).is_file():
+            raise Refused("Playbook not found for project.")
+
+    def sync(self, project: Record) -> Record:
+        """Brings a project in, at once."""
+        there = project["scm_url"] in self.repositories
+        project["status"] = "successful" if there else "failed"
+        project["scm_revision"] = "0" * 40 if there else project.get("scm_revision", "")
+        project["related"]["update"] = f"{project['url']}update/"
+        update = self.create("project_updates", {"project": project["id"], "status": project["status"]})
+        update |= {"name": project["name"], "failed": not there, "finished": "2026-11-26T12:00:00Z", "event_processing_finished": True}
+        update["scm_revision"] = project["scm_revision"]
+        return update
+
+    def said(self, update: Record) -> str:
+        """The output of a project update."""
+        url = self.records["projects"][update["project"]]["scm_url"]
+        if update["status"] == "successful":
+            return "ok: [localhost]"
+        return f'fatal: [localhost]: FAILED! => {{"changed": false, "msg": "fatal: \'{url}\' does not appear to be a git repository"}}'
+
+    # what belongs to what
 
     def associate(self, path: str, values: Record) -> None:
         ids = self.associations.setdefault(path, [])
+        words = path.strip("/").split("/")[2:]
         if values.get("disassociate"):
             ids.remove(values["id"])
         elif values["id"] not in ids:
+            if words[2] == "credentials":
+                self._check_credential(words[0], int(words[1]), self.records["credentials"][values["id"]], ids)
             ids.append(values["id"])
         self.writes += 1
+
+    def _check_credential(self, endpoint: str, number: int, credential: Record, others: list[int]) -> None:
+        """awx/api/views and awx/main/models: one credential of a type, and none on a node that its template has or does not ask for."""
+        if any(self.records["credentials"][other]["credential_type"] == credential["credential_type"] for other in others):
+            raise Refused("Cannot assign multiple credentials of the same type.")
+        if endpoint != "workflow_job_template_nodes":
+            return
+        template = self.records["job_templates"][self.records[endpoint][number]["unified_job_template"]]
+        if not template["ask_credential_on_launch"]:
+            raise Refused("Related template is not configured to accept credentials on launch.")
+        if credential["id"] in self.associations.get(f"{template['url']}credentials/", []):
+            raise Refused(f"Related template already uses {credential['name']} credential.")
 
     def approval(self, node: int, values: Record) -> Record:
         """The approval template of a workflow node, made with it."""
@@ -75,18 +174,63 @@ class Controller:
         self.records["workflow_job_template_nodes"][node]["related"]["unified_job_template"] = record["url"]
         return record
 
-    def find(self, endpoint: str, query: dict[str, str]) -> list[Record]:
-        rows = list(self.records.get(endpoint, {}).values())
-        if endpoint == "unified_job_templates":
-            rows = [row for name in ("job_templates", "projects", "inventory_sources") for row in self.records.get(name, {}).values()]
-        wanted = {key: value for key, value in query.items() if not key.startswith(("page", "order", "or__", "type"))}
-        return [row for row in rows if all(str(row.get(key.split("__")[0])) == value for key, value in wanted.items())]
+    def find(self, endpoint: str, query: Mapping[str, str]) -> list[Record]:
+        endpoints = UNIFIED if endpoint == "unified_job_templates" else (endpoint,)
+        rows = [row for name in endpoints for row in self.records.get(name, {}).values()]
+        either = [(key[4:], value) for key, value in query.items() if key.startswith("or__")]
+        wanted = [(key, value) for key, value in query.items() if not key.startswith(("page", "order", "or__", "type", "format"))]
+        rows = [row for row in rows if all(self._matches(row, key, value) for key, value in wanted)]
+        rows = [row for row in rows if not either or any(self._matches(row, key, value) for key, value in either)]
+        return sorted(rows, key=lambda row: -row["id"]) if query.get("order_by") == "-id" else rows
 
+    def _matches(self, row: Record, key: str, value: str) -> bool:
+        name, _unused, more = key.partition("__")
+        if more == "isnull":
+            return (row.get(name) is None) == (value.lower() == "true")
+        if more:
+            related = {"inventory": "inventories"}[name]
+            return row.get(name) is not None and self._matches(self.records[related][row[name]], more, value)
+        return str(row.get(name)) == value
 
-def check(endpoint: str, values: Record) -> None:
-    """Raises Refused for what AWX would not store."""
-    if endpoint == "credential_types":
-        _check_credential_type(values)
+    # who may do what
+
+    def join(self, username: str, team: str) -> int:
+        """A user of a team; gives the user's id."""
+        user = self.create("users", {"username": username})["id"]
+        self.associations.setdefault(f"/api/v2/teams/{self.all('teams')[team]['id']}/users/", []).append(user)
+        return int(user)
+
+    def may(self, user: int, action: str, endpoint: str, number: int) -> bool:
+        """Whether a user has a role on a record that lets them do this (awx/main/access.py): admin implies all, and all imply read."""
+        if self.records["users"][user]["is_superuser"]:
+            return True
+        teams = [
+            path.split("/")[4] for path, ids in self.associations.items() if path.endswith("/users/") and "/teams/" in path and user in ids
+        ]
+        has = {
+            role
+            for key, (kind, one, role) in self.roles.items()
+            if (kind, one) == (endpoint, number)
+            and any(int(team) in self.associations.get(f"/api/v2/roles/{key}/teams/", []) for team in teams)
+        }
+        return bool(has) if action == "read" else bool(has & {action, "admin"})
+
+    def check_access(self, user: int, method: str, words: list[str]) -> None:
+        """Raises Forbidden. A job is seen by who may see its template; an approval is given by who has that role on the workflow."""
+        if self.records["users"][user]["is_superuser"] or len(words) < 2:
+            return
+        if words[0] == "jobs" and method == "GET":
+            allowed = self.may(user, "read", "job_templates", self.get(*words[:2])["job_template"])
+        elif words[0] in ROLES and method == "GET":
+            allowed = self.may(user, "read", words[0], int(words[1]))
+        elif words[0] in ROLES and words[2:] == ["launch"]:
+            allowed = self.may(user, "execute", words[0], int(words[1]))
+        elif words[0] == "workflow_approvals" and words[2:] == ["approve"]:
+            allowed = self.may(user, "approval", "workflow_job_templates", self.get(*words[:2])["workflow_job_template"])
+        else:
+            allowed = method == "GET"
+        if not allowed:
+            raise Forbidden(f"{method} {words}")
 
 
 def check_survey(survey: Record) -> None:
@@ -107,8 +251,9 @@ def check_survey(survey: Record) -> None:
         choices = question.get("choices", [])
         if question["type"].startswith("multi") and question.get("default", "") not in (*choices, ""):
             raise Refused(f"{question['default']} is not one of {choices}")
-        if not isinstance(question.get("default", ""), str):
-            raise Refused(f"the default of {question['variable']} is not a string")
+        default, kind = question.get("default", ""), {"integer": int, "float": float}.get(question["type"], str)
+        if default != "" and not isinstance(default, kind):
+            raise Refused(f"the default of {question['variable']} is no {kind.__name__}")
 
 
 def _check_credential_type(values: Record) -> None:
@@ -160,7 +305,7 @@ def render_injectors(
 
 class _Handler(BaseHTTPRequestHandler):
     controller: Controller
-    token: str
+    tokens: Mapping[str, int]
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_unused: Any) -> None:
@@ -178,14 +323,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self, method: str) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.headers.get("Authorization") != f"Bearer {self.token}":
+        user = self.tokens.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
+        if user is None:
             return self._answer(401, {"detail": "Authentication credentials were not provided."})
         url = urlsplit(self.path)
         words = [word for word in url.path.split("/") if word][2:]
         try:
+            self.controller.check_access(user, method, words)
+            if words == ["me"]:
+                return self._answer(200, _page([self.controller.records["users"][user]]))
             status, answer = self._route(method, words, url.path, dict(parse_qsl(url.query)), json.loads(body) if body else {})
         except Refused as error:
-            status, answer = 400, {"__all__": [str(error)]}
+            status, answer = 400, {"__all__": [str(error)], "msg": str(error)}
+        except Forbidden:
+            status, answer = 403, {"detail": "You do not have permission to perform this action."}
         except KeyError:
             status, answer = 404, {"detail": "Not found."}
         self._answer(status, answer)
@@ -196,18 +347,31 @@ class _Handler(BaseHTTPRequestHandler):
             if method == "POST":
                 return 201, controller.create(words[0], values)
             return 200, _page(controller.find(words[0], query))
-        endpoint, number = words[0], int(words[1])
-        if len(words) == 2:
-            return 200, controller.change(endpoint, number, values) if method == "PATCH" else controller.records[endpoint][number]
-        if words[2] == "survey_spec":
-            if method == "POST":
-                check_survey(values)
-                controller.surveys[path] = values
-                controller.writes += 1
-                return 200, None
-            return 200, controller.surveys.get(path, {})
-        if words[2] == "create_approval_template":
-            return 201, controller.approval(number, values)
+        record = controller.get(words[0], words[1]) if words[0] != "roles" else {"id": int(words[1])}
+        if len(words) > 2:
+            return self._below(method, words, record, path, values)
+        if method == "DELETE":
+            controller.delete(words[0], record["id"])
+            return 204, None
+        return 200, controller.change(words[0], record["id"], values) if method == "PATCH" else record
+
+    def _below(self, method: str, words: list[str], record: Record, path: str, values: Record) -> tuple[int, Any]:
+        controller, what = self.controller, words[2]
+        if what == "survey_spec":
+            if method == "GET":
+                return 200, controller.surveys.get(path, {})
+            check_survey(values)
+            controller.surveys[path] = values
+            controller.writes += 1
+            return 200, None
+        if what == "create_approval_template":
+            return 201, controller.approval(record["id"], values)
+        if what == "update":
+            return 202, controller.sync(record)
+        if what == "stdout":
+            return 200, {"content": controller.said(record)}
+        if what in ("launch", "approve"):
+            return (201, {"id": record["id"]}) if what == "launch" else (204, None)
         if method == "POST":
             controller.associate(path, values)
             return 204, None
@@ -223,21 +387,25 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self._handle("PATCH")
 
+    def do_DELETE(self) -> None:
+        self._handle("DELETE")
+
 
 def _page(rows: list[Record]) -> Record:
     return {"count": len(rows), "next": None, "previous": None, "results": rows}
 
 
 @contextmanager
-def running(token: str) -> Iterator[tuple[Controller, str]]:
-    """An AWX without anything but the organization Default, and its address."""
-    controller = Controller()
-    handler = type("Handler", (_Handler,), {"controller": controller, "token": token})
+def running(token: str, repositories: Mapping[str, Path]) -> Iterator[tuple[Controller, str, dict[str, int]]]:
+    """An AWX without anything but the organization Default and its admin, its address, and who has which token."""
+    controller = Controller(repositories)
+    tokens = {token: controller.admin}
+    handler = type("Handler", (_Handler,), {"controller": controller, "tokens": tokens})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield controller, f"http://127.0.0.1:{server.server_port}"
+        yield controller, f"http://127.0.0.1:{server.server_port}", tokens
     finally:
         server.shutdown()
         server.server_close()

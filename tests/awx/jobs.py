@@ -102,7 +102,7 @@ class Launch:
             (self.folder / "env" / Path(path).name).write_text(text, encoding="utf-8")
         values = {**SETTINGS, **self.environment, **environment}
         (self.folder / "env" / "envvars").write_text(json.dumps(values), encoding="utf-8")
-        (self.folder / "env" / "extravars").write_text(json.dumps({**OF_AWX, **self.survey}), encoding="utf-8")
+        (self.folder / "env" / "extravars").write_text(as_awx_writes({**OF_AWX, **self.survey}), encoding="utf-8")
         (self.folder / "env" / "ssh_key").write_text(self.ssh_key, encoding="utf-8")
         (self.folder / "env" / "settings").write_text(json.dumps({"suppress_env_files": True}), encoding="utf-8")
         words = ["-u root", "--check" if template["job_type"] == "check" else "", "--diff" if template["diff_mode"] else "", self.arguments]
@@ -126,6 +126,18 @@ class Launch:
         back.mkdir()
         done = _runner("process", str(back), "--ident", "job", given=worked.stdout)
         return _read(back, done)
+
+
+class _Dumper(yaml.SafeDumper):
+    """AWX's way to write extra variables: YAML in which every text, keys too, has the tag !unsafe (awx/main/utils/safe_yaml.py)."""
+
+    def represent_data(self, value: Any) -> yaml.Node:
+        return self.represent_scalar("!unsafe", value) if isinstance(value, str) else super().represent_data(value)
+
+
+def as_awx_writes(variables: Mapping[str, Any]) -> str:
+    """The file of extra variables. From ansible-core 2.19 on, a text with that tag is read as if it had neither tag nor quotes."""
+    return "".join(yaml.dump({key: value}, Dumper=_Dumper, default_flow_style=False) for key, value in variables.items())
 
 
 def template_of(name: str) -> Record:
