@@ -131,8 +131,8 @@ class Launch:
 class _Dumper(yaml.SafeDumper):
     """AWX's way to write extra variables: YAML in which every text, keys too, has the tag !unsafe (awx/main/utils/safe_yaml.py)."""
 
-    def represent_data(self, value: Any) -> yaml.Node:
-        return self.represent_scalar("!unsafe", value) if isinstance(value, str) else super().represent_data(value)
+    def represent_data(self, data: Any) -> yaml.Node:
+        return self.represent_scalar("!unsafe", data) if isinstance(data, str) else super().represent_data(data)
 
 
 def as_awx_writes(variables: Mapping[str, Any]) -> str:
