@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).resolve().parent.parent
 GAP = "…"
@@ -20,11 +21,12 @@ FAILURES = (
     "NetworkError", "ConnectionLost", "Unreachable", "PoolRecordsError", "SpecError", "AnswerError", "ValueError", "UnreadableError",
     "AnsibleParserError", "AnsibleError", "AnsibleActionFail",
 )  # fmt: skip
-PROBLEMS = ("add", "problem", "risk", "Problem")
+PROBLEMS = ("add", "problem", "judged", "Problem")
 FINDINGS = ("finding", "Finding")
 WARNINGS = ("warn", "notice")
 KINDS = {**dict.fromkeys(FAILURES, "error"), **dict.fromkeys(PROBLEMS, "problem"), **dict.fromkeys(FINDINGS, "finding"),
          **dict.fromkeys(WARNINGS, "warning")}  # fmt: skip
+CODE = r"[a-z][a-z0-9_]+"
 # XAPI's own codes and their sentences
 SENTENCES = ("_xapi/errors.py", "SENTENCES")
 RECOVER = "ansible_collections.xapi.network.docsite.guide_recover"
@@ -51,8 +53,23 @@ class Message:
         return len(self.text.replace(GAP, ""))
 
 
-def text_of(node: ast.expr) -> str | None:
-    """A text in the sources with its gaps; None when it is made elsewhere."""
+Texts = Mapping[str, Sequence[tuple[int, ast.expr]]]  # of a function: what its variables were set to, each with the line
+
+
+def set_in(function: ast.AST) -> Texts:
+    """What the variables of a function are set to, in the order of its lines."""
+    found: dict[str, list[tuple[int, ast.expr]]] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.setdefault(node.targets[0].id, []).append((node.lineno, node.value))
+    return {name: sorted(values, key=lambda value: value[0]) for name, values in found.items()}
+
+
+def text_of(node: ast.expr, variables: Texts = MappingProxyType({})) -> str | None:
+    """A text in the sources with its gaps; None when it is made elsewhere. A variable has what it was set to last above."""
+    if isinstance(node, ast.Name):
+        above = [value for line, value in variables.get(node.id, ()) if line < node.lineno]
+        return text_of(above[-1]) if above else None
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -84,17 +101,22 @@ def put_together(node: ast.AST) -> Iterator[Message]:
             yield Message(re.sub(rf"{GAP}+", GAP, text.strip()), "error")
 
 
-def said_by(call: ast.Call) -> Message | None:
-    """The message of a call that makes one."""
-    function = call.func
-    name = function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+def said_by(node: ast.Call | ast.Tuple, variables: Texts = MappingProxyType({})) -> Message | None:
+    """The message of a call that makes one, or of a tuple of a code and a sentence, of which one is made."""
+    if isinstance(node, ast.Tuple):
+        name, parts = "Problem", node.elts
+        if not (parts and re.fullmatch(CODE, text_of(parts[0]) or "")):
+            return None
+    else:
+        function, parts = node.func, node.args
+        name = function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
     if name not in KINDS:
         return None
-    texts = [text for argument in call.args if (text := text_of(argument)) is not None]
+    texts = [text for part in parts if (text := text_of(part, variables)) is not None]
     sentences = [re.sub(rf"{GAP}+", GAP, text.strip()) for text in texts if is_sentence(text)]
     if not sentences:
         return None
-    code = next((text for text in texts if re.fullmatch(r"[a-z][a-z0-9_]+", text)), "") if name in PROBLEMS + FINDINGS else ""
+    code = next((text for text in texts if re.fullmatch(CODE, text)), "") if name in PROBLEMS + FINDINGS else ""
     return Message(sentences[0], KINDS[name], code, sentences[1] if name in PROBLEMS and len(sentences) > 1 else "")
 
 
@@ -114,11 +136,13 @@ def collect(folder: Path = ROOT / "plugins") -> list[Message]:
     found: dict[str, Message] = {}
     for path in sorted(folder.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        nodes = list(ast.walk(tree))
-        said: Iterable[Message | None] = [said_by(node) for node in nodes if isinstance(node, ast.Call)]
-        said = [*said, *(message for node in nodes for message in put_together(node))]
+        said: list[Message | None] = []
+        for part in tree.body:
+            nodes, variables = list(ast.walk(part)), set_in(part)
+            said += [said_by(node, variables) for node in nodes if isinstance(node, (ast.Call, ast.Tuple))]
+            said += [message for node in nodes for message in put_together(node)]
         if path.as_posix().endswith(SENTENCES[0]):
-            said = [*said, *of_xapi(tree)]
+            said += of_xapi(tree)
         for message in said:
             if message is not None:
                 found.setdefault(message.text, message)

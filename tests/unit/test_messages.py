@@ -8,7 +8,10 @@ import ast
 import re
 
 import pytest
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem
+from ansible_collections.xapi.network.plugins.module_utils._bond.nics import dom0_problems
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
+from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_problems
 from ansible_collections.xapi.network.plugins.module_utils._xapi import errors
 from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError, sentence
@@ -16,6 +19,7 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import N
 from docs import messages
 from tests.unit.examples import ROOT
 from tests.unit.pools import spec, tutorial
+from tests.unit.test_checks import FATAL, RISKY, Case
 
 ALL = messages.collect()
 # What is raised with a text that is put together elsewhere: the function, or the name, that holds it. Its sentences are on the page too.
@@ -53,6 +57,30 @@ def test_a_problem_of_a_plan_is_found_with_its_code_and_its_remedy() -> None:
     for problem in problems:
         rows = messages.find(ALL, problem.sentence)
         assert problem.code in {row.code for row in rows}, problem.sentence
+
+
+@pytest.mark.parametrize("case", RISKY + FATAL, ids=str)
+def test_whatever_speaks_against_a_plan_is_found_with_its_code(case: Case) -> None:
+    made = plan(case.made().pool, spec(**case.spec))
+    for said in (*made.problems, *made.notices):
+        rows = messages.find(ALL, said.sentence)
+        assert said.code in {row.code for row in rows}, said.sentence
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("drbd_behind", drbd_problems("xs-1", [], {"drbd": {"volume": ["its disk is Inconsistent"]}})),
+        ("drbd_unknown", drbd_problems("xs-1", ["XOSTOR"], None)),
+        ("drbd_unknown", drbd_problems("xs-1", ["XOSTOR"], {})),
+        ("nic_device_missing", dom0_problems("xs-1", {"eth4": "xenbr4"}, {"interfaces": {}})),
+        ("bridge_left", dom0_problems("xs-1", {"eth4": "xenbr4"}, {"interfaces": {"eth4": {}}, "bridge_of": {"eth4": "xapi7"}})),
+    ],
+)
+def test_what_dom0_has_against_a_plan_is_found_with_its_code(code: str, said: list[Problem]) -> None:
+    (problem,) = said
+    rows = [row for row in messages.find(ALL, problem.sentence) if row.code == code]
+    assert rows, problem.sentence
 
 
 def test_a_failure_is_found_among_all_of_them_first() -> None:
