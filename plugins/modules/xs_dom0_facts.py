@@ -176,7 +176,7 @@ ansible_facts:
         drbd:
           description:
             - The resources of DRBD (LINSTOR, XOSTOR) that are not up to date on all hosts, each with what is amiss; empty when all are.
-              Null where dom0 has no C(drbdsetup).
+              Null where dom0 has no C(drbdsetup) that answers.
           type: dict
           sample: {xcp-volume-5f0b: [the connection to xs-3 is Connecting]}
           version_added: 1.1.0

@@ -437,5 +437,5 @@ def _of_dom0(plan: Given, dom0: Given, run: _record.Run, hosts: Sequence[_record
             target = Prediction.from_dict(about["expected"]) if about["expected"] else None
             found += dom0_findings(seen, target, run.state == "absent", answers[host.uuid])
             if run.state == "verified":
-                found += drbd_findings(host.name, answers[host.uuid])
+                found += drbd_findings(host.name, about["replicated"], answers[host.uuid])
     return [finding.to_dict() for finding in found]

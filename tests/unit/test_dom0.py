@@ -276,3 +276,12 @@ def test_an_answer_that_breaks_off_is_not_read_as_half_a_state() -> None:
 def test_an_unknown_network_backend_is_not_taken_for_one_that_is_known() -> None:
     with pytest.raises(UnreadableError, match='"telepathy" names no network backend'):
         answers.parse(probed(backend="telepathy\n"))
+
+
+def test_drbd_tools_without_the_kernels_module_are_no_drbd() -> None:
+    """drbd-utils 9 on a host where nothing uses them: the rest of what dom0 says is as good as ever."""
+    failed = "modprobe: FATAL: Module drbd not found in directory /lib/modules/4.19.0+1\nFailed to modprobe drbd (No such file)"
+    read = answers.parse(probed() + section("drbd", failed, 20))
+    assert (read.drbd, read.hostname) == (None, "xs-1")
+    assert answers.parse(probed() + section("drbd", "# No currently configured DRBD found.\n")).drbd == {}
+    assert answers.parse(probed()).drbd is None

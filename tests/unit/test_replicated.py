@@ -61,9 +61,17 @@ def test_a_change_waits_for_drbd_wherever_it_is_behind() -> None:
     (problem,) = drbd_problems("xs-1", [], {"drbd": BEHIND})
     assert (problem.code, problem.stops) == ("drbd_behind", True)
     assert "xs-1: DRBD is not up to date on all hosts: xcp-volume-5f0b: the connection to xs-3 is Connecting." in problem.sentence
-    (finding,) = drbd_findings("xs-1", {"drbd": BEHIND})
+    (finding,) = drbd_findings("xs-1", [], {"drbd": BEHIND})
     assert finding.code == "dom0_drbd" and "xcp-volume-5f0b: the connection to xs-3 is Connecting" in finding.sentence
-    assert drbd_findings("xs-1", {"drbd": {}}) == drbd_findings("xs-1", {}) == drbd_findings("xs-1", "silent") == []
+    assert drbd_findings("xs-1", [], {"drbd": {}}) == drbd_findings("xs-1", [], {}) == drbd_findings("xs-1", ["XOSTOR"], "silent") == []
+    assert drbd_findings("xs-1", ["XOSTOR"], {"drbd": {}}) == []
+
+
+@pytest.mark.parametrize("answer", [{"drbd": None}, {}])
+def test_linstor_is_not_proved_where_drbd_does_not_say_so(answer: dict[str, Any]) -> None:
+    (finding,) = drbd_findings("xs-1", ["XOSTOR"], answer)
+    assert finding.code == "dom0_drbd" and "on which XOSTOR lies" in finding.sentence
+    assert drbd_findings("xs-1", [], answer) == []
 
 
 def test_many_volumes_that_wait_for_the_same_are_one_sentence() -> None:

@@ -30,7 +30,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.impact import (
     removal_problems,
     use_problems,
 )
-from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings
+from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings, replicated_storage
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import (
     OF_THE_BOND,
     Match,
@@ -413,7 +413,7 @@ def survey(
         if answer:
             target = before or (None if spec.absent else _present(pool, spec, host, network).prediction)
             findings += dom0_findings(seen_in_xapi(pool, host, network), target, spec.absent, answer)
-            findings += drbd_findings(host.name, answer)
+            findings += drbd_findings(host.name, replicated_storage(pool, host), answer)
     return findings
 
 

@@ -34,10 +34,15 @@ def waiting(answer: Any) -> str:
     return "; ".join(f"{_named(resources)}: {states}" for states, resources in alike.items())
 
 
-def drbd_findings(host: str, answer: Any) -> list[Finding]:
-    """As the proof of a host says it."""
+def drbd_findings(host: str, storage: list[str], answer: Any) -> list[Finding]:
+    """As the proof of a host says it. `storage`: of `replicated_storage`."""
     behind = waiting(answer)
-    return [Finding("dom0_drbd", host, f"{host}, dom0: DRBD is not up to date on all hosts: {behind}.")] if behind else []
+    if behind:
+        return [Finding("dom0_drbd", host, f"{host}, dom0: DRBD is not up to date on all hosts: {behind}.")]
+    if storage and isinstance(answer, Mapping) and answer.get("drbd") is None:
+        sentence = f"{host}, dom0: no drbdsetup says whether DRBD, on which {', '.join(storage)} lies, is up to date."
+        return [Finding("dom0_drbd", host, sentence)]
+    return []
 
 
 def drbd_problems(host: str, storage: list[str], answer: Any) -> list[Problem]:

@@ -112,7 +112,7 @@ class Dom0:
     """One dom0's network. ``uuid`` is the host's uuid in XAPI (INSTALLATION_UUID), ``bridge_of`` the bridge of each NIC that is in one.
 
     ``drbd`` has the resources of DRBD (below LINSTOR, XOSTOR) that are not up to date on all hosts, each with what is amiss; None where
-    dom0 has no DRBD.
+    dom0 has no DRBD that answers.
     ``timer`` is what takes a change back unless it is confirmed, ``taken_back`` what the last one did; both are empty where there is none.
     """
 
@@ -196,10 +196,15 @@ def parse(output: str) -> Dom0:
         bonds=bonds,
         interfaces=interfaces,
         bridge_of={device: bridge for bridge, devices in inside.items() for device in devices},
-        drbd=read_drbd(_text(sections, "drbd", "drbdsetup status")) if "drbd" in sections else None,
+        drbd=_drbd(sections.get("drbd")),
         timer={"state": standing.state, "until": standing.until, "owner": standing.owner} if armed else {},
         taken_back=standing.taken_back or {},
     )
+
+
+def _drbd(section: _Section | None) -> dict[str, tuple[str, ...]] | None:
+    # Its tools may be there where nothing uses DRBD; without the kernel's module they end with status 20 (drbd-utils 9).
+    return read_drbd(section.text) if section and not section.status else None
 
 
 def host_uuid(status: int, output: str) -> str:

@@ -15,17 +15,23 @@ RESYNC_SECONDS = 10.0
 
 
 async def drbd(call: Call) -> int:
-    """`status [RESOURCE]`: one resource for each disk of a linstor SR; its peers are the other hosts, connected while they have power."""
+    """`status [RESOURCE]`: one resource for each disk of a linstor SR; its peers are the other hosts, connected while they have power.
+
+    Without such an SR nothing has loaded the kernel's module, and the tools end as those of drbd-utils 9 do then.
+    """
     if call.arguments[:1] != ["status"]:
         call.err(f"{call.name}: the twin answers 'status' alone\n")
         return 1
     wanted = [word for word in call.arguments[1:] if not word.startswith("-")]
-    shown = [name for name in _resources(call) if not wanted or name in wanted or wanted == ["all"]]
+    resources = _resources(call)
+    if not resources:
+        call.err("modprobe: FATAL: Module drbd not found in directory /lib/modules/4.19.0+1\n")
+        call.err("Failed to modprobe drbd (No such file or directory)\n")
+        return 20
+    shown = [name for name in resources if not wanted or name in wanted or wanted == ["all"]]
     if wanted and wanted != ["all"] and not shown:
         call.err(f"{wanted[0]}: No such resource\n")
         return 10
-    if not shown:
-        call.err("# No currently configured DRBD found.\n")
     for name in shown:
         call.out(f"{name} role:Secondary\n  disk:{'UpToDate' if _behind(call.host) is None else 'Inconsistent'}\n")
         for other in call.host.pool.hosts.values():
