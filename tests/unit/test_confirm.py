@@ -227,3 +227,10 @@ def test_a_vlan_on_the_second_nic_would_come_back_on_the_first() -> None:
     the_plan = plan(made.pool, spec())
     host = next(host for host in made.pool.hosts if host.name == "xs-2")
     assert not_possible(made.pool, spec(), the_plan, host) == "xs-2: VLAN 50 is on eth4, and XAPI would bring it back on eth2."
+
+
+def test_what_stands_in_a_file_of_dom0_is_freed_of_what_a_terminal_obeys() -> None:
+    """Whoever armed the timer wrote who it is, and the reason comes from xe."""
+    armed = read(0, "#xapi.network armed 1700000000 root\x1b[2Jon deploy\n#xapi.network taken_back 1 9 failed a\x1b | b\x9bc\n")
+    assert armed.owner == "root?[2Jon deploy"
+    assert armed.taken_back == {"at": 1, "seconds": 9, "done": False, "owner": "a?", "why": "b?c"}

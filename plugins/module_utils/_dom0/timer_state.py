@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError, shown
 
 BASE = "/var/lib/xapi.network"
 MARK = "#xapi.network"
@@ -65,7 +65,7 @@ def read(status: int, output: str) -> Answer:
         said = " ".join(output.split())[:200] or "nothing"
         raise NetworkError(f"dom0 did not carry out the command for the timer (status {status}); it said: {said}.")
     until = int(rest[0]) if rest and rest[0].isdigit() else 0
-    text = " ".join(rest[1:] if rest and rest[0].isdigit() else rest)
+    text = shown(" ".join(rest[1:] if rest and rest[0].isdigit() else rest))
     return Answer(state, until, owner="" if state == "failed" else text, said=text if state == "failed" else "", taken_back=taken)
 
 
@@ -74,7 +74,7 @@ def _taken_back(words: list[str]) -> dict[str, Any] | None:
     if not at.isdigit():
         return None
     owner, _bar, why = " ".join(rest).partition(" | ")
-    return {"at": int(at), "seconds": int(seconds or 0), "done": outcome == "done", "owner": owner.strip(), "why": why.strip()}
+    return {"at": int(at), "seconds": int(seconds or 0), "done": outcome == "done", "owner": shown(owner), "why": shown(why)}
 
 
 def running(host: str, until: int, owner: str) -> str:
