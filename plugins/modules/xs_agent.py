@@ -195,7 +195,8 @@ def work(task: Task) -> dict[str, Any]:
             " It cannot run as a module process (async, or its own file); method=agent can."
         )
     with task.session() as session:
-        host, pool = restart.find_host(restart.pool_of(session.read(BEFORE)), options["host"] or task.host)
+        pool = restart.pool_of(session.read(BEFORE))
+        host = restart.find_host(pool, options["host"] or task.host)
         if shell is not None:
             restart.make_sure_it_is(host, shell, pool, task)
         skewed = restart.clock_skew(session, host)

@@ -52,7 +52,7 @@ class Journey:
 
 @dataclass(frozen=True)
 class Bond:
-    """The wish of a journey: variables of the role, and what they make."""
+    """What a journey wants: variables of the role, and what they make."""
 
     variables: Mapping[str, Any]
     wanted: Wanted

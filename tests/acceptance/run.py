@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from tests.acceptance.back import PIF_CLASSES, put_back
 from tests.acceptance.journeys import Journey, Step
 from tests.acceptance.look import bonded, first_difference, look
 from tests.acceptance.pool import Pool
+from tests.survive.stage import kill
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_SECONDS = 900
@@ -161,12 +161,12 @@ class Runner:
             except subprocess.TimeoutExpired:
                 pass
             finally:
-                _kill(process)
+                _stop(process)
         return process.returncode, output_path.read_text(encoding="utf-8")
 
     def _strike(self, step: Step, process: subprocess.Popen[bytes]) -> None:
         if step.strikes == "kill":
-            _kill(process)
+            _stop(process)
         elif step.strikes == "off":
             self.pool.switch(step.host, "off")
         elif step.strikes == "again":
@@ -183,22 +183,10 @@ def _printed(words: str, path: Path, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """The process and all that it started, at once: Ansible's workers have sessions of their own."""
-    todo, found = [process.pid], []
-    while todo and process.poll() is None:
-        found.append(todo.pop())
-        try:
-            os.kill(found[-1], signal.SIGSTOP)
-            threads = list(Path(f"/proc/{found[-1]}/task").iterdir())
-            todo += [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-        except OSError:
-            continue
-    for one in found:
-        try:
-            os.kill(one, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """The run and all that it started, where it is not over by itself."""
+    if process.poll() is None:
+        kill(process.pid)
     process.wait()
 
 

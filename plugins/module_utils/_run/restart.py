@@ -67,16 +67,18 @@ class Restart:
 
 
 def pool_of(records: Any) -> model.Pool:
+    """The pool that these records are. Raises NetworkError where they are none."""
     try:
         return model.read(records)
     except model.PoolRecordsError as error:
         raise NetworkError(f"{error}") from None
 
 
-def find_host(pool: model.Pool, wanted: str) -> tuple[model.Host, model.Pool]:
+def find_host(pool: model.Pool, wanted: str) -> model.Host:
+    """The host that is meant. Raises NetworkError where there is none, or more than one."""
     found = [host for host in pool.hosts if host.answers_to(wanted)]
     if len(found) == 1:
-        return found[0], pool
+        return found[0]
     if found:
         uuids = ", ".join(host.uuid for host in found)
         raise NetworkError(f"{len(found)} hosts of the pool are called {wanted}: {uuids}. Give the uuid of the one that is meant.")
@@ -151,6 +153,7 @@ def clock_skew(session: Session, host: model.Host) -> list[Problem]:
 
 
 def by_service(task: Task, shell: Shell, host: model.Host) -> Restart:
+    """Orders it in dom0. A reply that is lost is looked up later; raises NetworkError where dom0 says that it failed."""
     task.progress(f"{host.name}: restarting xapi")
     try:
         status, output, error = shell(RESTART, task.options["wait_timeout"])
@@ -169,6 +172,7 @@ def by_service(task: Task, shell: Shell, host: model.Host) -> Restart:
 
 
 def by_agent(session: Session, host: model.Host) -> Restart:
+    """Orders it through XAPI. Raises XapiFailure for an error that does not come from the restart itself."""
     command = "host.restart_agent"
     try:
         session.call(command, host.ref)

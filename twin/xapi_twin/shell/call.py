@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -30,6 +31,17 @@ class Call:
     @property
     def host(self) -> HostState:
         return self.machine.host
+
+    def absolute(self, path: str) -> str:
+        """A path as it is from the root, by the folder that the command runs in."""
+        return posixpath.normpath(posixpath.join(self.context.cwd, path))
+
+    async def input(self) -> str:
+        """All of standard input."""
+        data = b""
+        while (chunk := await self.context.stdin.read_chunk()) is not None:
+            data += chunk
+        return data.decode("utf-8", "replace")
 
     def out(self, text: str) -> None:
         self._printed.append((True, text.encode("utf-8", "surrogateescape")))

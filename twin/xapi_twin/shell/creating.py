@@ -9,7 +9,7 @@ import secrets
 import string
 
 from xapi_twin.shell.call import Call
-from xapi_twin.shell.listing import absolute, split
+from xapi_twin.shell.listing import split
 
 FOLDER = ""
 
@@ -27,7 +27,7 @@ async def mkdir(call: Call) -> int:
         return 1
     status = 0
     for name in names:
-        made = absolute(call, name)
+        made = call.absolute(name)
         problem = _make(call, made, 0o777 & ~int(umask, 8), int(mode, 8) if mode else None, "p" in flags or "parents" in flags)
         if problem:
             call.err(f"mkdir: cannot create directory '{name}': {problem}\n")
@@ -60,7 +60,7 @@ def _make(call: Call, path: str, plain: int, mode: int | None, parents: bool) ->
 async def made(call: Call) -> int:
     """`_made UMASK [-t] PATH`: before a redirection to a file; it is there, with the mode of the umask or its own, and `-t`: empty."""
     umask, *options, name = call.arguments
-    path, files = absolute(call, name), call.context.fs
+    path, files = call.absolute(name), call.context.fs
     try:
         mode = _mode(call, path)
         if mode is None and files.exists(posixpath.dirname(path)) and name:
@@ -87,7 +87,7 @@ async def modes(call: Call) -> int:
     flags, words = split(arguments)
     names = [word.removeprefix("of=") for word in words]
     names += [posixpath.join(names[-1], posixpath.basename(word)) for word in names[:-1]]  # into a folder
-    found = {path: _mode(call, path) for path in (absolute(call, word) for word in names)}
+    found = {path: _mode(call, path) for path in (call.absolute(word) for word in names)}
     if name == "cp" and flags.keys() & {"p", "a"}:
         found = {}
     kept = call.process.modes
@@ -123,7 +123,7 @@ async def mktemp(call: Call) -> int:
     if "u" not in flags:
         kind = "directory" if "d" in flags else "file"
         try:
-            _made_alone(call, absolute(call, name), "d" in flags)
+            _made_alone(call, call.absolute(name), "d" in flags)
         except Exception:  # the library's errors have no type
             return _not_made(call, f"failed to create {kind} via template '{template}': No such file or directory", "q" in flags)
     call.out(name + "\n")

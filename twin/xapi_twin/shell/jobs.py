@@ -120,19 +120,15 @@ async def script(call: Call) -> int:
     if problem:
         call.err(f"{call.process.name}: line 1: {problem}\n")
         return status
-    if not int(call.context.fs.stat(_absolute(call, path))["mode"]) & 0o111:
+    if not int(call.context.fs.stat(call.absolute(path))["mode"]) & 0o111:
         call.err(f"{call.process.name}: line 1: {path}: Permission denied\n")
         return 126
     return await _child(call, text, source, path, rest, "", [path, *rest])
 
 
-def _absolute(call: Call, path: str) -> str:
-    return path if path.startswith("/") else f"{call.context.cwd.rstrip('/')}/{path}"
-
-
 def _read(call: Call, path: str) -> tuple[str, str, int]:
     """(text of a script, what is wrong, exit status)."""
-    files, full = call.context.fs, _absolute(call, path)
+    files, full = call.context.fs, call.absolute(path)
     try:
         if files.stat(full)["file_type"] == "directory":
             return "", f"{path}: Is a directory", 126

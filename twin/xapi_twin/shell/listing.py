@@ -48,10 +48,6 @@ def split(arguments: list[str], values: str = "") -> tuple[dict[str, str], list[
     return flags, others
 
 
-def absolute(call: Call, path: str) -> str:
-    return posixpath.normpath(posixpath.join(call.context.cwd, path))
-
-
 async def ls(call: Call) -> int:
     flags, names = split(call.arguments)
     status = 0
@@ -59,7 +55,7 @@ async def ls(call: Call) -> int:
     folders: list[_Entry] = []
     for name in names or ["."]:
         try:
-            entry = _entry(call, absolute(call, name), name, follow="l" not in flags)
+            entry = _entry(call, call.absolute(name), name, follow="l" not in flags)
         except Exception:  # the library's errors have no type
             call.err(f"ls: cannot access '{name}': No such file or directory\n")
             status = 2
@@ -71,7 +67,7 @@ async def ls(call: Call) -> int:
             call.out(("\n" if number or files else "") + f"{folder.name}:\n")
         if "l" in flags:
             call.out("total 0\n")
-        _print(call, _inside(call, absolute(call, folder.name), flags), flags)
+        _print(call, _inside(call, call.absolute(folder.name), flags), flags)
     return status
 
 
@@ -136,7 +132,7 @@ async def stat(call: Call) -> int:
     status = 0
     for name in names:
         try:
-            entry = _entry(call, absolute(call, name), name, follow="L" in flags)
+            entry = _entry(call, call.absolute(name), name, follow="L" in flags)
         except Exception:  # the library's errors have no type
             status = call.fail(f"cannot stat '{name}': No such file or directory")
             continue

@@ -41,13 +41,9 @@ async def openssl(call: Call) -> int:
 
 async def _text(call: Call, path: str) -> str:
     if path:
-        full = path if path.startswith("/") else f"{call.context.cwd}/{path}"
-        files = call.context.fs
+        files, full = call.context.fs, call.absolute(path)
         return bytes(files.read_file(full)).decode("utf-8", "replace") if files.exists(full) else ""
-    data = b""
-    while (chunk := await call.context.stdin.read_chunk()) is not None:
-        data += chunk
-    return data.decode("utf-8", "replace")
+    return await call.input()
 
 
 COMMANDS = {"openssl": openssl}

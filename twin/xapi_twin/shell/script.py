@@ -28,10 +28,9 @@ from xapi_twin.shell.words import quoted, with_substitutions
 
 _NUMBERS = re.compile(r"\$(?:\$|!|0(?![0-9])|(?:EUID|UID|PPID)\b|\{(?:\$|!|0|EUID|UID|PPID)\})")
 _OWN = re.compile(rb"_(?:stdin|line|sh|bash|dash|script|file|text|made|kept|mkdir|ls|umask)")
-# Redirections of standard input, in the tree's words.
-_OUTPUTS = ("Output", "Append", "Clobber", "OutputBoth")
+# Redirections of standard input, and those to files, in the tree's words.
 _INPUTS = ("Input", "HereDoc", "HereDocStrip", "HereString", "DupInput", "ReadWrite")
-
+_OUTPUTS = ("Output", "Append", "Clobber", "OutputBoth")
 
 _WRITERS = ("touch", "tee", "cp", "dd", "sort", "truncate")  # these write to files, as redirections do
 _SCRIPTED = ("eval", "trap", ".", "source")

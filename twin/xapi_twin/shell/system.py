@@ -46,10 +46,7 @@ async def logger(call: Call) -> int:
     flags, words = split(call.arguments, "tpfnPu")
     lines = [" ".join(words)]
     if not words:
-        data = b""
-        while (chunk := await call.context.stdin.read_chunk()) is not None:
-            data += chunk
-        lines = data.decode("utf-8", "replace").splitlines()
+        lines = (await call.input()).splitlines()
     now = call.host.pool.now()
     for line in lines:
         stamp = f"{now:%b} {now.day:>2} {now:%H:%M:%S}"
