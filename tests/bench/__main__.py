@@ -287,17 +287,17 @@ def many(extent: Extent) -> Iterator[Row]:
 
 
 def twins(extent: Extent) -> Iterator[Row]:
-    """The twin itself, in a process of its own. Its goals are held against the processor's seconds, which nothing else makes longer."""
+    """The twin itself, in a process of its own. Beside its seconds stand those of the processor, which nothing else makes longer."""
     command = [sys.executable, "-m", "tests.bench.twin", str(extent.large), str(CYCLES)]
     figures = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     about = f"twin of {extent.large} hosts with 12 NICs"
     for name, what, most in (("start", "start", 1.0), ("read", "a full read", 0.5), ("probes", "every dom0 asked at once", 1.0)):
         spent = figures[name]
         value = f"{spent['seconds']:.2f} s, {spent['processor']:.2f} s of the processor"
-        yield Row(f"{about}: {what}", value, f"<= {most:g} s", spent["processor"] <= most)
+        yield Row(f"{about}: {what}", value, f"<= {most:g} s", spent["seconds"] <= most)
     yield Row(f"{about}: memory", f"{figures['memory']:.0f} MiB", "< 300 MiB", figures["memory"] < 300)
     grown = figures["grown"]
-    yield Row(f"memory of {CYCLES} bonds made and destroyed, after as many", f"{grown:+.1f} MiB", "<= 2 MiB", grown <= 2)
+    yield Row(f"memory of {CYCLES} bonds made and destroyed, after as many", f"{grown:+.1f} MiB", "<= 0.5 MiB", grown <= 0.5)
 
 
 PARTS: dict[str, Callable[[Extent], Iterator[Row]]] = {

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.twin.ground import THREE_HOSTS, Pool, pool
+from xapi_twin import shell
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import read_scenario
@@ -74,6 +75,19 @@ async def test_a_host_that_joins_brings_its_nics_and_inherits_the_bonds_and_vlan
         assert not ground.pif_record("xs-4", "bond0", 50)["currently_attached"]
         assert {ground.network_of(name, "eth2") for name in ("xs-1", "xs-4")} == {ground.network_of("xs-2", "eth2")}
         assert not ground.twin.host("xs-4").is_master
+
+
+async def test_what_runs_in_dom0_goes_on_when_its_host_joins_and_sees_the_pool_then() -> None:
+    async with pool(WITH_SPARE) as ground:
+        loop = "nohup sh -c 'until [ -e /root/stop ]; do sleep 0.05; done; xe host-list --minimal > /root/said' &"
+        await shell.run(spare(ground).master_host, loop)
+        await join(ground)
+        await joined(ground)
+        host = ground.twin.host("xs-4")
+        await shell.run(host, "touch /root/stop")
+        while not (said := (await shell.run(host, "cat /root/said")).stdout):
+            await asyncio.sleep(0.01)
+        assert said.count(",") == 3, said
 
 
 async def test_a_join_with_the_wrong_words_changes_nothing() -> None:

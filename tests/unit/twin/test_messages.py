@@ -26,6 +26,16 @@ async def refused(ground: Pool, method: str, *arguments: Any) -> list[str]:
     return caught.value.description
 
 
+async def test_the_oldest_of_ten_thousand_messages_goes() -> None:
+    async with pool(WITH_VM) as ground:
+        uuid = ground.twin.master_host.uuid
+        first = await ground.call("message.create", "FIRST", 5, "Host", uuid, "")
+        for number in range(10_000):
+            await ground.call("message.create", str(number), 5, "Host", uuid, "")
+        kept = ground.database.all("message")
+        assert len(kept) == 10_000 and first not in kept
+
+
 def the_vm(ground: Pool) -> str:
     (vm,) = [ref for ref, record in ground.database.all("VM").items() if record["name_label"] == "web"]
     return vm

@@ -30,20 +30,19 @@ _MEMORY_KIB = 8388608  # what is shown of dom0's memory; nothing depends on it
 
 
 class Files:
-    """One dom0's files. `before`: the disk is that of a host which was in another pool."""
+    """One dom0's files."""
 
-    def __init__(self, host: HostState, product: Product, programs: Mapping[str, Sequence[str]], before: Files | None = None) -> None:
+    def __init__(self, host: HostState, product: Product, programs: Mapping[str, Sequence[str]]) -> None:
         self.host = host
         self.product = product
         self.programs = programs
-        self.tree: FileSystem = before.tree if before else FileSystem()
-        self._state: dict[str, str] = before._state if before else {}
+        self.tree = FileSystem()
+        self._state: dict[str, str] = {}
         self._living_now: dict[str, str] = {}
         self._processes: dict[int, str] = {}
         self._seen: tuple[Any, ...] = ()
-        self._minds_modes: bool = before is not None and before._minds_modes
-        if before is None:
-            self._format()
+        self._minds_modes = False
+        self._format()
 
     def _format(self) -> None:
         for folder in _FOLDERS:

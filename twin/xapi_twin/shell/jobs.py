@@ -200,7 +200,7 @@ async def spawned(call: Call) -> int:
     child.hangs_up = parent.streams.terminal and not re.match(r"\(?\s*(\S*/)?(nohup|setsid)\b", text)
     parent.children[child.pid] = child
     before = _masked(umask) + _state(variables) + (functions + "\n" if functions else "")
-    call.host.life.start_soon(_begun(call, child, text, call.context.cwd, dict(call.context.env), before, arguments))
+    call.machine.start_soon(_begun(call, child, text, call.context.cwd, dict(call.context.env), before, arguments))
     await asyncio.sleep(0)
     call.out(f"{child.pid}\n")
     return 0

@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
 from xapi_twin.datamodel.releases import Formats, Product, product_of
 from xapi_twin.shell.files import Files
 from xapi_twin.shell.process import KILL, Processes
-from xapi_twin.xapi.state import HostState
+from xapi_twin.xapi.state import HostState, retrieve
 
 Command = Callable[[Any], Awaitable[int]]  # of a `Call`; answers the exit status
 
@@ -31,6 +32,7 @@ class Machine:
         self.commands = commands
         self.folders = folders
         self.processes = Processes()
+        self._going_on: set[asyncio.Future[Any]] = set()
 
     @cached_property
     def product(self) -> Product:
@@ -48,11 +50,25 @@ class Machine:
         if "files" in vars(self):
             self.files.lose_memory()
 
-    def take_over(self, old: Machine) -> None:
-        """The host was in another pool before: its disk and its processes are the same."""
-        self.processes = old.processes
-        if "files" in vars(old):
-            self.files = Files(self.host, self.product, self.folders, before=old.files)
+    def move(self, host: HostState) -> None:
+        """The host is in another pool now: its disk and its processes are the same, and what they see from now on is of that pool."""
+        self.host = host
+        if "files" in vars(self):
+            self.files.host = host
+
+    def start_soon(self, work: Coroutine[Any, Any, Any]) -> None:
+        """What its processes do: it outlives xapi, and ends with the twin."""
+        task = asyncio.ensure_future(work)
+        self._going_on.add(task)
+        task.add_done_callback(self._going_on.discard)
+        task.add_done_callback(retrieve)
+
+    async def stop(self) -> None:
+        """The twin ends."""
+        going_on = list(self._going_on)
+        for task in going_on:
+            task.cancel()
+        await asyncio.gather(*going_on, return_exceptions=True)
 
     def refresh(self) -> None:
         """Bring the files up to the state of the host."""

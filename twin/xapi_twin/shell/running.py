@@ -71,7 +71,7 @@ async def run(
     """
     process.work = asyncio.ensure_future(_work(machine, process, text, cwd, environment, before, arguments))
     process.work.add_done_callback(lambda _work: _over(machine, process))
-    machine.host.life.start_soon(_until(process.work))
+    machine.start_soon(_until(process.work))
     try:
         await asyncio.wait({process.work})
     except asyncio.CancelledError:

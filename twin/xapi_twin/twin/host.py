@@ -225,6 +225,7 @@ class Host(HostState):
 
     async def close(self) -> None:
         """The twin stops."""
+        await self.machine.stop()
         await self.end()
         await self.backend.stop()
 

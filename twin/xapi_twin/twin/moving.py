@@ -109,5 +109,6 @@ async def _hand_over(old: Host, new: Host) -> None:
     for port in old.dom0_ports:
         port.hand_over(old.ref, new)
         new.dom0_ports.append(port)
-    new.machine.take_over(old.machine)
+    new.machine = old.machine
+    new.machine.move(new)
     new.management_bridge = new.management_bridge or old.management_bridge

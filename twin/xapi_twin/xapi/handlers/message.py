@@ -15,10 +15,16 @@ from xapi_twin.xapi.where import compile_where
 
 Record = dict[str, Any]
 
+# xapi_globs.ml, message_limit. xapi looks every half a minute and lets the oldest go (xapi_message.ml, gc); here it goes at once.
+MOST = 10_000
+
 
 def post(database: Database, name: str, priority: int, cls: str, obj_uuid: str, body: str, now: datetime) -> str:
     """A new message about an object; `cls` is one of the message's own class names ("Host")."""
-    return database.add("message", name=name, priority=priority, cls=cls, obj_uuid=obj_uuid, body=body, timestamp=now)
+    ref = database.add("message", name=name, priority=priority, cls=cls, obj_uuid=obj_uuid, body=body, timestamp=now)
+    if len(database.all("message")) > MOST:
+        database.remove("message", next(iter(database.all("message"))))
+    return ref
 
 
 async def create(context: Context, name: str, priority: int, cls: str, obj_uuid: str, body: str) -> str:
