@@ -191,6 +191,8 @@ REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
         (b"Content-Length: 1000000000000\r\n\r\n", b"x" * 65536, 0.0, "sent more than 4 MiB in one reply, which no pool needs"),
         (b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n", 0.0, "sent more than 4 MiB in one reply"),
         (b"Content-Length: 1000\r\n\r\n", b"x", 0.1, "did not answer within 0.5 seconds"),
+        (b"X-Slow: ", b"x", 0.1, "did not answer within 0.5 seconds"),
+        (b"X-Slow: 1\r\n", b"X: y\r\n", 0.1, "did not answer within 0.5 seconds"),
     ],
 )
 def test_a_reply_without_an_end(head: bytes, piece: bytes, pause: float, complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import socket
 import ssl
-import time
+import threading
 import xmlrpc.client
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -117,6 +118,32 @@ def _has_port(parts: SplitResult) -> bool:
         return False
 
 
+@contextmanager
+def _deadline(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
+    """The whole of an exchange: the connection's own timeout is that of each read, and begins anew with every byte. Raises TimeoutError."""
+    over = threading.Event()
+
+    def cut() -> None:
+        over.set()
+        if connection.sock is not None:
+            with suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception:
+        if over.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+    if over.is_set():
+        raise TimeoutError
+
+
 class _Client:
     """XML-RPC to one host."""
 
@@ -132,12 +159,12 @@ class _Client:
         body = xmlrpc.client.dumps(arguments, method)
         try:
             connection = self._connection()
-            try:
+            with closing(connection), _deadline(connection, self._timeout):
+                connection.connect()
+                self._check_fingerprint(connection)
                 connection.request("POST", "/", body.encode(), {"Content-Type": "text/xml", "User-Agent": ORIGINATOR})
                 reply = connection.getresponse()
-                text = self._body(reply, time.monotonic() + self._timeout)
-            finally:
-                connection.close()
+                text = self._body(reply)
         except ssl.SSLError as error:
             reason = getattr(error, "verify_message", "") or error.reason or str(error)
             raise CaptureError(f"the certificate of {self.url} is not trusted ({reason}): give --ca-path or --fingerprint") from None
@@ -157,16 +184,14 @@ class _Client:
             raise _Failure([str(part) for part in answer.get("ErrorDescription", [])])
         return answer["Value"]
 
-    def _body(self, reply: http.client.HTTPResponse, deadline: float) -> bytes:
-        """Raises CaptureError for a reply without an end, TimeoutError for one that trickles."""
+    def _body(self, reply: http.client.HTTPResponse) -> bytes:
+        """Raises CaptureError for a reply without an end."""
         pieces, size = [], 0
         while piece := reply.read1(_PIECE):
             pieces.append(piece)
             size += len(piece)
             if size > MOST_BYTES:
                 raise CaptureError(f"{self.url} sent more than {MOST_BYTES >> 20} MiB in one reply, which no pool needs; is it a XAPI?")
-            if time.monotonic() > deadline:
-                raise TimeoutError
         return b"".join(pieces)
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -180,10 +205,12 @@ class _Client:
             return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
-        connection.connect()
+        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+
+    def _check_fingerprint(self, connection: http.client.HTTPConnection) -> None:
+        """Raises CaptureError for another certificate than the one that was given."""
+        if not self._trust.fingerprint or not isinstance(connection, http.client.HTTPSConnection):
+            return
         shown = hashlib.sha256(connection.sock.getpeercert(binary_form=True) or b"").hexdigest()
         if shown != self._trust.fingerprint.replace(":", "").lower().removeprefix("sha256"):
-            connection.close()
             raise CaptureError(f"the certificate of {self.url} has the fingerprint {shown}, not the one that was given")
-        return connection
