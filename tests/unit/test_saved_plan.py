@@ -124,7 +124,7 @@ def test_every_field_of_the_model_is_either_a_fact_or_left_out_on_purpose() -> N
     left_out = {
         Host: {
             "ref", "uuid", "name_label", "hostname", "live", "version", "release", "product", "build", "agent_start_time", "guidances",
-            "operations",
+            "operations", "boot_paths",
         },
         Network: {"ref", "description", "other_config", "tags", "purpose", "pifs", "vifs"},
         # vlan, physical and the references are in the labels, and said as names

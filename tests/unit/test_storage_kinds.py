@@ -94,6 +94,21 @@ def test_paths_that_are_missing_before_the_change_are_a_notice() -> None:
     assert not [notice for notice in plan(with_paths(4).pool, spec()).notices if notice.code == "paths"]
 
 
+def booting_from_san(now: int) -> APool:
+    made = tutorial()
+    next(host for host in made.records["host"].values() if host["name_label"] == "xs-2")["other_config"]["mpath-boot"] = f"[{now}, 2]"
+    return made
+
+
+def test_a_host_that_boots_from_a_san_is_a_notice_and_has_its_paths_back_after() -> None:
+    (said,) = [notice.sentence for notice in plan(booting_from_san(2).pool, spec()).notices if notice.code == "boots_from_san"]
+    assert said.startswith("xs-2: the host boots from a SAN: multipath has 2 of 2 paths to that disk.")
+    assert lost(booting_from_san(2), booting_from_san(1)) == [
+        "xs-2: multipath had 2 paths to the disk that the host boots from before and has 1 now."
+    ]
+    assert lost(booting_from_san(2), booting_from_san(2)) == []
+
+
 @pytest.mark.parametrize("text", ["", "[]", "4, 4", "[4]", "[4, x]", "[-1, 4]", "[1, 2, 3]"])
 def test_what_is_no_count_is_passed_over(text: str) -> None:
     assert paths_in({"mpath-360a98": text}) == {}

@@ -170,6 +170,12 @@ def _of_the_storage(pool: Pool, host: Host) -> list[tuple[str, str]]:
             " Whether it is reached through these NICs cannot be told from here; if so, it stands still for about a second."
         )
         said.append(("storage_by_name", sentence))
+    if host.boot_paths:
+        sentence = (
+            f"the host boots from a SAN: multipath has {host.boot_paths[0]} of {host.boot_paths[1]} paths to that disk."
+            " Whether they run through these NICs cannot be told from here; if they all do, dom0 itself stands still for about a second."
+        )
+        said.append(("boots_from_san", sentence))
     return said + [
         ("paths", f"multipath has {now} of {most} paths to {device} of {one.sr_name or one.sr_uuid}.")
         for one in pool.storages_of(host)

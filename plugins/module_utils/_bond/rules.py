@@ -311,9 +311,14 @@ def predict_new(
     )
 
 
+BOOT_DISK = "the disk that the host boots from"
+
+
 def paths_of(pool: Pool, host: Host) -> dict[str, int]:
-    """How many paths multipath has to each device of the storage that this host has attached."""
-    return {device: now for storage in pool.storages_of(host) if storage.attached for device, (now, _most) in storage.paths.items()}
+    """How many paths multipath has to each device of the storage that this host has attached, and to the disk that it boots from."""
+    boot = {BOOT_DISK: host.boot_paths[0]} if host.boot_paths else {}
+    attached = [storage for storage in pool.storages_of(host) if storage.attached]
+    return boot | {device: now for storage in attached for device, (now, _most) in storage.paths.items()}
 
 
 def moves(pool: Pool, host: Host, nics: Sequence[Pif], network: str) -> tuple[str, ...]:

@@ -50,6 +50,8 @@ class Host:
 
     `name` is unique in the pool: XAPI's `name_label`, and the uuid with it where several hosts have the same.
 
+    `boot_paths`: of a host that boots from a SAN, how many paths multipath has to that disk, and how many it could have.
+
     `live` is what host_metrics says; it stays true for minutes after a crash. It is false while the xapi of a living host is restarted as a
     service, as `enabled` is (recorded), so that neither alone tells a host that is gone from one that is coming up.
     """
@@ -72,6 +74,7 @@ class Host:
     guidances: tuple[str, ...] = ()
     name_label: str = ""
     operations: tuple[str, ...] = ()  # what XAPI is doing with the host right now: evacuate, vm_start, …
+    boot_paths: tuple[int, int] | None = None
 
     def answers_to(self, name: str) -> bool:
         """True when a user may mean this host by that name: its name, uuid, address or host name."""
@@ -420,6 +423,7 @@ def _host(ref: str, record: Mapping[str, Any], records: Records, master: bool) -
         agent_start_time=record.get("other_config", {}).get("agent_start_time", ""),
         guidances=tuple(sorted({guidance for key in GUIDANCES for guidance in record.get(key, ())})),
         operations=_operations(record),
+        boot_paths=paths_in(record.get("other_config", {})).get("boot"),  # the storage manager counts them there; mpathalert.ml
     )
 
 
