@@ -214,8 +214,15 @@ def whole_programs(everything: bool) -> list[Part]:
 def table(outcomes: Sequence[Outcome]) -> str:
     rows = [("part", "where", "passed", "failed", "skipped", "seconds", "")]
     rows += [
-        (o.part.name, o.part.where, str(o.passed), str(o.failed), str(o.skipped), f"{o.seconds:.1f}",
-         o.remark or (f"see {o.log.relative_to(ROOT)}" if o.failed else ""))
+        (
+            o.part.name,
+            o.part.where,
+            str(o.passed),
+            str(o.failed),
+            str(o.skipped),
+            f"{o.seconds:.1f}",
+            o.remark or (f"see {o.log.relative_to(ROOT)}" if o.failed else ""),
+        )
         for o in outcomes
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

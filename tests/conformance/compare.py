@@ -233,9 +233,7 @@ def pair_objects(names: Renaming, recorded: Mapping[str, Mapping[str, Record]], 
                 names.pair(record[field], same[field])
 
 
-def state_differences(
-    names: Renaming, recorded: Mapping[str, Mapping[str, Record]], ours: Mapping[str, Mapping[str, Record]]
-) -> list[str]:
+def state_differences(names: Renaming, recorded: Mapping[str, Mapping[str, Record]], ours: Mapping[str, Mapping[str, Record]]) -> list[str]:
     """How two states of the database differ. Messages are compared elsewhere: when one comes depends on a poll."""
     pair_objects(names, recorded, ours)
     found: list[str] = []

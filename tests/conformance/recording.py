@@ -58,9 +58,7 @@ class Recording:
         records = {
             cls: {
                 ref: {
-                    name: convert(schema, schema.fields(cls)[name].type, value)
-                    for name, value in record.items()
-                    if (cls, name) not in many
+                    name: convert(schema, schema.fields(cls)[name].type, value) for name, value in record.items() if (cls, name) not in many
                 }
                 for ref, record in found.items()
             }
@@ -82,9 +80,7 @@ class Recording:
     def _dom0(self, host: str) -> HostDom0:
         """The NICs are the interfaces that are no bridges."""
         shown = self.dom0[host]
-        nics = tuple(
-            Nic(name, interface["mac"]) for name, interface in shown["interfaces"].items() if name not in shown["list-br"]
-        )
+        nics = tuple(Nic(name, interface["mac"]) for name, interface in shown["interfaces"].items() if name not in shown["list-br"])
         return HostDom0(nics=nics, hostname=host)
 
 

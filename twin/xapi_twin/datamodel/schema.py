@@ -132,7 +132,7 @@ class Type:
 
 @cache
 def parse_type(text: str) -> Type:
-    """"PIF ref set" or "(string -> enum vif_operations) map" as a Type."""
+    """ "PIF ref set" or "(string -> enum vif_operations) map" as a Type."""
     if text.startswith("(") and text.endswith(") map"):
         key, value = text[1:-5].split(" -> ", 1)
         return Type("map", key=parse_type(key), item=parse_type(value))
@@ -259,9 +259,7 @@ def _load(version: str) -> Schema:
     enums: dict[str, tuple[str, ...]] = {}
     gone: set[str] = set()
     for name, facts in _data("schema.json").items():
-        fields = {
-            key: _field(key, row) for key, row in facts["fields"].items() if release(row[2]) <= stated
-        }
+        fields = {key: _field(key, row) for key, row in facts["fields"].items() if release(row[2]) <= stated}
         messages = {}
         for key, (params, result, since) in facts["messages"].items():
             if release(since) > stated:
@@ -275,10 +273,7 @@ def _load(version: str) -> Schema:
     # Of classes that are not modelled only the names of the messages are known, and for some since when.
     gone.update(name for name, since in _data("since.json").items() if release(since) > stated)
     methods = tuple(
-        f"{cls}.{name}"
-        for cls, names in _data("methods.json").items()
-        for name in names
-        if cls not in gone and f"{cls}.{name}" not in gone
+        f"{cls}.{name}" for cls, names in _data("methods.json").items() for name in names if cls not in gone and f"{cls}.{name}" not in gone
     )
     return Schema(version, stated, classes, enums, methods)
 

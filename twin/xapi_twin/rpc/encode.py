@@ -61,8 +61,7 @@ class Writer:
 
     def xml_success(self, type_: Type, value: Any) -> str:
         return _XML_REPLY.format(
-            "<member><name>Status</name><value>Success</value></member>"
-            f"<member><name>Value</name>{self.xml(type_, value)}</member>"
+            f"<member><name>Status</name><value>Success</value></member><member><name>Value</name>{self.xml(type_, value)}</member>"
         )
 
     def xml_failure(self, description: tuple[str, ...]) -> str:
@@ -167,14 +166,9 @@ class Writer:
             return lambda value: f"[{','.join(map(item, value))}]"
         if kind == "map":
             values = self._json_writer(type_.item or Type("string"))
-            return lambda value: (
-                "{" + ",".join(f"{_json_text(str(key))}:{values(element)}" for key, element in value.items()) + "}"
-            )
+            return lambda value: "{" + ",".join(f"{_json_text(str(key))}:{values(element)}" for key, element in value.items()) + "}"
         if kind == "record" and type_.name in self._schema.classes:
-            rows = [
-                (name, f'"{name}":', self._json_writer(field.type))
-                for name, field in self._schema.classes[type_.name].fields.items()
-            ]
+            rows = [(name, f'"{name}":', self._json_writer(field.type)) for name, field in self._schema.classes[type_.name].fields.items()]
             return lambda value: "{" + ",".join(f"{head}{write(value[name])}" for name, head, write in rows if name in value) + "}"
         if kind == "void":
             return lambda value: '""'

@@ -53,9 +53,7 @@ def make_certificate(path: Path, names: Iterable[str], addresses: Iterable[str])
     path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     key_path = path.with_suffix(".key")
     key_path.touch(mode=0o600)
-    key_path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    key_path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path, key_path)
     return context

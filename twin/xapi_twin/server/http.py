@@ -51,11 +51,7 @@ async def respond(host: Host, method: str, path: str, body: bytes, authorization
     answer = await host.dispatcher.answer(host.ref, call.method, call.arguments, call.wire, len(body))
     writer = host.pool.writer
     if call.wire is not Wire.XML:
-        text = (
-            writer.json_success(call, answer.type, answer.value)
-            if answer.error is None
-            else writer.json_failure(call, answer.error)
-        )
+        text = writer.json_success(call, answer.type, answer.value) if answer.error is None else writer.json_failure(call, answer.error)
         return Reply(200, "OK", text, "application/json", answer.number)
     if answer.error is not None:
         text = writer.xml_failure(answer.error)

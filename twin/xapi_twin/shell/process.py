@@ -16,9 +16,7 @@ from typing import Protocol
 from bashkit import Bash
 
 PATH = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin:/root/bin:/opt/xensource/bin"
-ENVIRONMENT: Mapping[str, str] = MappingProxyType(
-    {"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash", "PATH": PATH}
-)
+ENVIRONMENT: Mapping[str, str] = MappingProxyType({"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash", "PATH": PATH})
 MOST_OUTPUT = 16 * 1024 * 1024  # of one process
 _FIRST_PID = 2301
 HUP, INT, KILL, TERM, XFSZ = 1, 2, 9, 15, 25

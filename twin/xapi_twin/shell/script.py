@@ -341,9 +341,7 @@ class _Walk:
         return start, end
 
     def _numbered(self, raw: str) -> str:
-        return "".join(
-            piece if apart else _NUMBERS.sub(lambda match: _NUMBERS_FOR[_number(match)], piece) for piece, apart in quoted(raw)
-        )
+        return "".join(piece if apart else _NUMBERS.sub(lambda match: _NUMBERS_FOR[_number(match)], piece) for piece, apart in quoted(raw))
 
     def _substituted(self, word: dict[str, Any], raw: str, own: bool) -> str:
         """A word with what is in its $(…) edited; numbers are not, as they are looked for in the whole word."""

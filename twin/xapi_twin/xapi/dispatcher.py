@@ -157,9 +157,7 @@ class Dispatcher:
             answer = Answer(_REF, error=tuple(error.description))
         return replace(answer, number=number)
 
-    async def _carry_out(
-        self, at: str, method: str, sent: str, in_background: bool, arguments: Sequence[Any], number: int
-    ) -> Answer:
+    async def _carry_out(self, at: str, method: str, sent: str, in_background: bool, arguments: Sequence[Any], number: int) -> Answer:
         """xapi's own order: is it up; is there such a message; number of arguments; their types; session; role of the host; the work."""
         refusal = self.pool.hosts[at].refusal
         if refusal is not None and method not in EMERGENCY_CALLS:

@@ -204,9 +204,7 @@ class EventQueue:
             return
         timestamp = f"{int(change.time.timestamp())}."
         snapshot = None if change.operation == "del" else change.snapshot
-        self._queue.append(
-            Event(self.current_id, timestamp, change.cls, change.operation, change.ref, snapshot, -change.version)
-        )
+        self._queue.append(Event(self.current_id, timestamp, change.cls, change.operation, change.ref, snapshot, -change.version))
         if len(self._queue) > _LONGEST:
             del self._queue[: _LONGEST // 2]
             self._first += _LONGEST // 2

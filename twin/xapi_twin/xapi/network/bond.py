@@ -66,9 +66,7 @@ async def create(pool: XapiState, wanted: Wanted, progress: Progress = _no_progr
     """
     database = pool.database
     host = _check_request(pool, wanted)
-    wanted = replace(
-        wanted, members=_distinct(wanted.members), properties=bond_properties.with_defaults(wanted.mode, wanted.properties)
-    )
+    wanted = replace(wanted, members=_distinct(wanted.members), properties=bond_properties.with_defaults(wanted.mode, wanted.properties))
     members = wanted.members
     async with host.bond_lock:
         pifs = [database.get("PIF", member) for member in members]
