@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GUIDES = re.compile(r"\n(Guides|For developers)\n-+\n\n\.\. toctree::\n    :maxdepth: 1\n\n(    docsite/\w+\n)+")
 sys.path.insert(0, str(ROOT))
 
-from docs import messages  # noqa: E402  this file is run by its path
+from docs import messages
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

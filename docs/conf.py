@@ -9,7 +9,7 @@ from typing import Any
 from docutils import nodes
 
 project = "xapi.network"
-copyright = "2026 The xapi.network authors"  # noqa: A001  Sphinx wants this name
+copyright = "2026 The xapi.network authors"
 html_title = "xapi.network"
 
 extensions = ["sphinx_antsibull_ext"]
@@ -51,7 +51,7 @@ def page_of_ansible(domain: str, target: str) -> str:
     return ELSEWHERE.get(target, "")
 
 
-def link_to_ansible(app: Any, environment: Any, node: Any, content: Any) -> nodes.reference | None:
+def link_to_ansible(_app: Any, _environment: Any, node: Any, content: Any) -> nodes.reference | None:
     page = page_of_ansible(node.get("reftype", ""), node.get("reftarget", ""))
     return nodes.reference("", "", content, internal=False, refuri=f"{ANSIBLE}/{page}") if page else None
 

@@ -150,6 +150,7 @@ def checks(all_cores: bool) -> list[Part]:
     outside = [folder for folder in ("demo", "docs", "extensions", "tests") if (ROOT / folder).is_dir()]
     parts = [
         Part("ruff", [tool / "ruff", "check", "--output-format=concise", "."], here),
+        Part("ruff-format", [tool / "ruff", "format", "--check", "."], here),
         # one cache for each, since they run side by side
         Part("mypy-twin", [tool / "mypy", "--cache-dir=build/mypy/twin", "twin/xapi_twin"], here),
         Part("mypy-collection", [tool / "mypy", "--cache-dir=build/mypy/plugins", "-p", "ansible_collections.xapi.network.plugins"], here),

@@ -159,7 +159,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
 
-def work(task: Task) -> dict[str, Any]:
+def work(_task: Task) -> dict[str, Any]:
     raise NetworkError("xs_bond_run knows the play and can only run in Ansible's own process, not as a module.")
 
 

@@ -45,7 +45,7 @@ _Loader.add_constructor("!unsafe", lambda loader, node: str(node.value))
 
 def data() -> Record:
     """playbooks/vars/awx.yml."""
-    loaded: Record = yaml.load((ROOT / "playbooks" / "vars" / "awx.yml").read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    loaded: Record = yaml.load((ROOT / "playbooks" / "vars" / "awx.yml").read_text(encoding="utf-8"), Loader=_Loader)
     return loaded
 
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import XenAPI
 from ansible_collections.xapi.network.plugins.module_utils._dom0.answers import PROBE
 
 from tests.bench.plays import scenario
@@ -80,8 +81,6 @@ def _best(work: Callable[[], Any]) -> Spent:
 
 
 def _session(twin: RunningTwin) -> Any:
-    import XenAPI
-
     session = XenAPI.Session(connection(twin)["hostname"], ignore_ssl=True)
     session.login_with_password(twin.endpoints["user"], twin.endpoints["password"], "1.0", "bench")
     return session

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conformance import recording as recording_module
-from tests.conformance.compare import Renaming, differences
+from tests.conformance.compare import NAME, Renaming, differences
 from tests.conformance.recording import ARCHIVE, BESIDE, Recording, recordings
 from tests.conformance.replay import replay
 from tests.conformance.run import main
@@ -188,8 +188,6 @@ def test_other_names_for_the_same_things_are_no_difference() -> None:
 
 
 def _names(text: str) -> set[str]:
-    from tests.conformance.compare import NAME
-
     return {name for name in NAME.findall(text) if len(name) >= 36 and not name.startswith("trackid")}
 
 

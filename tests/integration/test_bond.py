@@ -155,7 +155,7 @@ def test_a_pool_that_cannot_have_the_bond_is_refused_as_a_whole(scenario: str, c
 
 
 def test_a_bond_that_comes_with_a_restart_is_not_made_here(twin: RunningTwin) -> None:
-    with pytest.raises(NetworkError, match="xs-2 gets its bond with a restart of its xapi.*Nothing was changed"):
+    with pytest.raises(NetworkError, match=r"xs-2 gets its bond with a restart of its xapi.*Nothing was changed"):
         bond(twin, strategy="restart")
     assert written(twin) == []
 
@@ -173,7 +173,7 @@ def test_an_inherited_bond_is_awaited_and_completed(twin: RunningTwin) -> None:
 def test_a_member_that_inherits_nothing_is_reported_at_the_deadline(twin: RunningTwin) -> None:
     planned = bond(twin, check=True, strategy="restart")["hosts"]
     bond(twin, hosts=["xs-1"])
-    with pytest.raises(NetworkError, match="xs-2 did not inherit the bond within 1 s. Last seen: xs-2: no bond of eth2, eth4 on NAS"):
+    with pytest.raises(NetworkError, match=r"xs-2 did not inherit the bond within 1 s. Last seen: xs-2: no bond of eth2, eth4 on NAS"):
         bond(twin, strategy="restart", hosts=["xs-2"], expected=planned, wait_timeout=1)
 
 

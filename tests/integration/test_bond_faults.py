@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._run import apply
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.modules import xs_bond
 
 from tests.integration.test_bond import bond, info, pifs, running, task, written, xapi
 from xapi_twin.running import RunningTwin
@@ -61,8 +62,8 @@ def test_a_write_whose_connection_is_lost_is_never_sent_again_in_the_same_run(
         with pytest.raises(NetworkError, match=f"{method} was carried out.*Run again"):
             bond(twin, **WISH)
     else:
-        done, said = task(twin, _module(), **WISH)
-        assert _module().work(done)["findings"] == []
+        done, said = task(twin, xs_bond, **WISH)
+        assert xs_bond.work(done)["findings"] == []
         assert any(f"the reply to {method} was lost; the pool shows that it was carried out" in text for text in said)
     assert most_often(twin) <= 1
     assert twin.journal.count(method) == (nth if stage == "before" else dict(WRITES)[method])
@@ -74,12 +75,6 @@ def test_a_write_whose_connection_is_lost_is_never_sent_again_in_the_same_run(
 def most_often(twin: RunningTwin) -> int:
     """How often the very same write was sent."""
     return max(Counter((entry.method, str(entry.arguments)) for entry in twin.journal.writes()).values(), default=0)
-
-
-def _module() -> Any:
-    from ansible_collections.xapi.network.plugins.modules import xs_bond
-
-    return xs_bond
 
 
 @pytest.mark.parametrize("method, nth", [("event.from", number) for number in range(1, 8)] + [("task.destroy", 1), ("session.logout", 1)])
@@ -101,8 +96,8 @@ def test_an_error_does_not_mean_that_it_was_not_done(twin: RunningTwin, undistur
     twin.add_fault(
         when={"method": "PIF.set_disallow_unplug"}, do="error", stage="after", code="HANDLE_INVALID", params=["task", "OpaqueRef:x"]
     )
-    done, said = task(twin, _module(), **WISH)
-    assert _module().work(done)["findings"] == []
+    done, said = task(twin, xs_bond, **WISH)
+    assert xs_bond.work(done)["findings"] == []
     assert "xs-1: PIF.set_disallow_unplug answered HANDLE_INVALID, but the pool shows that it was carried out." in said
     assert most_often(twin) == 1
     assert pifs(twin) == undisturbed
@@ -146,8 +141,8 @@ def test_a_bond_for_a_member_whose_xapi_is_stopped_is_made_once(
 
     running_start: list[asyncio.Future[None]] = []
     twin.call(twin.twin.faults.on_point.append, stop_and_start)
-    done, said = task(twin, _module(), **WISH)
-    assert _module().work(done)["findings"] == []
+    done, said = task(twin, xs_bond, **WISH)
+    assert xs_bond.work(done)["findings"] == []
     assert len(creations) == 2 and running_start
     assert [text for text in said if "xs-2" in text and text.endswith("but the pool shows that it was carried out.")], said
     assert most_often(twin) == 1
@@ -223,7 +218,7 @@ def test_what_someone_else_takes_away_meanwhile_is_told(twin: RunningTwin) -> No
                 database.remove("Bond", bond_ref)
 
     twin.call(twin.twin.faults.on_point.append, take_away)
-    with pytest.raises(NetworkError, match="(?s)no longer exists.*someone else") as failed:
+    with pytest.raises(NetworkError, match=r"(?s)no longer exists.*someone else") as failed:
         bond(twin, hosts=["xs-1"], purpose="NFS")
     assert taken and "Nothing was changed before it" in failed.value.message
 

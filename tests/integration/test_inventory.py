@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -284,8 +285,6 @@ def test_an_old_cache_is_not_read_and_reading_does_not_make_it_younger(tutorial:
     before = entry.stat().st_mtime_ns
     inventory(tmp_path, path)
     assert entry.stat().st_mtime_ns == before
-    import os
-
     os.utime(entry, (0, 0))
     calls = len(tutorial.journal)
     inventory(tmp_path, path)

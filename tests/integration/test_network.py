@@ -204,7 +204,7 @@ def test_the_network_between_a_host_and_its_vms_stays(twin: RunningTwin) -> None
         ]
     )
     for name in names or pytest.skip("this twin has none"):
-        with pytest.raises(NetworkError, match="belongs to the system|is in use"):
+        with pytest.raises(NetworkError, match=r"belongs to the system|is in use"):
             work(twin, name=name, state="absent")
 
 

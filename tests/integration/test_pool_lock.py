@@ -166,7 +166,7 @@ def test_a_run_in_another_container_of_this_node_is_not_taken_for_dead(twin: Run
     process.wait()
     job = replace(of(process), user="root", pid_namespace="pid:[4026532999]", job="181", controller="https://awx.example.com")
     theirs = put(twin, job)
-    with pytest.raises(NetworkError, match="root in job 181 of https://awx.example.com, since"):
+    with pytest.raises(NetworkError, match=r"root in job 181 of https://awx.example.com, since"):
         lock(twin)
     assert not lock(twin, state="released")["changed"]
     assert mark(twin) == theirs and not writes(twin)

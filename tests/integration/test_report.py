@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +79,6 @@ def test_it_can_be_looked_at_in_the_light_in_the_dark_and_on_paper(tmp_path: Pat
 
 def _first_pixel_is_light(picture: Path) -> bool:
     """By the colour of the upper left corner of a PNG, which no filter of PNG changes when it is the first."""
-    import struct
-    import zlib
-
     content, place, packed = picture.read_bytes(), 8, b""
     while place < len(content):
         (length,) = struct.unpack(">I", content[place : place + 4])

@@ -92,7 +92,7 @@ def test_the_next_run_waits_for_the_start_that_a_killed_run_has_left_behind(twin
 
 def test_links_that_come_back_late_are_no_finding() -> None:
     with running(link_seconds=1.5) as twin:
-        given, said = task(twin, xs_bond, strategy="direct")
+        given, _said = task(twin, xs_bond, strategy="direct")
         result = xs_bond.work(given)
         assert result["findings"] == []
         bond(twin, state="absent")

@@ -59,7 +59,7 @@ def test_a_run_that_stopped_half_way_goes_on_with_the_same_plan(twin: RunningTwi
 def test_another_address_refuses_and_nothing_is_written(twin: RunningTwin, tmp_path: Path) -> None:
     made = bond(twin, check=True, save_plan=str(tmp_path / "plan.json"), **DIRECT)
     readdress(twin, "eth2", "172.16.0.44")
-    with pytest.raises(NetworkError, match="xs-2: eth2 address is 172.16.0.44; the plan was made for 172.16.0.36") as refused:
+    with pytest.raises(NetworkError, match=r"xs-2: eth2 address is 172.16.0.44; the plan was made for 172.16.0.36") as refused:
         bond(twin, saved_plan=str(tmp_path / "plan.json"), **DIRECT)
     assert refused.value.message.startswith("Nothing was changed") and len(refused.value.facts["differences"]) == 1
     with pytest.raises(NetworkError, match="xs-2 is not as it was when the plan was made"):
@@ -81,7 +81,7 @@ def test_a_file_that_cannot_be_read_says_so_before_anything_is_asked(twin: Runni
 
 
 def test_a_plan_that_cannot_be_saved_stops_before_the_first_write(twin: RunningTwin, tmp_path: Path) -> None:
-    with pytest.raises(NetworkError, match="cannot be saved to .*no/such/folder"):
+    with pytest.raises(NetworkError, match=r"cannot be saved to .*no/such/folder"):
         bond(twin, save_plan=str(tmp_path / "no" / "such" / "folder" / "plan.json"), **DIRECT)
     assert written(twin) == []
 

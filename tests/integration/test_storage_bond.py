@@ -285,8 +285,6 @@ def test_two_hosts_that_only_learn_from_the_pool_that_it_is_one_leave_it_to_the_
 
 @pytest.mark.parametrize("where", ["play", "role"])
 def test_a_tag_on_the_role_or_its_play_reaches_every_task(where: str, tmp_path: Path) -> None:
-    import json
-
     tags = {"tags": ["storage"]}
     role = {"role": "xapi.network.storage_bond", **(tags if where == "role" else {})}
     play = {"hosts": "xs_hosts", "gather_facts": False, **(tags if where == "play" else {}), "roles": [role]}

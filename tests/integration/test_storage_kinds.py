@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def test_the_next_host_is_not_touched_before_drbd_is_up_to_date_on_all(tmp_path:
         assert done.status == 0, done.output
         made_at = [entry.time for entry in twin.journal if entry.method == "Async.Bond.create"]
         resync = RESYNC_SECONDS * twin.twin.scale
-        assert len(made_at) == 3 and all(later - earlier > resync for earlier, later in zip(made_at, made_at[1:], strict=False))
+        assert len(made_at) == 3 and all(later - earlier > resync for earlier, later in pairwise(made_at))
 
 
 def test_a_host_that_is_copying_already_keeps_the_run_from_beginning(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.playing import HOSTS, Played, connection, environment, play
 from xapi_twin.running import RunningTwin
@@ -220,8 +221,6 @@ def test_a_task_that_has_nothing_to_do_costs_a_login_a_read_and_a_logout(twin: R
 
 
 def test_every_module_has_its_action_and_is_in_the_action_group_when_it_connects() -> None:
-    import yaml
-
     root = Path(__file__).resolve().parents[2]
     modules = {path.stem for path in (root / "plugins" / "modules").glob("xs_*.py")}
     assert {path.stem for path in (root / "plugins" / "action").glob("xs_*.py")} == modules

@@ -10,6 +10,7 @@ import subprocess
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def read(label: str, output: str) -> Account:
     if summary is None:
         raise AssertionError(f"ping {label} did not sum up: {output[-300:]}")
     sent, times = int(summary.group(1)), sorted(time for time, _number in answers)
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     different = {number for _time, number in answers}
     # The last packet may still be under way when ping is told to end; what is silent before it is an outage as well.
     silent = (sent - 1 - max(different, default=0)) * INTERVAL

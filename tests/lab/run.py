@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 from tests.lab import FOLDER, PID
 from tests.lab.lab import CONTROLLER_ADDRESS, ROOT, Lab
@@ -56,10 +57,8 @@ def main(arguments: list[str]) -> int:
             subprocess.run(["/bin/bash", "--norc", "--noprofile", "-i"], env=environment, cwd=ROOT, check=False)
         else:
             print("lab: stays up until it is interrupted", flush=True)
-            try:
+            with suppress(KeyboardInterrupt):
                 signal.pause()
-            except KeyboardInterrupt:
-                pass
     print("lab: gone")
     return 0
 

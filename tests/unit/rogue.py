@@ -8,7 +8,8 @@ import ssl
 import threading
 import time
 import xmlrpc.client
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -118,22 +119,24 @@ class Rogue:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
+    def _value(self, method: str, arguments: Sequence[Any]) -> Any:
+        """What the call is to be answered. Raises what it is to be answered otherwise."""
+        answer = self.answers.get(method, Failure(["MESSAGE_METHOD_UNKNOWN", method]))
+        if isinstance(answer, list) and answer and answer[0] is NEXT:
+            answer = answer.pop(1) if len(answer) > 2 else answer[1]
+        if callable(answer) and not isinstance(answer, type):
+            answer = answer(*arguments)
+        if isinstance(answer, Exception) or (isinstance(answer, type) and issubclass(answer, Exception)):
+            raise answer
+        return answer
+
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         request = handler.rfile.read(int(handler.headers["Content-Length"]))
         arguments, method = xmlrpc.client.loads(request)
         self.arrived.append((str(method), arguments))
-        answer = self.answers.get(str(method), Failure(["MESSAGE_METHOD_UNKNOWN", str(method)]))
         status, length, pause = 200, None, 0.0
         try:
-            if isinstance(answer, list) and answer and answer[0] is NEXT:
-                answer = answer.pop(1) if len(answer) > 2 else answer[1]
-            if callable(answer) and not isinstance(answer, type):
-                answer = answer(*arguments)
-            if isinstance(answer, type) and issubclass(answer, Exception):
-                raise answer
-            if isinstance(answer, Exception):
-                raise answer
-            body = reply({"Status": "Success", "Value": answer})
+            body = reply({"Status": "Success", "Value": self._value(str(method), arguments)})
         except Failure as failure:
             body = reply({"Status": "Failure", "ErrorDescription": failure.description})
         except Raw as raw:
@@ -145,10 +148,8 @@ class Rogue:
             handler.close_connection = True
         except Socket as raw_socket:
             handler.close_connection = True
-            try:
+            with suppress(OSError):  # the client has gone, which is what the test is about
                 raw_socket.write(lambda data: _send(handler, data))
-            except OSError:
-                pass  # the client has gone, which is what the test is about
             return
         except Drop:
             handler.close_connection = True

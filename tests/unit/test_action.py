@@ -181,7 +181,7 @@ def test_a_connection_that_fails_is_a_lost_connection() -> None:
     seen = []
 
     def asks(task: Task) -> dict[str, Any]:
-        with pytest.raises(ConnectionLost, match="The connection to dom0 at .* failed: no route to host") as caught:
+        with pytest.raises(ConnectionLost, match=r"The connection to dom0 at .* failed: no route to host") as caught:
             assert task.shell
             task.shell("hostname")
         seen.append(caught)

@@ -132,7 +132,7 @@ def test_a_restart_is_proved_by_a_new_start_time_and_by_dom0s_own_word() -> None
 
 
 def test_a_pool_that_only_shows_the_old_start_time_proves_nothing() -> None:
-    with pytest.raises(NetworkError, match="not proved that xapi of xs-2 restarted.*start time was still the old one"):
+    with pytest.raises(NetworkError, match=r"not proved that xapi of xs-2 restarted.*start time was still the old one"):
         run(FakeSession(pool(), [pool(), pool(enabled=False), pool()]), Dom0())
 
 
@@ -145,7 +145,7 @@ def test_check_mode_looks_at_everything_and_restarts_nothing() -> None:
 
 def test_a_connection_that_leads_to_another_host_is_refused_before_anything_is_done() -> None:
     dom0 = Dom0(uuid=UUIDS["xs-1"])
-    with pytest.raises(NetworkError, match="leads to xs-1 .* and not to xs-2"):
+    with pytest.raises(NetworkError, match=r"leads to xs-1 .* and not to xs-2"):
         run(FakeSession(pool(), []), dom0)
     assert dom0.commands == ["inventory"]
 
@@ -163,13 +163,13 @@ def test_a_lost_reply_of_the_restart_command_is_no_failure() -> None:
 
 def test_a_connection_that_fails_before_the_restart_says_that_nothing_was_done() -> None:
     dom0 = Dom0(replies={"inventory": ConnectionLost("The connection to dom0 at xs-2 failed: No route to host.")})
-    with pytest.raises(ConnectionLost, match="No route to host. Nothing was changed: xapi of xs-2 was not restarted."):
+    with pytest.raises(ConnectionLost, match=r"No route to host. Nothing was changed: xapi of xs-2 was not restarted."):
         run(FakeSession(pool(), STARTED), dom0)
 
 
 def test_a_restart_command_that_fails_is_quoted() -> None:
     dom0 = Dom0(replies={"restart": (1, "systemctl restart xapi\n", "Job for xapi.service failed.\n")})
-    with pytest.raises(NetworkError, match='"systemctl restart xapi" ended with status 1 and said: Job for xapi.service failed.'):
+    with pytest.raises(NetworkError, match=r'"systemctl restart xapi" ended with status 1 and said: Job for xapi.service failed.'):
         run(FakeSession(pool(), STARTED), dom0)
 
 
@@ -257,7 +257,7 @@ def test_a_host_that_is_enabled_a_moment_after_its_start_is_complete_was_not_dis
 
 
 def test_a_member_that_xapi_does_not_see_can_only_be_restarted_over_ssh() -> None:
-    with pytest.raises(NetworkError, match="does not see xs-2 alive.*Use method=service"):
+    with pytest.raises(NetworkError, match=r"does not see xs-2 alive.*Use method=service"):
         run(FakeSession(pool(live=False), []), method="agent")
     assert run(FakeSession(pool(live=False), STARTED), Dom0())["changed"] is True
 
@@ -268,7 +268,7 @@ def test_a_host_is_meant_by_name_uuid_or_address(name: str) -> None:
 
 
 def test_an_unknown_host_is_answered_with_those_there_are() -> None:
-    with pytest.raises(NetworkError, match='No host of the pool storage is called "xs-9". Its hosts are xs-1, xs-2.'):
+    with pytest.raises(NetworkError, match=r'No host of the pool storage is called "xs-9". Its hosts are xs-1, xs-2.'):
         run(FakeSession(pool(), STARTED), Dom0(), host="xs-9")
 
 

@@ -85,6 +85,19 @@ def bad_inputs() -> Iterator[tuple[str, Any, dict[str, Any]]]:
         yield "network name", network, {"name": value}
         yield "network tag", network, {"tags": (value,)}
         yield "network key", network, {"other_config": {value: "x"}}
+    yield from bad_addresses()
+    yield from bad_connections()
+    yield from bad_bonds()
+    for value in MTUS:
+        yield "mtu", bond, {"mtu": value}
+        yield "network mtu", network, {"mtu": value}
+    for value in BRIDGES:
+        yield "bridge", network, {"bridge": value}
+    yield "network name", network, {"name": "Host internal management network"}
+
+
+def bad_addresses() -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    value: Any
     for value in ADDRESSES:
         yield "ip", bond, addressed(ip=value)
     for value in MASKS:
@@ -103,11 +116,10 @@ def bad_inputs() -> Iterator[tuple[str, Any, dict[str, Any]]]:
         yield "addresses", bond, {"addresses": {"xs-1": given}}
     for value in MACS:
         yield "mac", bond, {"mac": value, "hosts": ["xs-1"]}
-    for value in MTUS:
-        yield "mtu", bond, {"mtu": value}
-        yield "network mtu", network, {"mtu": value}
-    for value in BRIDGES:
-        yield "bridge", network, {"bridge": value}
+
+
+def bad_connections() -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    value: Any
     for value in HOSTNAMES:
         yield "hostname", connection, {"hostname": value}
     for value in SECONDS:
@@ -116,6 +128,10 @@ def bad_inputs() -> Iterator[tuple[str, Any, dict[str, Any]]]:
         yield "fingerprint", connection, {"fingerprint": value}
     for value in ("/no/such/file", "no-such-file.pem", "\x00", "a" * 5000):
         yield "ca_path", connection, {"ca_path": value}
+
+
+def bad_bonds() -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    value: Any
     for value in ("-1", "65536", "70000", "abc", "", "1.5", "0x10", "1e3", " 1", True):
         yield "aggregation key", bond, {"mode": "lacp", "properties": {"lacp-aggregation-key": value}}
     for properties in ({"lacp-time": "medium"}, {"x": "y"}, {"hashing_algorithm": "x"}, {"lacp-fallback-ab": "x"}, {"": ""}):
@@ -136,7 +152,6 @@ def bad_inputs() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     for risk in ("", "all", "nic_missing", "STORAGE_IN_USE", "storage-in-use", "[]"):
         yield "accept", bond, {"accept": [risk]}
     yield "network", bond, {"network": "Host internal management network"}
-    yield "network name", network, {"name": "Host internal management network"}
     yield "both", bond, {"network": "NAS", "network_uuid": "x"}
     yield "neither", bond, {"network": ""}
 

@@ -339,7 +339,7 @@ def test_what_is_only_worth_knowing_stops_nothing(spoil: Callable[[APool], Any],
     spoil(made)
     the_plan = plan(made.pool, spec())
     assert not the_plan.problems and the_plan.steps
-    assert [one.host for one in the_plan.notices if words in one.sentence][0] == host
+    assert next(one.host for one in the_plan.notices if words in one.sentence) == host
 
 
 def test_an_address_on_another_nic_than_on_the_master_is_told() -> None:
@@ -365,7 +365,7 @@ def test_a_bond_that_the_next_restart_would_bring_back_is_told() -> None:
     made.network("NAS")
     for host in ("xs-1", "xs-2"):
         made.bond(host, "NAS", ["eth2", "eth4"])
-    assert ["inherits_again"] == [one.code for one in plan(made.pool, spec(state="absent", hosts=["xs-2"])).notices]
+    assert [one.code for one in plan(made.pool, spec(state="absent", hosts=["xs-2"])).notices] == ["inherits_again"]
     assert not plan(made.pool, spec(state="absent")).notices
 
 

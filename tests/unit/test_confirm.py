@@ -193,7 +193,7 @@ def test_a_name_with_quotes_and_newlines_stays_text(dom0: Dom0) -> None:
 
 
 def test_an_answer_that_is_none_is_an_error() -> None:
-    with pytest.raises(NetworkError, match="status 127.*sh: not found"):
+    with pytest.raises(NetworkError, match=r"status 127.*sh: not found"):
         read(127, "sh: not found\n")
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS
 
 from tests.unit import examples
 from tests.unit.examples import ROOT, Example
@@ -163,8 +164,6 @@ def codes() -> set[str]:
 
 
 def test_recovery_guide_lists_every_code_and_marks_the_risks() -> None:
-    from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS
-
     text = (ROOT / "docs/docsite/rst/guide_recover.rst").read_text(encoding="utf-8").partition("Codes of problems")[2]
     rows = dict(re.findall(r"^   \* - ``(\S+)``\n     - (\S+)", text, re.MULTILINE))
     assert len(codes()) > 20

@@ -264,7 +264,7 @@ def test_a_machine_that_is_no_dom0_is_named_as_such() -> None:
 def test_a_connection_to_some_other_machine_is_named_as_such() -> None:
     said = "cat: /etc/xensource-inventory: No such file or directory"
     output = section("inventory", said, 1) + section("backend", "cat: /etc/xensource/network.conf: No such file or directory", 1)
-    with pytest.raises(NetworkError, match="does not lead to the dom0 of a XenServer.*No such file"):
+    with pytest.raises(NetworkError, match=r"does not lead to the dom0 of a XenServer.*No such file"):
         answers.parse(output)
 
 

@@ -16,7 +16,8 @@ THERE = {"eth2": "xenbr2", "eth4": "xenbr4"}
 def answer(bridge_of: dict[str, str], *gone: str, backend: str = "openvswitch") -> dict[str, Any]:
     """What dom0 says: every NIC has a device, but for those that are gone."""
     devices = [device for device in ("eth0", "eth2", "eth4", "xenbr2") if device not in gone]
-    return {"uuid": "", "backend": backend, "bridges": [], "bonds": {}, "interfaces": dict.fromkeys(devices, {}), "bridge_of": bridge_of}
+    interfaces: dict[str, Any] = {device: {} for device in devices}
+    return {"uuid": "", "backend": backend, "bridges": [], "bonds": {}, "interfaces": interfaces, "bridge_of": bridge_of}
 
 
 def bonded(attached: bool = True) -> APool:

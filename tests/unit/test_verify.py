@@ -209,7 +209,7 @@ def test_an_answer_of_dom0_that_would_be_compared_with_nothing_is_an_error(nothi
 
 @pytest.mark.parametrize("name", ["xs-9", "", "host-9"])
 def test_an_answer_for_a_host_that_the_pool_does_not_have_is_an_error(name: str) -> None:
-    with pytest.raises(NetworkError, match="no host, or more than one, is called .* The pool has xs-1, xs-2"):
+    with pytest.raises(NetworkError, match=r"no host, or more than one, is called .* The pool has xs-1, xs-2"):
         read_dom0(after().pool, {name: DOM0})
 
 

@@ -341,7 +341,7 @@ def _without_bond(pool: Pool, spec: BondSpec, host: Host, network: Network | Non
             "mode": spec.mode, "properties": dict(spec.properties), "mac": spec.mac,
         }  # fmt: skip
         steps.append(Step("create_bond", host.name, f"bond {' and '.join(target.nics)} {where_to}{moving}", arguments, interrupts))
-    steps += after_creation(pool, spec, host, target, predicted)
+    steps += after_creation(spec, host, target, predicted)
     said = notices(pool, spec, host, matched, network, restart)
     return _HostPlan("restarted" if restart else ("remade" if bond else "created"), tuple(steps), tuple(problems), tuple(said), target)
 

@@ -70,7 +70,7 @@ def target_mtu(pool: Pool, spec: BondSpec, network: Network | None) -> int:
     return max((pool.networks[nic.network].mtu for nic in nics if nic is not None and nic.network in pool.networks), default=1500)
 
 
-def after_creation(pool: Pool, spec: BondSpec, host: Host, target: Prediction, predicted: Prediction) -> list[Step]:
+def after_creation(spec: BondSpec, host: Host, target: Prediction, predicted: Prediction) -> list[Step]:
     """What XAPI does not do by itself once the bond is there."""
     where = {"host": host.uuid, "name": spec.called, "network": spec.network_uuid}
     steps = [
@@ -96,7 +96,7 @@ def after_creation(pool: Pool, spec: BondSpec, host: Host, target: Prediction, p
         predicted.dns,
     ):
         steps.append(_ip_step(host, where, target))
-    steps += _vlan_steps(pool, spec, host, where, [vlan.tag for vlan in spec.vlans if vlan.tag not in predicted.vlans])
+    steps += _vlan_steps(spec, host, where, [vlan.tag for vlan in spec.vlans if vlan.tag not in predicted.vlans])
     if predicted.vlans:
         steps.append(
             Step(
@@ -130,7 +130,7 @@ def _ipv6_step(host: Host, where: Mapping[str, Any], target: Prediction) -> Step
     )
 
 
-def _vlan_steps(pool: Pool, spec: BondSpec, host: Host, where: Mapping[str, Any], tags: Sequence[int]) -> list[Step]:
+def _vlan_steps(spec: BondSpec, host: Host, where: Mapping[str, Any], tags: Sequence[int]) -> list[Step]:
     names = {vlan.tag: vlan.network for vlan in spec.vlans}
     return [
         Step("create_vlan", host.name, f"put VLAN {tag} ({names[tag]}) on the bond", {**where, "tag": tag, "vlan_network": names[tag]})
@@ -164,7 +164,7 @@ def in_place(
             steps.append(Step("set_other_config", host.name, sentence, {**where, "key": key, "value": value}))
     steps += _unplug_steps(host, where, pif, pool.bond_members(bond), target)
     there = {pool.vlans[ref].tag for ref in pif.vlan_slave_of if ref in pool.vlans}
-    steps += _vlan_steps(pool, spec, host, where, [tag for tag in target.vlans if tag not in there])
+    steps += _vlan_steps(spec, host, where, [tag for tag in target.vlans if tag not in there])
     if "vlan_not_attached" in codes:
         sentence = f"attach the VLANs on {pif.device} that are not attached"
         steps.append(Step("plug_vlans", host.name, sentence, {**where, "tags": sorted(there & set(target.vlans))}))
@@ -228,7 +228,7 @@ def recreate(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bon
     return [
         *destroying(pool, host, bond),
         Step("create_bond", host.name, sentence, arguments, f"traffic through {pif.device} stops for some seconds"),
-        *after_creation(pool, spec, host, target, replace(target, other_config={}, ipv6_mode="None")),
+        *after_creation(spec, host, target, replace(target, other_config={}, ipv6_mode="None")),
     ]
 
 

@@ -79,15 +79,19 @@ def compare(pool: Pool, host: Host, network: Network | None, target: Prediction)
         )
     if target.disallow_unplug != pif.disallow_unplug:
         found.append(finding("disallow_unplug", f"disallow_unplug is {'set' if pif.disallow_unplug else 'not set'} on {pif.device}."))
+    return found + _carried(host, pif, target, "which its NICs were") + _vlans(pool, host, pif, target)
+
+
+def _carried(host: Host, pif: Pif, target: Prediction, whose: str) -> list[Finding]:
+    """What goes along with the address, from the NICs to the bond and back."""
+    found = []
     if target.management and not pif.management:
-        found.append(finding("management", f"{pif.device} is not the management interface, which its NICs were."))
+        found.append(("management", f"{pif.device} is not the management interface, {whose}."))
     for key, wanted in sorted(target.other_config.items()):
-        if pif.other_config.get(key) != wanted:
-            found.append(
-                finding("other_config", f"other_config:{key} of {pif.device} is {pif.other_config.get(key, 'unset')} instead of {wanted}.")
-            )
-    found += _vlans(pool, host, pif, target)
-    return found
+        value = pif.other_config.get(key, "unset")
+        if value != wanted:
+            found.append(("other_config", f"other_config:{key} of {pif.device} is {value} instead of {wanted}."))
+    return [Finding(code, host.name, f"{host.name}: {sentence}") for code, sentence in found]
 
 
 def _strangers(host: Host, bond: Bond, members: tuple[Pif, ...]) -> list[Finding]:
@@ -201,19 +205,14 @@ def compare_absent(pool: Pool, host: Host, network: Network | None, target: Pred
         return found
     had = (target.ip_mode, target.ip, target.netmask, target.gateway, target.dns)
     has = (primary.ip_mode, primary.ip, primary.netmask, primary.gateway, primary.dns)
-    if target.ip_mode == "Static" and has != had or primary.ip_mode != target.ip_mode:
+    if (target.ip_mode == "Static" and has != had) or primary.ip_mode != target.ip_mode:
         found.append(finding("ip", f"{primary.device} has {_said(has)} instead of {_said(had)}, which the bond had."))
     if target.ipv6_mode != "None" and (primary.ipv6_mode, primary.ipv6) != (target.ipv6_mode, target.ipv6):
         six = " ".join((target.ipv6_mode, *target.ipv6))
         found.append(finding("ipv6", f"{primary.device} has not the IPv6 configuration {six}, which the bond had."))
     if target.disallow_unplug and not primary.disallow_unplug:
         found.append(finding("disallow_unplug", f"disallow_unplug is not set on {primary.device}."))
-    if target.management and not primary.management:
-        found.append(finding("management", f"{primary.device} is not the management interface, which the bond was."))
-    for key, wanted in sorted(target.other_config.items()):
-        value = primary.other_config.get(key, "unset")
-        if value != wanted:
-            found.append(finding("other_config", f"other_config:{key} of {primary.device} is {value} instead of {wanted}."))
+    found += _carried(host, primary, target, "which the bond was")
     back = {vlan.vlan for vlan in vlans_over(pool, primary)}
     found += [finding("vlan", f"VLAN {tag} is not on {primary.device}.") for tag in target.vlans if tag not in back]
     return found

@@ -251,7 +251,7 @@ def _current(pool: Pool, ref: str) -> Pif | None:
     return pool.pifs.get(ref)
 
 
-def _create_network(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+def _create_network(_pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     record = {"name_label": arguments["name"], "name_description": "", "MTU": str(arguments["mtu"]), "other_config": {}, "tags": []}
     return [Write("network.create", (record,), lambda now: bool(now.networks_called(arguments["name"])), task=False)]
 

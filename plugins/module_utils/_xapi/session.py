@@ -9,6 +9,7 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -110,10 +111,8 @@ class Session:
         deadline = time.monotonic() + wait_timeout
         task = self.call(f"Async.{method}", *args)
         record = self._awaited(method, task, deadline, wait_timeout)
-        try:
+        with suppress(NetworkError):  # XAPI drops finished tasks by itself
             self.call("task.destroy", task)
-        except NetworkError:
-            pass  # XAPI drops finished tasks by itself
         if record["status"] == "success":
             return _task_result(record.get("result") or "")
         error = list(record.get("error_info") or ()) or ["TASK_CANCELLED", task]
@@ -214,10 +213,8 @@ class Session:
         session, self._session = self._session, None
         if session is not None:
             self._transport.patience = min(LOGOUT_TIMEOUT, self.connection.timeout)
-            try:
+            with suppress(NetworkError):  # what happened before matters more, and the pool ends idle sessions by itself
                 self._send("session.logout", session)
-            except NetworkError:
-                pass  # what happened before matters more, and the pool ends idle sessions by itself
             self._transport.patience = self.connection.timeout
         self._transport.close()
 

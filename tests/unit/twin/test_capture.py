@@ -88,9 +88,9 @@ def test_over_tls_the_certificate_is_verified_by_authority_or_fingerprint() -> N
     with RunningTwin("tutorial", ssh=False) as twin:
         assert captured(twin).startswith("# A pool as")
         url, user, password = twin.endpoints["hosts"]["xs-1"]["xapi"], twin.endpoints["user"], twin.endpoints["password"]
-        with pytest.raises(CaptureError, match="the certificate of .* is not trusted"):
+        with pytest.raises(CaptureError, match=r"the certificate of .* is not trusted"):
             capture(url, user, password)
-        with pytest.raises(CaptureError, match="has the fingerprint ([0-9a-f]{64}), not the one") as raised:
+        with pytest.raises(CaptureError, match=r"has the fingerprint ([0-9a-f]{64}), not the one") as raised:
             capture(url, user, password, Trust(fingerprint="00:11"))
         shown = re.search("[0-9a-f]{64}", str(raised.value))
         assert shown is not None
@@ -175,9 +175,8 @@ def test_a_wrong_password_a_closed_port_and_a_silent_one() -> None:
             capture(url, "root", "wrong")
     with pytest.raises(CaptureError, match="cannot be reached"):
         capture(url, "root", "twin")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        with pytest.raises(CaptureError, match="did not answer within 0.2 seconds"):
-            capture(f"http://127.0.0.1:{silent.getsockname()[1]}", "root", "twin", timeout=0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(CaptureError, match=r"did not answer within 0.2 seconds"):
+        capture(f"http://127.0.0.1:{silent.getsockname()[1]}", "root", "twin", timeout=0.2)
     with pytest.raises(CaptureError, match="'ftp://x' is no host"):
         capture("ftp://x", "root", "twin")
 

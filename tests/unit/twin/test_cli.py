@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -107,7 +108,7 @@ def test_state_prints_what_the_tutorial_asks(played: Played, capsys: pytest.Capt
 def test_state_shows_a_bond_in_xapi_and_in_dom0(capsys: pytest.CaptureFixture[str]) -> None:
     with RunningTwin("member-bond0-taken", restart_seconds=0) as twin:
         _status, text, _errors = typed(capsys, "state", "--endpoints", twin.endpoints_path)
-        status, found, _errors = typed(capsys, "state", "--json", "--endpoints", twin.endpoints_path)
+        _status, found, _errors = typed(capsys, "state", "--json", "--endpoints", twin.endpoints_path)
     assert "  bond0  Backup   balance-slb  eth3, eth5  eth3\n" in text
     assert "  bond0         balance-slb  eth3, eth5  eth5\n" in text
     assert "in bond0" in text
@@ -249,7 +250,7 @@ def test_without_a_password_and_without_a_pool_capture_asks_for_them(
     monkeypatch.delenv("XENSERVER_PASSWORD", raising=False)
     monkeypatch.delenv("XENSERVER_HOST", raising=False)
     assert "which pool?" in typed(capsys, "capture")[2]
-    monkeypatch.setattr("sys.stdin", open(os.devnull, encoding="ascii"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert "set XENSERVER_PASSWORD or give --password-file" in typed(capsys, "capture", "--hostname", "127.0.0.1:1")[2]
 
 

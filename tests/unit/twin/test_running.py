@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import threading
 import xmlrpc.client
 from collections.abc import Iterator
 from typing import Any
@@ -144,10 +145,8 @@ def test_the_control_socket_answers_nonsense_with_a_sentence(twin: RunningTwin, 
 
 
 def test_a_twin_that_cannot_start_leaves_no_thread_behind() -> None:
-    import threading
-
     before = threading.active_count()
-    with pytest.raises(ValueError, match="no host of this pool"):
-        with RunningTwin("tutorial", ssh=False, faults=[{"do": "drop", "when": {"method": "x", "host": "nobody"}}]):
-            pass
+    nobody = [{"do": "drop", "when": {"method": "x", "host": "nobody"}}]
+    with pytest.raises(ValueError, match="no host of this pool"), RunningTwin("tutorial", ssh=False, faults=nobody):
+        pass
     assert threading.active_count() == before

@@ -162,7 +162,7 @@ def test_two_networks_of_a_name_cannot_be_meant_by_that_name() -> None:
 
 
 def test_an_unknown_scenario_is_answered_with_those_that_there_are() -> None:
-    with pytest.raises(ScenarioError, match="no scenario of that name.*tutorial-6.2"):
+    with pytest.raises(ScenarioError, match=r"no scenario of that name.*tutorial-6.2"):
         load_scenario("tutorail")
 
 

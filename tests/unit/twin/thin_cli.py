@@ -66,7 +66,7 @@ class Xe:
             data = self.typed.encode()
             connection.sendall(struct.pack("<iiii", 12, 11, 7, len(data)) + data + struct.pack("<iii", 8, 11, 8))
         elif tag == 12:
-            with urllib.request.urlopen(self.url + texts[1], context=_trusting()) as answer:  # noqa: S310 - the twin's own address
+            with urllib.request.urlopen(self.url + texts[1], context=_trusting()) as answer:
                 self.files[texts[0]] = answer.read()
             connection.sendall(struct.pack("<iii", 8, 10, 18) + struct.pack("<iii", 8, 10, 5))
         return None

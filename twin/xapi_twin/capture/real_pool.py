@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from xapi_twin.capture.anonymise import anonymised
 from xapi_twin.datamodel.schema import Schema
 from xapi_twin.scenario import snapshot
 from xapi_twin.scenario.model import Record, Records
@@ -60,8 +61,6 @@ def capture(hostname: str, username: str, password: str, trust: Trust | None = N
         raise CaptureError(failure.sentence(client.url, username)) from None
     records, schema, backend = _read(answer["events"], client.url)
     if anonymise:
-        from xapi_twin.capture.anonymise import anonymised
-
         records = anonymised(records)
     return snapshot.write(records, schema, backend)
 

@@ -142,6 +142,6 @@ def _add_capture(add: _Add) -> None:
     capture.set_defaults(work=write_capture)
 
 
-def _scenarios(options: argparse.Namespace) -> int:
+def _scenarios(_options: argparse.Namespace) -> int:
     print("\n".join(shipped_names()))
     return 0

@@ -78,7 +78,7 @@ class Scenario:
     restart_seconds: float = RECORDED_RESTART_SECONDS
     records: Records = field(default_factory=dict)
     dom0: Mapping[str, HostDom0] = field(default_factory=dict)
-    formats: Formats = Formats()
+    formats: Formats = field(default_factory=Formats)
     faults: Sequence[Mapping[str, Any]] = ()
     bridge_counter: int = 0
     ha_fences: bool = False

@@ -194,7 +194,7 @@ def _nic(device: str, key_place: Place, place: Place, host: str, n: int, i: int)
     if "purpose" in keys:
         fields["other_config"] = {**fields.get("other_config", {}), "management_purpose": keys["purpose"].text("purpose")}
     fields = {"pci": f"0000:{position + 1:02x}:00.0", **fields, "device": device, "position": position, "mac": mac.lower()}
-    return NicOf(**{**fields, "address": _address(place, keys, what, n, i), "place": key_place})
+    return NicOf(**{**fields, "address": _address(keys, what, n, i), "place": key_place})
 
 
 def _bond(place: Place, host: str, nics: Mapping[str, NicOf], n: int) -> BondOf:
@@ -206,7 +206,7 @@ def _bond(place: Place, host: str, nics: Mapping[str, NicOf], n: int) -> BondOf:
             raise keys["nics"].error(f"{what}: {host} has no NIC '{device}'; it has {', '.join(nics)}")
     if len(set(members)) != len(members) or not members:
         raise keys["nics"].error(f"{what}: its NICs must be different and at least one, not {', '.join(members) or 'none'}")
-    return BondOf(**fields, address=_address(place, keys, what, n, 0))
+    return BondOf(**fields, address=_address(keys, what, n, 0))
 
 
 def _vlan(place: Place, host: str, nics: Mapping[str, NicOf], n: int) -> VlanOf:
@@ -216,7 +216,7 @@ def _vlan(place: Place, host: str, nics: Mapping[str, NicOf], n: int) -> VlanOf:
     if tag > 4094:
         raise keys["tag"].error(f"{what}: the tag must be 0 to 4094, not {tag}")
     _device(keys["nic"], host, nics)
-    return VlanOf(**fields, address=_address(place, keys, what, n, 0))
+    return VlanOf(**fields, address=_address(keys, what, n, 0))
 
 
 def _tunnel(place: Place, host: str, nics: Mapping[str, NicOf]) -> TunnelOf:
@@ -234,7 +234,7 @@ def _device(place: Place, host: str, nics: Mapping[str, NicOf]) -> None:
 # addresses
 
 
-def _address(place: Place, keys: Mapping[str, Place], what: str, n: int, i: int) -> Address:
+def _address(keys: Mapping[str, Place], what: str, n: int, i: int) -> Address:
     if "ip" not in keys:
         stray = [key for key in ("netmask", "gateway") if key in keys]
         if stray:

@@ -120,7 +120,7 @@ def _table(call: Call, dom0: Dom0, action: str, rest: list[str]) -> int:
         if name not in rows:
             return call.fail(f'no row "{name}" in table {rest[0]}')
         for column in columns:
-            column, _unused, key = column.partition(":")
+            column = column.partition(":")[0]
             if column not in rows[name]:
                 return call.fail(f'{rest[0]} does not contain a column whose name matches "{column}"')
             call.out(rows[name][column] + "\n")

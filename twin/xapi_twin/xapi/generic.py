@@ -373,7 +373,7 @@ def _unique(values: list[Any]) -> list[Any]:
 
 
 def _not_implemented(cls: str, name: str, modelled: bool) -> Handler:
-    async def not_implemented(context: Context, *arguments: Any) -> Any:
+    async def not_implemented(_context: Context, *arguments: Any) -> Any:
         if not modelled and arguments and isinstance(arguments[0], str):
             raise XapiError("HANDLE_INVALID", cls, arguments[0] or NULL)  # there is no object of such a class
         raise XapiError("NOT_IMPLEMENTED", f"{cls}.{name}")

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from xapi_twin.datamodel.errors import XapiError
-from xapi_twin.datamodel.schema import Class, Type
+from xapi_twin.datamodel.schema import Class
 
 Row = Mapping[str, Any]
 Test = Callable[[Row], bool]
@@ -85,11 +85,11 @@ class _Parser:
     def _field(self, name: str) -> Value:
         for field in self._cls.fields.values():
             if database_name(field.name) == name:
-                return lambda row: database_text(field.type, row[field.name])
+                return lambda row: database_text(row[field.name])
         if name in ("_ref", "ref"):
             return lambda row: str(row.get("_ref", ""))
 
-        def missing(row: Row) -> str:
+        def missing(_row: Row) -> str:
             raise XapiError("INTERNAL_ERROR", "missing field", name, "")
 
         return missing
@@ -125,14 +125,14 @@ def database_name(field: str) -> str:
     return field
 
 
-def database_text(type_: Type, value: Any) -> str:
+def database_text(value: Any) -> str:
     """A value as the database writes it: an S-expression for sets and maps."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.strftime("%Y%m%dT%H:%M:%SZ")
     if isinstance(value, (list, tuple)):
-        return f"({' '.join(_atom(database_text(Type('string'), item)) for item in value)})"
+        return f"({' '.join(_atom(database_text(item)) for item in value)})"
     if isinstance(value, dict):
         return f"({' '.join(f'({_atom(str(key))} {_atom(str(item))})' for key, item in value.items())})"
     return str(value)

@@ -30,9 +30,9 @@ def _numbers(token: str) -> tuple[int, int]:
 
 
 def _alive(context: Context) -> None:
-    if context.session and context.session not in context.pool.local_sessions:
-        if context.database.find("session", context.session) is None:
-            raise XapiError("SESSION_INVALID", context.session)
+    local = context.pool.local_sessions
+    if context.session and context.session not in local and context.database.find("session", context.session) is None:
+        raise XapiError("SESSION_INVALID", context.session)
 
 
 async def register(context: Context, classes: list[str]) -> None:

@@ -146,9 +146,9 @@ def _has_vlan(host: HostState, network: str, tag: int, below: str) -> bool:
     database = host.pool.database
     for record in database.all("VLAN").values():
         mine = database.find("PIF", record["untagged_PIF"])
-        if mine is not None and mine["host"] == host.ref and mine["network"] == network and record["tag"] == tag:
-            if database.get("PIF", record["tagged_PIF"])["network"] == below:
-                return True
+        same = mine is not None and mine["host"] == host.ref and mine["network"] == network and record["tag"] == tag
+        if same and database.get("PIF", record["tagged_PIF"])["network"] == below:
+            return True
     return False
 
 
