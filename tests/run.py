@@ -12,8 +12,10 @@ sums them up: a tool that finds nothing to complain about counts as one test.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,7 +34,8 @@ CLOSING = re.compile(r"^=* ?(?P<counts>\d+ (?:passed|failed|skipped|errors?|dese
 REPORT = ("--color=no", "--durations=15", "--durations-min=10")
 DOCS_LINT = ("--plugin-docs", "--validate-collection-refs=all", "--check-extra-docs-refs")
 # the slow ones first, so that the workers end together
-CASES = ("tests/awx", "tests/release", "tests/integration", "tests/bench", "tests/conformance", "tests/unit")
+CASES = ("tests/awx", "tests/release", "tests/integration", "tests/bench", "tests/conformance", "tests/unit/twin")
+COVERAGE = LOGS / "coverage"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Part:
     live: bool = False
     on_copy: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    remark: Callable[[], str] = str  # what the table says of it when it has run
     not_run: Callable[[], str] = str  # why this part cannot run here, or ""; it then counts as one skipped test
 
 
@@ -109,7 +113,7 @@ def run(part: Part) -> Outcome:
                 status = process.wait()
                 remark = f"not done after {part.seconds} s, ended"
     passed, failed, skipped = count(part, status, log.read_text(encoding="utf-8"))
-    return Outcome(part, passed, failed, skipped, time.monotonic() - begin, remark)
+    return Outcome(part, passed, failed, skipped, time.monotonic() - begin, remark or ("" if failed else part.remark()))
 
 
 def _show(process: subprocess.Popen[str], log: Iterable[str]) -> None:
@@ -199,6 +203,24 @@ def cases(core: matrix.Core, *, everything: bool) -> Part:
     )
 
 
+def units() -> Part:
+    """The tests that need no twin, and how much of the collection's lines and branches they run."""
+    shutil.rmtree(COVERAGE, ignore_errors=True)
+    covered = [
+        "--cov=ansible_collections.xapi.network.plugins",
+        "--cov-branch",
+        f"--cov-report=html:{COVERAGE}",
+        f"--cov-report=json:{COVERAGE}/coverage.json",
+    ]
+    command = [sys.executable, "-m", "pytest", "-n", "2", *REPORT, *covered, "--ignore=tests/unit/twin", "tests/unit"]
+    return Part("units", command, matrix.here(), seconds=1500, tests="pytest", live=True, remark=_covered)
+
+
+def _covered() -> str:
+    totals = json.loads((COVERAGE / "coverage.json").read_text(encoding="utf-8"))["totals"]
+    return f"{totals['percent_covered_display']} % of plugins/ covered, see {COVERAGE.relative_to(ROOT)}/index.html"
+
+
 def whole_programs(everything: bool) -> list[Part]:
     """The other commands of the Makefile, as their users run them."""
     here = matrix.here()
@@ -272,7 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen([cases(matrix.installed(), everything=options.all)]):
         matrix.bring_browser()
     cores = matrix.cores() if options.all else [matrix.installed()]
-    for part in chosen([*(cases(core, everything=options.all) for core in cores), *whole_programs(options.all)]):
+    for part in chosen([units(), *(cases(core, everything=options.all) for core in cores), *whole_programs(options.all)]):
         print(f"\n{part.name} ({part.where})", flush=True)
         outcomes.append(announce(run(part)))
     if not outcomes:

@@ -34,6 +34,13 @@ def test_count(kind: str, status: int, text: str, expected: tuple[int, int, int]
     assert run.count(Part("part", [], "here", tests=kind), status, text) == expected
 
 
+def test_what_a_part_has_to_say_of_itself_is_in_the_table_when_it_passed() -> None:
+    said = [
+        run.run(Part("one", [sys.executable, "-c", code], "here", remark=lambda: "83 % covered")) for code in ("", "raise SystemExit(1)")
+    ]
+    assert [outcome.remark for outcome in said] == ["83 % covered", ""]
+
+
 def test_part_that_does_not_end_is_ended_and_has_failed() -> None:
     outcome = run.run(Part("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"], "here", seconds=1))
     assert (outcome.passed, outcome.failed) == (0, 1)
