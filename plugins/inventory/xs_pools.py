@@ -194,6 +194,14 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.connection impo
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 all text was
+
+    def trust_as_template(value: str) -> str:
+        return value
+
+
 # The connection options once more, without their environment variables: those belong to the options beside `pools`.
 POOL_OPTIONS: dict[str, Any] = {
     "name": {"type": "str"},
@@ -322,7 +330,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for group in ("xs_hosts", "xs_masters", "xs_members"):
             self.inventory.add_group(group)
         if self.get_option("ssh_user"):
-            self.inventory.set_variable("xs_hosts", "ansible_user", self.get_option("ssh_user"))
+            self.inventory.set_variable("xs_hosts", "ansible_user", _untemplated(self.get_option("ssh_user")))
         for pool, found in pools:
             name = pool["name"] or found["name_label"] or found["hosts"][0]["name_label"]
             group = to_safe_group_name(f"xs_pool_{name}", force=True, silent=True)
@@ -366,6 +374,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.inventory.set_variable(host, name, value)
         strict = self.get_option("strict")
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
+        composed = self.inventory.get_host(host).get_vars()
+        for name in composed.keys() & (self.get_option("compose") or {}).keys():
+            self.inventory.set_variable(host, name, _untemplated(composed[name]))
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
 
@@ -429,10 +440,13 @@ def _variables(options: Mapping[str, Any], pool: str, master: str, found: Mappin
 def _untemplated(value: Any) -> Any:
     """Names in XAPI are data: who may rename a network must not get a template evaluated. Before ansible-core 2.19 all text was one.
 
-    Other text stays plain, so that `ansible-inventory --list` shows it as it is.
+    Other text holds no template, and is marked as harmless: from ansible-core 2.19 on, `ansible-inventory --list` writes all text without
+    that mark as {"__ansible_unsafe": text} (ansible/_internal/_json/_profiles/_inventory_legacy.py), and AWX keeps and shows it so.
     """
     if isinstance(value, Mapping):
         return {name: _untemplated(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_untemplated(part) for part in value]
-    return wrap_var(value) if isinstance(value, str) and "{" in value else value
+    if not isinstance(value, str):
+        return value
+    return wrap_var(value) if "{" in value or value.startswith("#jinja2:") else trust_as_template(value)

@@ -199,6 +199,25 @@ def test_hosts_can_be_called_by_their_address(tutorial: RunningTwin, tmp_path: P
     assert of(found, "172.16.0.12")["xs_pool_master"] == "172.16.0.10"
 
 
+def test_text_is_plain_as_awx_keeps_it_but_for_what_would_be_a_template(tmp_path: Path) -> None:
+    with RunningTwin("tutorial", ssh=False) as twin:
+        names = ["{{ 1 + 1 }}", "#jinja2: variable_start_string:'[['", "Storage"]
+        for name, ref in zip(names, list(twin.call(lambda: twin.database.all("network"))), strict=False):
+            twin.call(partial(twin.database.set, "network", ref, name_label=name))
+        content = {**pool(twin), "compose": {"ansible_port": "'22'", "uuid_again": "xs_uuid"}}
+        text = ask(tmp_path, source(tmp_path, content), "--export").stdout
+    marked = {found["__ansible_unsafe"] for found in nodes(json.loads(text)) if "__ansible_unsafe" in found}
+    assert marked == {names[0], names[1]}
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every dictionary in it."""
+    if isinstance(value, dict):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from nodes(part)
+
+
 def test_a_name_in_xapi_is_never_a_template(tmp_path: Path) -> None:
     with RunningTwin("tutorial", ssh=False) as twin:
         nasty = "{{ lookup('pipe', 'touch " + str(tmp_path / "evil") + "') }}"
