@@ -14,7 +14,8 @@ author:
 description:
   - Takes the same spec as M(xapi.network.xs_bond) and says in what the hosts differ from it. All differences of all hosts come at once, as
     findings.
-  - A NIC of a bond that has no link is a warning, since the bond is as it should be, and works on what is left.
+  - A NIC of a bond that has no link is a warning, since the bond is as it should be, and works on what is left. With O(degraded=fail) it is
+    a finding.
   - With O(dom0) the answers of dom0 are compared too. With O(expected) so is everything that an earlier plan predicted, such as the address
     that had to move, and what must have stayed as it was, such as attached storage.
   - With O(wait_timeout) the module waits until there is no finding left. It learns of changes as they happen and does not poll.
@@ -25,6 +26,14 @@ options:
         not answer, a text that says why. That is a finding too.
     type: dict
     default: {}
+  degraded:
+    description:
+      - What a bond is that has a NIC without a link. With V(warn) it conforms, and a warning says which cable to look at. With V(fail) that
+        is a finding, with the code V(degraded).
+    type: str
+    choices: [warn, fail]
+    default: warn
+    version_added: 1.1.0
   wait_timeout:
     description:
       - Seconds to wait for conformity.
@@ -80,6 +89,15 @@ findings:
     - code: mode
       host: xs-2
       sentence: "xs-2: bond0 has mode balance-slb instead of active-backup."
+degraded:
+  description: The bonds that have a NIC without a link, with the same keys as RV(findings), whatever O(degraded) says.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - code: degraded
+      host: xs-2
+      sentence: "xs-2: no link on eth4, so that bond0 runs on eth2 alone. Check cables and switch ports."
 hosts:
   description: What each host has, by host name, as RV(xapi.network.xs_bond#module:hosts) has it.
   returned: success
@@ -105,12 +123,23 @@ seconds:
 """
 
 import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.given import of_this_pool, read_dom0
-from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, survey
-from ansible_collections.xapi.network.plugins.module_utils._bond.spec import SPEC_CONSTRAINTS, SPEC_OPTIONS, from_task, read_expected
-from ansible_collections.xapi.network.plugins.module_utils._bond.verify import links_missing
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, survey, wanted_hosts
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import (
+    SPEC_CONSTRAINTS,
+    SPEC_OPTIONS,
+    BondSpec,
+    from_task,
+    read_expected,
+)
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, links_missing, present_state
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import hosts_of, network_of, pool_of, refusal
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
 from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
 from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import look
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
@@ -121,6 +150,7 @@ ARGUMENT_SPEC = {
     **CONNECTION_OPTIONS,
     **SPEC_OPTIONS,
     "dom0": {"type": "dict", "default": {}},
+    "degraded": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
     "wait_timeout": {"type": "int", "default": 0},
 }
 CONSTRAINTS = SPEC_CONSTRAINTS
@@ -139,22 +169,33 @@ def work(task: Task) -> dict[str, object]:
             raise NetworkError(refusal(the_plan))
         of_this_pool(pool, expected)
         dom0 = read_dom0(pool, task.options["dom0"])
-        findings = survey(pool, spec, find_network(pool, spec), expected, dom0)
+        missing = partial(_missing, spec, expected, dom0, task.options["degraded"] == "fail")
+        findings = missing(pool)
         if findings:
-            pool, findings = await_findings(session, pool, spec, expected, dom0, task.options["wait_timeout"], task.progress)
+            pool, findings = await_findings(session, pool, spec, missing, bool(expected), task.options["wait_timeout"], task.progress)
         hosts = hosts_of(pool, spec, plan(pool, spec))
-        for sentence in links_missing(hosts):
-            task.warn(sentence)
+        degraded = links_missing(hosts)
+        for finding in degraded:
+            if finding not in findings:
+                task.warn(finding.sentence)
         return {
             "changed": False,
             "conforms": not findings,
             "findings": [finding.to_dict() for finding in findings],
+            "degraded": [finding.to_dict() for finding in degraded],
             "hosts": hosts,
             "network": network_of(pool, spec),
             "pool": pool_of(pool),
             "seconds": round(time.monotonic() - begun, 2),
             **pictured(task.options["picture"], pool, the_plan.hosts),
         }
+
+
+def _missing(spec: BondSpec, expected: Mapping[str, Prediction], dom0: Mapping[str, Any], links: bool, pool: Pool) -> list[Finding]:
+    """Everything in which the pool differs; with `links`, a bond that has a NIC without one too."""
+    network = find_network(pool, spec)
+    states = {host.name: present_state(pool, host, network) for host in wanted_hosts(pool, spec)[0]} if links else {}
+    return survey(pool, spec, network, expected, dom0) + links_missing(states)
 
 
 def main() -> None:

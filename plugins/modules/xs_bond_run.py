@@ -35,6 +35,8 @@ options:
       - taken_back
       - compared
       - ended
+      - kept
+      - rehearsed
       - verdict
       - sum_up
   options:
@@ -65,7 +67,7 @@ options:
     type: str
     default: ""
   result:
-    description: Result of the task that failed, that armed a timer, or that took a change back.
+    description: Result of the task that failed, that armed a timer, that took a change back, or that played a rehearsal.
     type: dict
     default: {}
   results:
@@ -139,7 +141,7 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import N
 
 EVENTS = (
     "asked", "lead", "planned", "checked", "going_on", "host_begun", "armed", "pinged", "judged", "host_done", "failed", "taken_back",
-    "compared", "ended", "verdict", "sum_up",
+    "compared", "ended", "kept", "rehearsed", "verdict", "sum_up",
 )  # fmt: skip
 ARGUMENT_SPEC: dict[str, Any] = {
     "event": {"type": "str", "required": True, "choices": list(EVENTS)},

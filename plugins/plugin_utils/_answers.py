@@ -138,6 +138,7 @@ OPTIONS: Mapping[str, Option] = {
     "strategy": Option(text, "restart", ("restart", "direct")),
     "agent_method": Option(text, "service", ("service", "agent")),
     "on_drift": Option(text, "fail", ("fail", "repair")),
+    "degraded": Option(text, "warn", ("warn", "fail")),
     "accept": Option(texts, ()),
     "wait_timeout": Option(number, 600),
     "confirm_timeout": Option(number, 0),

@@ -227,16 +227,6 @@ class Run:
         done = f"; finished: {shortened([one.name for one in self.done])}" if self.done else ""
         return f"{host.name if host else ''}: host {number} of {len(self.work)}{done}"
 
-    def summary(self) -> dict[str, Any]:
-        """What AWX keeps of the run."""
-        return {
-            "state": self.state,
-            "check": self.check,
-            "changed": [host.name for host in self.done],
-            "planned": [host.name for host in self.work],
-            "seconds": {host.name: host.seconds for host in self.done},
-        }
-
     def row(self) -> tuple[str, str, str, str, str]:
         """One line of the table of all pools: pool, hosts, changed, seconds, outcome."""
         hosts = str(self.pool_hosts) if self.pool_hosts else "-"

@@ -22,7 +22,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.verify import F
 from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import SECONDS, running
 from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import taken_back as taken_back_by_itself
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import STOP
-from ansible_collections.xapi.network.plugins.plugin_utils import _leader, _lines, _record
+from ansible_collections.xapi.network.plugins.plugin_utils import _artifact, _leader, _lines, _record
 from ansible_collections.xapi.network.plugins.plugin_utils._answers import OPTIONS, AnswerError, answer
 
 # Options of the role that are options of xs_bond and xs_bond_info.
@@ -229,23 +229,56 @@ def compared(options: Given, play: Play) -> Result:
 
 
 def ended(options: Given, play: Play) -> Result:
-    """The closing words, and what AWX keeps."""
+    """The closing words."""
     wanted, run = options["options"], _record.from_dict(options["run"]).over()
     now = (options["now"].get("hosts") if run.done else None) or options["plan"]["hosts"]
     seconds = {host.name: host.seconds for host in run.done}
-    if run.state == "verified":
-        kept: dict[str, Any] = {"state": "verified", "conforms": not run.findings, "findings": list(run.findings)}
-    else:
-        kept = {**run.summary(), "problems": options["plan"]["problems"]}
     words = _took_back(options["dom0"], run.hosts) if run.state == "verified" else run.recap(wanted["dom0"])
-    data: dict[str, Any] = {"storage_bond": {run.called: kept}}
-    if run.check and run.state != "verified":
-        data["storage_bond_plan_fingerprint"] = {run.pool_uuid: options["plan"].get("fingerprint", "")}
     return {
         **run.to_dict(),
         "lines": [*_lines.hosts_table(now, seconds), *words, *_lines.lacp_lines(now, options["dom0"].get("dom0") or {})],
-        "ansible_stats": {"data": data, "per_host": False, "aggregate": True},
     }
+
+
+def kept(options: Given, play: Play) -> Result:
+    """What AWX keeps of the run, and gives to the jobs after it, however it ended. `now`: what the pool has after a change."""
+    run, plan = _record.from_dict(options["run"]), options["plan"]
+    refusal = "" if run.stage or run.failure else _not_begun(options, play)
+    told = [] if refusal else _told(options, play, run)
+    now = (options["now"].get("hosts") if run.done else None) or plan.get("hosts") or {}
+    entry = _artifact.of_run(run, refusal, told, plan, now)
+    data = _artifact.artifacts(entry["stage"], run.pool or run.pool_uuid or options["options"]["address"], entry)
+    if entry["stage"] == "plan" and entry["successful"]:
+        data["storage_bond_plan_fingerprint"] = {run.pool_uuid: plan.get("fingerprint", "")}
+    return _left(data)
+
+
+def rehearsed(options: Given, play: Play) -> Result:
+    """The same of a rehearsal, and its verdict. `result`: of the command that played it, with `pool` (a name), `address` and `started`."""
+    result = options["result"]
+    entry = _artifact.of_rehearsal(result)
+    data = _artifact.artifacts("rehearse", result["pool"] or result["address"], entry)
+    data["storage_bond_rehearsal"] = {result["address"]: {"successful": entry["successful"]}}
+    return {**_left(data), "message": entry["message"], "successful": entry["successful"]}
+
+
+def _left(data: dict[str, Any]) -> Result:
+    return {"ansible_stats": {"data": data, "per_host": False, "aggregate": True}}
+
+
+def _told(options: Given, play: Play, run: _record.Run) -> list[str]:
+    """What a run says of what it did: its plan, what was changed, or that everything conforms."""
+    if run.state == "verified":
+        return [str(verdict(options, play)["msg"])]
+    if run.check:
+        return list(checked({**options, "variable": "storage_bond_run"}, play)["lines"])
+    return run.recap(options["options"]["dom0"]) if run.stage == "over" else []
+
+
+def _not_begun(options: Given, play: Play) -> str:
+    """Why the run has not come to its first host."""
+    said = refused({**options, "variable": "storage_bond_run"}, play)
+    return said or "The run ended before the plan was shown. The output of the job says why. Nothing was changed."
 
 
 def verdict(options: Given, play: Play) -> Result:
@@ -301,7 +334,7 @@ EVENTS: Mapping[str, Callable[[Given, Play], Result]] = {
     event.__name__: event
     for event in (
         asked, lead, planned, checked, going_on, host_begun, armed, pinged, judged, host_done, failed, taken_back, compared, ended,
-        verdict, sum_up,
+        kept, rehearsed, verdict, sum_up,
     )
 }  # fmt: skip
 
@@ -369,7 +402,7 @@ def _left_out(run: _record.Run, wanted: Given, play: Play) -> list[str]:
 
 def _stopped_before(run: _record.Run, play: Play, variable: str) -> str:
     """A batch before this one has failed on the same pool."""
-    gone = [name for name in play.every if name not in play.hosts]
+    gone = [name for name in play.every if name not in (*play.hosts, play.host)]
     failed = [name for name in gone if run.pool_uuid and registered(play, name, variable).get("pool_uuid") == run.pool_uuid]
     if not failed:
         return ""

@@ -187,6 +187,17 @@ def _around() -> dict[str, str]:
     return {"PATH": f"{BIN}:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(ROOT / "build" / "ansible-test"), "LANG": "C.UTF-8"}
 
 
+def playbook(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A playbook of a site, without hosts."""
+    command = [str(BIN / "ansible-playbook"), "-i", "localhost,", str(path), *arguments]
+    return subprocess.run(command, env=_around(), capture_output=True, text=True, timeout=60, check=False)
+
+
+def shown(job: Job) -> str:
+    """The output as a person reads it, with the lines that JSON has as \\n."""
+    return job.output.replace("\\n", "\n")
+
+
 def _runner(*arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     command = [str(BIN / "ansible-runner"), *arguments]
     return subprocess.run(command, env=_around(), input=given, capture_output=True, timeout=150, check=False)

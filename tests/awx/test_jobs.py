@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import textwrap
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib import resources
@@ -14,7 +17,7 @@ import pytest
 import yaml
 
 from tests.awx.controller import Record
-from tests.awx.jobs import Launch, as_awx_keeps, data, limited, sliced, update_inventory
+from tests.awx.jobs import ROOT, Job, Launch, as_awx_keeps, as_awx_writes, data, limited, playbook, shown, sliced, update_inventory
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import read_scenario
 
@@ -48,7 +51,10 @@ def source_file(path: Path, *twins: RunningTwin) -> Path:
 
 
 def inventory(twin: RunningTwin, folder: Path) -> Record:
-    return as_awx_keeps(update_inventory(source_file(folder / "lab.xs_pools.yml", twin), credential(twin), folder / "update"))
+    """As AWX has it after an update: what a person sees of a host there is text, and no mark of Ansible."""
+    found = as_awx_keeps(update_inventory(source_file(folder / "lab.xs_pools.yml", twin), credential(twin), folder / "update"))
+    assert "__ansible_unsafe" not in json.dumps(found)
+    return found
 
 
 def answers(**changes: str) -> dict[str, str]:
@@ -78,8 +84,9 @@ def test_plan_apply_verify_remove_as_a_workflow_runs_them(twin: RunningTwin, tmp
     plan = launch(twin, tmp_path, "plan", hosts).run()
     assert plan.status == "successful", plan.output[-4000:]
     assert writes(twin) == []
-    assert plan.artifacts["storage_bond"]["tutorial"]["check"] is True
-    assert plan.artifacts["storage_bond"]["tutorial"]["planned"] == ["xs-1", "xs-2"]
+    assert result(plan, "plan")["check"] is True
+    assert result(plan, "plan")["planned"] == ["xs-1", "xs-2"]
+    assert any("xs-2" in line and "restart" in line for line in result(plan, "plan")["lines"])
 
     # AWX gives what a job has left to those after it, whatever their survey asks.
     handed_on: dict[str, Any] = {name: value for name, value in plan.artifacts.items() if name.startswith("storage_bond_plan")}
@@ -91,19 +98,68 @@ def test_plan_apply_verify_remove_as_a_workflow_runs_them(twin: RunningTwin, tmp
     applied = launch(twin, tmp_path, "apply", hosts, survey=approved).run()
     assert handed_on and applied.status == "successful", applied.output[-4000:]
     assert bonds(twin) == 2
-    assert applied.artifacts["storage_bond"]["tutorial"]["changed"] == ["xs-1", "xs-2"]
+    assert result(applied, "apply")["changed"] == ["xs-1", "xs-2"]
 
     before = len(writes(twin))
     verified = launch(twin, tmp_path, "verify", hosts).run()
     assert verified.status == "successful", verified.output[-4000:]
     assert len(writes(twin)) == before
     assert not verified.changed
+    assert result(verified, "verify")["conforms"] is True
 
     removed = launch(twin, tmp_path, "remove", hosts).run()
     assert removed.status == "successful", removed.output[-4000:]
     assert bonds(twin) == 0
+    assert result(removed, "remove")["changed"] == ["xs-1", "xs-2"]
     for job in (plan, applied, verified, removed):
         assert PASSWORD not in job.everything
+    _the_guides_notification_runs_after(plan, applied, verified, removed, folder=tmp_path)
+
+
+def result(job: Job, stage: str) -> dict[str, Any]:
+    """What a job has left for the jobs after it, under its stage; under the old key it is that of the last stage."""
+    (found,) = job.artifacts[f"storage_bond_result_{stage}"].values()
+    assert job.artifacts["storage_bond"] == job.artifacts[f"storage_bond_result_{stage}"]
+    assert found["stage"] == stage
+    return dict(found)
+
+
+def _the_guides_notification_runs_after(*jobs: Job, folder: Path) -> None:
+    """notify.yml as the guide prints it, as the next node of a workflow: AWX gives it what all before it have left."""
+    guide = (ROOT / "docs" / "docsite" / "rst" / "guide_awx.rst").read_text(encoding="utf-8")
+    printed = guide.split(":caption: notify.yml\n", 1)[1].lstrip("\n")
+    lines = itertools.takewhile(lambda line: not line or line.startswith("   "), printed.splitlines())
+    (folder / "notify.yml").write_text(textwrap.dedent("\n".join(lines)), encoding="utf-8")
+    left: dict[str, Any] = {}
+    for job in jobs:
+        left |= job.artifacts
+        (folder / "handed-on.yml").write_text(as_awx_writes(left), encoding="utf-8")
+        done = playbook(folder / "notify.yml", "-e", f"@{folder / 'handed-on.yml'}")
+        (stage,) = {entry["stage"] for entry in job.artifacts["storage_bond"].values()}
+        number = 2 if stage in ("apply", "remove") else 0
+        assert done.returncode == 0 and f"{stage} of tutorial: {number} hosts changed." in done.stdout, done.stdout
+    assert {f"storage_bond_result_{stage}" for stage in ("plan", "apply", "verify", "remove")} <= set(left)
+
+
+def test_a_refused_plan_leaves_its_sentences_for_who_looks_at_the_workflow(twin: RunningTwin, tmp_path: Path) -> None:
+    plan = launch(twin, tmp_path, "plan", inventory(twin, tmp_path), survey=answers(storage_bond_nics="eth2,eth9")).run()
+    assert plan.status == "failed"
+    left = result(plan, "plan")
+    assert not left["successful"] and "there is no NIC that stands for eth9" in left["message"] and left["message"] in shown(plan)
+    assert "storage_bond_plan_fingerprint" not in plan.artifacts
+
+
+def test_a_check_on_a_schedule_finds_a_pulled_cable_where_it_is_to_and_keeps_it_in_any_case(twin: RunningTwin, tmp_path: Path) -> None:
+    hosts = inventory(twin, tmp_path)
+    assert launch(twin, tmp_path, "apply", hosts).run().status == "successful"
+    twin.run(twin.twin.host("xs-2").set_carrier, "eth4", False)
+    of_verify = {question["variable"]: str(question["default"]) for question in data()["awx_survey_degraded"]}
+    for answered, status in (("warn", "successful"), ("fail", "failed")):
+        survey = {**answers(), **of_verify, "storage_bond_degraded": answered}
+        job = launch(twin, tmp_path / answered, "verify", hosts, survey=survey).run()
+        assert job.status == status, job.output[-4000:]
+        assert [one["host"] for one in result(job, "verify")["degraded"]] == ["xs-2"]
+        assert "no link on eth4" in job.output
 
 
 def test_rehearsal_makes_the_bond_on_a_twin_of_the_pool_and_nothing_on_the_pool(twin: RunningTwin, tmp_path: Path) -> None:
@@ -112,6 +168,7 @@ def test_rehearsal_makes_the_bond_on_a_twin_of_the_pool_and_nothing_on_the_pool(
     assert job.status == "successful", job.output[-4000:]
     assert writes(twin) == []
     assert job.artifacts["storage_bond_rehearsal"] == {credential(twin)["host"]: {"successful": True}}
+    assert result(job, "rehearse")["successful"] and "tutorial" in job.artifacts["storage_bond_result_rehearse"]
     assert "xapi0" in job.output
     assert PASSWORD not in job.everything
 
@@ -122,13 +179,23 @@ def test_rehearsal_of_what_cannot_be_is_a_failed_job_that_says_why(twin: Running
     assert "there is no NIC that stands for eth9" in job.output
     assert "Nothing was changed on the pool" in job.output
     assert writes(twin) == []
+    assert "expected to stop at the same place" in result(job, "rehearse")["message"]
+
+
+def test_rehearsal_without_a_twin_tells_nothing_about_the_real_run(twin: RunningTwin, tmp_path: Path) -> None:
+    """The twin does not take what it is told."""
+    no_number = {**answers(), "rehearsal_restart_seconds": "soon"}
+    job = launch(twin, tmp_path, "rehearse", inventory(twin, tmp_path), survey=no_number).run()
+    assert job.status == "failed"
+    assert "It tells nothing about the real run." in result(job, "rehearse")["message"]
+    assert "same place" not in job.output
 
 
 def test_job_runs_on_an_execution_node(twin: RunningTwin, tmp_path: Path) -> None:
     job = launch(twin, tmp_path, "apply", inventory(twin, tmp_path), run_in=tmp_path / "node").run_on_execution_node()
     assert job.status == "successful", job.output[-4000:]
     assert bonds(twin) == 2
-    assert job.artifacts["storage_bond"]["tutorial"]["changed"] == ["xs-1", "xs-2"]
+    assert result(job, "apply")["changed"] == ["xs-1", "xs-2"]
     assert PASSWORD not in job.everything
     tasks = [event["event_data"].get("task_action") for event in job.events if event["event"] == "runner_on_ok"]
     assert "xapi.network.xs_bond" in tasks

@@ -365,3 +365,13 @@ def test_cable_that_is_pulled_is_a_warning_and_no_difference(twin: RunningTwin) 
         assert xs_bond_info.work(looking)["conforms"]
         (sentence,) = said
         assert sentence.startswith("xs-2: ") and device in sentence and says in sentence
+
+
+def test_cable_that_is_pulled_is_a_finding_where_that_is_asked_for(twin: RunningTwin) -> None:
+    bond(twin)
+    assert info(twin, degraded="fail")["conforms"]
+    twin.run(twin.twin.host("xs-2").set_carrier, "eth4", False)
+    looking, warned = task(twin, xs_bond_info, degraded="fail")
+    found: dict[str, Any] = dict(xs_bond_info.work(looking))
+    assert (found["conforms"], [(one["code"], one["host"]) for one in found["findings"]]) == (False, [("degraded", "xs-2")])
+    assert found["findings"] == found["degraded"] == info(twin)["degraded"] and warned == []

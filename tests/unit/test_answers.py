@@ -24,6 +24,7 @@ DEFAULTS = {
     "strategy": "restart",
     "agent_method": "service",
     "on_drift": "fail",
+    "degraded": "warn",
     "accept": [],
     "wait_timeout": 600,
     "confirm_timeout": 0,

@@ -394,10 +394,83 @@ def test_a_run_that_ends_with_its_plan_hands_the_fingerprint_on() -> None:
     so_far = known(a_pool(), plan="save")
     so_far["plan"] = {**so_far["plan"], "fingerprint": "1:a:b;h=1/2"}
     assert "The fingerprint of the plan: 1:a:b;h=1/2" in EVENTS["checked"](so_far, a_play())["lines"]
-    kept = EVENTS["ended"]({**so_far, "now": {}}, a_play())["ansible_stats"]["data"]
+    kept = left(so_far)
     assert kept["storage_bond_plan_fingerprint"] == {so_far["plan"]["pool"]["uuid"]: "1:a:b;h=1/2"}
-    done = EVENTS["ended"]({**known(a_pool(*HOSTS)), "now": {}}, a_play())["ansible_stats"]["data"]
-    assert set(done) == {"storage_bond"}
+    assert "storage_bond_plan_fingerprint" not in left(known(a_pool(*HOSTS)))
+
+
+# what AWX keeps
+
+
+def left(so_far: dict[str, Any], play: Play | None = None) -> dict[str, Any]:
+    """The artifacts of a job, after its last words."""
+    ended = EVENTS["ended"]({**so_far, "now": {}}, play or a_play())
+    data: dict[str, Any] = EVENTS["kept"]({**so_far, "run": ended, "now": {}}, play or a_play())["ansible_stats"]["data"]
+    return data
+
+
+def entry(data: dict[str, Any], stage: str) -> dict[str, Any]:
+    """The only pool's, which is under `storage_bond` too."""
+    assert data["storage_bond"] == data[f"storage_bond_result_{stage}"]
+    ((_pool, found),) = data["storage_bond"].items()
+    assert found["stage"] == stage
+    return dict(found)
+
+
+def of_verify(so_far: dict[str, Any]) -> dict[str, Any]:
+    so_far = {**so_far, "options": {**so_far["options"], "state": "verified"}, "plan": {**so_far["plan"], "findings": []}}
+    so_far["run"] = EVENTS["planned"](so_far, a_play())
+    so_far["run"] = EVENTS["compared"](so_far, a_play())
+    return left(so_far)
+
+
+def test_each_stage_leaves_the_same_keys_under_a_name_of_its_own() -> None:
+    planned, applied = left(known(a_pool("xs-1"), plan="save")), left(known(a_pool(*HOSTS)))
+    plan_, apply_, verify_ = entry(planned, "plan"), entry(applied, "apply"), entry(of_verify(known(a_pool(*HOSTS))), "verify")
+    played = {"rc": 0, "started": True, "pool": "one", "address": "xs-1.example.com"}
+    rehearse_ = entry(EVENTS["rehearsed"]({"result": played}, a_play())["ansible_stats"]["data"], "rehearse")
+    assert set(plan_) == set(apply_) == set(verify_) == set(rehearse_)
+    assert all(found["successful"] and found["message"] for found in (plan_, apply_, verify_, rehearse_))
+    assert (plan_["planned"], plan_["changed"], plan_["conforms"]) == (["xs-2", "xs-3"], [], False)
+    assert any(line.startswith("1. xs-2: ") for line in plan_["lines"])
+    assert (apply_["changed"], apply_["conforms"], verify_["changed"], verify_["conforms"]) == ([], True, [], True)
+
+
+def test_a_refused_plan_leaves_its_sentences_and_no_fingerprint() -> None:
+    so_far = known(a_pool("xs-1"), plan="save")
+    so_far["dom0"]["silent"] = ["xs-2: dom0 does not answer."]
+    # Ansible counts the host that has just failed as gone.
+    hostvars = {name: {"xs_uuid": UUIDS[name], "storage_bond_run": so_far["run"]} for name in HOSTS}
+    data = EVENTS["kept"]({**so_far, "now": {}}, a_play(hosts=HOSTS[1:], hostvars=hostvars))["ansible_stats"]["data"]
+    found = entry(data, "plan")
+    assert (found["successful"], found["message"], found["planned"]) == (False, refusal(so_far), ["xs-2", "xs-3"])
+    assert "xs-2: dom0 does not answer." in found["message"] and "storage_bond_plan_fingerprint" not in data
+
+
+def test_a_run_that_stopped_leaves_what_is_done_and_what_went_wrong() -> None:
+    so_far = known(a_pool("xs-1"))
+    for event, given in (("host_begun", {"host": UUIDS["xs-2"]}), ("failed", {"task": "Make it", "result": {"msg": "No."}, "now": {}})):
+        so_far["run"] = EVENTS[event]({**so_far, "timeline": [], **given}, a_play())
+    found = entry(EVENTS["kept"]({**so_far, "now": {}}, a_play())["ansible_stats"]["data"], "apply")
+    assert not found["successful"] and found["changed"] == []
+    assert found["message"].startswith('xs-2 failed at "Make it": No.')
+
+
+def test_a_rehearsal_without_a_twin_tells_nothing_about_the_real_run() -> None:
+    played = {"rc": 1, "started": True, "pool": "one", "address": "xs-1.example.com"}
+    stopped = EVENTS["rehearsed"]({"result": played}, a_play())
+    assert "the real run is expected to stop at the same place" in stopped["message"]
+    unknown = EVENTS["rehearsed"]({"result": {**played, "started": "False"}}, a_play())
+    assert not unknown["successful"] and "It tells nothing about the real run." in unknown["message"]
+    assert unknown["ansible_stats"]["data"]["storage_bond_rehearsal"] == {"xs-1.example.com": {"successful": False}}
+
+
+def test_a_bond_that_runs_on_one_nic_is_in_what_awx_keeps_though_it_conforms() -> None:
+    made = a_pool(*HOSTS)
+    made.link("xs-2", "eth4")["carrier"] = False
+    found = entry(of_verify(known(made)), "verify")
+    assert found["conforms"] and found["findings"] == []
+    assert [(one["code"], one["host"]) for one in found["degraded"]] == [("degraded", "xs-2")]
 
 
 # several pools

@@ -377,18 +377,19 @@ def present_state(pool: Pool, host: Host, network: Network | None) -> dict[str, 
     }
 
 
-def links_missing(states: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A sentence for each host whose bond has NICs without a link, from what `present_state` says by host name.
+def links_missing(states: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """Each host whose bond has NICs without a link, from what `present_state` says by host name.
 
-    Such a bond is as it should be, and has less or nothing left to fail over to.
+    Such a bond is as it should be, and has less or nothing left to fail over to: whether that is a difference is for the user to say.
     """
-    sentences = []
+    found = []
     for host, state in states.items():
         down = " and ".join(nic for nic in state["nics"] if nic not in state["linked"])
         rest = f"runs on {' and '.join(state['linked'])} alone" if state["linked"] else "carries nothing"
         if down:
-            sentences.append(f"{host}: no link on {down}, so that {state['device']} {rest}. Check cables and switch ports.")
-    return sentences
+            sentence = f"{host}: no link on {down}, so that {state['device']} {rest}. Check cables and switch ports."
+            found.append(Finding("degraded", host, sentence))
+    return found
 
 
 def other_config_left(pool: Pool, bond: Bond) -> dict[str, str]:

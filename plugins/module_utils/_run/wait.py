@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, survey, wanted_hosts
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, wanted_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import waiting
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
@@ -43,7 +43,7 @@ INHERITED_SECONDS = 120.0
 # After a change: links that networkd has taken down come back after 2 to 4 s and are seen at the next poll (recorded); storage is plugged
 # and the host enabled in a start that has to wait for a server.
 POLLED_SECONDS = 60.0
-POLLED = ("link", "host_disabled", "storage")
+POLLED = ("link", "degraded", "host_disabled", "storage")
 # multipathd tries a path that failed again after 5 to 20 s, and an iSCSI session has to be opened anew before that.
 PATHS_SECONDS = 180.0
 PROVING_SECONDS = 10.0
@@ -155,16 +155,13 @@ def await_findings(
     session: Session,
     pool: Pool,
     spec: BondSpec,
-    expected: Mapping[str, Prediction],
-    dom0: Mapping[str, Any],
+    missing: Callable[[Pool], list[Finding]],
+    expected: bool,
     wait_timeout: float,
     progress: Progress,
 ) -> tuple[Pool, list[Finding]]:
-    """The pool as soon as there are no findings left, or as it is after `wait_timeout`, and the findings left. With 0, as it is at rest."""
-
-    def missing(now: Pool) -> list[Finding]:
-        return survey(now, spec, find_network(now, spec), expected, dom0)
-
+    """The pool as soon as nothing is `missing`, or as it is after `wait_timeout`, and what is missing. With 0, as it is at rest; what was
+    `expected` of a change is then awaited for as long as it may take."""
     if wait_timeout:
         deadline = time.monotonic() + wait_timeout
         return await_none(session, pool, missing, deadline, progress, "waiting for conformity", lambda one: float("inf"))
