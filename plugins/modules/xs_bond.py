@@ -353,14 +353,23 @@ timeline:
 """
 
 import time
+from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.given import read_dom0
 from ansible_collections.xapi.network.plugins.module_utils._bond.nics import with_dom0
-from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, proof
-from ansible_collections.xapi.network.plugins.module_utils._bond.spec import SPEC_CONSTRAINTS, SPEC_OPTIONS, from_task, read_expected
+from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, find_network, plan, proof
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import (
+    SPEC_CONSTRAINTS,
+    SPEC_OPTIONS,
+    BondSpec,
+    from_task,
+    read_expected,
+)
 from ansible_collections.xapi.network.plugins.module_utils._bond.under_way import OF_A_PLAN, OF_A_STEP
+from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import difference, not_as_approved, refusal, result, unproven
 from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import guarded, undos
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
 from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
 from ansible_collections.xapi.network.plugins.module_utils._run.apply import apply
 from ansible_collections.xapi.network.plugins.module_utils._run.other_run import with_other_run
@@ -369,6 +378,7 @@ from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_inherited, await_proof, await_rest
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 ARGUMENT_SPEC = {
     **CONNECTION_OPTIONS,
@@ -391,7 +401,7 @@ UNGUARDED = (
 
 
 def work(task: Task) -> dict[str, object]:
-    """Looks, plans, refuses or carries out, looks again and compares."""
+    """Reads the pool and plans, refuses or carries out, reads again and compares."""
     spec = from_task(task.options)
     expected = read_expected(task.options)
     approved = approved_plan(task.options)
@@ -406,13 +416,7 @@ def work(task: Task) -> dict[str, object]:
             the_plan = guarded(before, spec, the_plan)
         elif not expected and any(problem.code == "management" and problem.accepted for problem in the_plan.problems):
             task.warn(UNGUARDED)
-        answer = {**result(before, spec, the_plan), **pictured(task.options["picture"], before, the_plan.hosts)}
-        if task.options["confirm_timeout"]:
-            answer["undo"] = undos(before, spec, the_plan)
-        answer["fingerprint"] = save_plan(task.options, before, spec, the_plan)
-        answer["plan"] = with_other_run(task, session, before, answer["plan"])
-        if task.diff_mode:
-            answer["diff"] = difference(before, spec, the_plan)
+        answer = _planned(task, session, before, spec, the_plan)
         if approved is not None:
             answer["differences"] = approved.differences(before, spec, the_plan)
         if the_plan.stopping:
@@ -424,24 +428,33 @@ def work(task: Task) -> dict[str, object]:
         applied = apply(session, before, the_plan.steps, task.options["wait_timeout"], task.progress, task.note)
         for warning in applied.warnings:
             task.warn(warning)
-        after, findings = await_proof(
-            session,
-            applied.pool,
-            lambda now: proof(now, spec, the_plan, find_network(now, spec), expected),
-            deadline,
-            task.progress,
-        )
-        answer = {
-            **answer,
-            **result(after, spec, the_plan, findings),
-            **pictured(task.options["picture"], after, the_plan.hosts),
-            "done": [step.to_dict() for step in applied.done],
-        }
-        if findings:
-            raise NetworkError(unproven(findings, applied.done), **answer)
-        for host in the_plan.hosts:
-            task.note("as_predicted", host.name)
-        return answer
+
+        def proved(now: Pool) -> list[Finding]:
+            return proof(now, spec, the_plan, find_network(now, spec), expected)
+
+        after, findings = await_proof(session, applied.pool, proved, deadline, task.progress)
+    answer |= {
+        **result(after, spec, the_plan, findings),
+        **pictured(task.options["picture"], after, the_plan.hosts),
+        "done": [step.to_dict() for step in applied.done],
+    }
+    if findings:
+        raise NetworkError(unproven(findings, applied.done), **answer)
+    for host in the_plan.hosts:
+        task.note("as_predicted", host.name)
+    return answer
+
+
+def _planned(task: Task, session: Session, pool: Pool, spec: BondSpec, the_plan: Plan) -> dict[str, Any]:
+    """What the module returns of the plan, whether or not it is carried out."""
+    answer: dict[str, Any] = {**result(pool, spec, the_plan), **pictured(task.options["picture"], pool, the_plan.hosts)}
+    if task.options["confirm_timeout"]:
+        answer["undo"] = undos(pool, spec, the_plan)
+    answer["fingerprint"] = save_plan(task.options, pool, spec, the_plan)
+    answer["plan"] = with_other_run(task, session, pool, answer["plan"])
+    if task.diff_mode:
+        answer["diff"] = difference(pool, spec, the_plan)
+    return answer
 
 
 def main() -> None:

@@ -141,12 +141,11 @@ def _host(
     was = [dict(interface) for interface in before.get("interfaces") or []]
     if outcome in ("planned", "refused"):
         will = predicted(was, expected, absent) if expected and values.get("steps") else was
+        state = dict(values) if outcome == "planned" and not values.get("steps") else {}
     else:
         will = [dict(interface) for interface in after.get("interfaces") or []]
+        state = dict((now.get("hosts") or {}).get(name) or {})
     mine = [moment for moment in timeline if moment["host"] == name]
-    state = dict((now.get("hosts") or {}).get(name) or {}) if outcome not in ("planned", "refused") else {}
-    if outcome == "planned" and not values.get("steps"):
-        state = dict(values)
     result = _result(name, values, run, outcome)
     table = _compared(expected, state, will, absent)
     if result in UNTOUCHED:  # the prediction was not put to the test
@@ -166,16 +165,19 @@ def _host(
         "steps": [step["sentence"] for step in steps if step.get("host") == name],
         "seconds": (run.get("seconds") or {}).get(name),
         "begun": round(begun - timeline[0]["at"], 1) if mine else None,
-        "timeline": [
-            {"what": one["what"], "text": WORDS.get(one["what"], one["what"].replace("_", " ")), "seconds": round(one["at"] - begun, 2)}
-            for one in mine
-        ],
+        "timeline": [_told(moment, begun) for moment in mine],
         "outcome": table,
         "differs": [field for field, cell in table.items() if cell["as_predicted"] is False],
         "findings": [finding["sentence"] for finding in findings if finding["host"] == name],
         "before": was,
         "after": will,
     }
+
+
+def _told(moment: Mapping[str, Any], begun: float) -> dict[str, Any]:
+    """One line of a host's timeline, with the seconds since the host's work began."""
+    what = moment["what"]
+    return {"what": what, "text": WORDS.get(what, what.replace("_", " ")), "seconds": round(moment["at"] - begun, 2)}
 
 
 def _result(name: str, values: Mapping[str, Any], run: Mapping[str, Any], outcome: str) -> str:

@@ -9,7 +9,7 @@ A problem is fatal, or a risk that the user accepts by naming its code. `notices
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import TWO_IP_REFUSED_SINCE, Match, primary_of, vlans_over
@@ -49,6 +49,18 @@ def judged(accept: Iterable[str], code: str, host: str, sentence: str, remedy: s
     if risk and not accepted:
         remedy = f"{remedy} To go on all the same, add {code} to accept."
     return Problem(code, host, sentence, remedy, fatal=not risk, accepted=risk and accepted)
+
+
+@dataclass(frozen=True)
+class HostProblems:
+    """Collects the problems of one host."""
+
+    spec: BondSpec
+    host: Host
+    found: list[Problem] = field(default_factory=list)
+
+    def add(self, code: str, sentence: str, remedy: str) -> None:
+        self.found.append(problem(self.spec, code, self.host.name, f"{self.host.name}: {sentence}", remedy))
 
 
 def network_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
@@ -172,27 +184,25 @@ def _network_task(pool: Pool, accept: Iterable[str], task: Task) -> Problem:
 
 def host_problems(pool: Pool, spec: BondSpec, host: Host, match: Match, network: Network | None, creating: bool) -> list[Problem]:
     """What speaks against bonding these NICs on this host: what XAPI would refuse, and what it would accept and a user regret."""
-
-    def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
-
-    found: list[Problem] = []
+    problems = HostProblems(spec, host)
     if not host.live:
-        add("host_down", "XAPI does not see the host alive.", "Bring the host back, or leave it out by naming the others in hosts.")
+        problems.add(
+            "host_down", "XAPI does not see the host alive.", "Bring the host back, or leave it out by naming the others in hosts."
+        )
     missing = [(device, other) for device, nic, other in zip(spec.nics, match.nics, match.other, strict=True) if nic is None]
     if missing:
         known = ", ".join(pif.device for pif in pool.pifs_of(host) if pif.physical) or "no NIC"
         by = "device name" if match.rule == "position" else "bridge position"
         why = "".join(f"; by {by} {device} would be {other.device}" for device, other in missing if other)
         wanted = " and ".join(device for device, _other in missing)
-        add(
+        problems.add(
             "nic_missing",
             f"there is no NIC that stands for {wanted}; the host has {known}{why}.{_smaller(match)}",
             f"Put the NIC in, run xe pif-scan host-uuid={host.uuid}, or name NICs that every host has.",
         )
     for device, nic, other in zip(spec.nics, match.nics, match.other, strict=True):
         if nic is not None and other is not None and other.ref != nic.ref:
-            add(
+            problems.add(
                 "nic_names",
                 f"{device} of the master is {nic.device} here by {'device name' if match.rule == 'device' else 'bridge position'},"
                 " which this xapi goes by,"
@@ -200,26 +210,28 @@ def host_problems(pool: Pool, spec: BondSpec, host: Host, match: Match, network:
                 "Make the NIC names of all hosts agree (interface-rename), so that an upgrade of xapi does not bond other NICs.",
             )
     nics = match.found
-    found += _nic_problems(pool, spec, host, nics, creating)
+    problems.found.extend(_nic_problems(pool, spec, host, nics, creating))
     limit = 2 if host.backend == "bridge" else 4
     if len(spec.nics) > limit:
-        add(
+        problems.add(
             "too_many_nics",
             f"{len(spec.nics)} NICs are more than the {limit} that the {host.backend} backend supports in a bond.",
             "Bond fewer NICs.",
         )
     if host.backend == "bridge" and spec.mode == "lacp":
-        add("mode", "the Linux bridge backend has no LACP.", "Choose active-backup or balance-slb, or change the backend to openvswitch.")
+        problems.add(
+            "mode", "the Linux bridge backend has no LACP.", "Choose active-backup or balance-slb, or change the backend to openvswitch."
+        )
     if not creating or not nics:
-        return found
+        return problems.found
     for pif in pool.on_network(host, network) if network else ():
         if not pif.bond_master_of:
-            add(
+            problems.add(
                 "network_taken",
                 f"{pif.device} (PIF {pif.uuid}) is on {network.name if network else spec.called} already.",
                 "Choose another network for the bond, or take that PIF off it.",
             )
-    return found + vlan_problems(pool, spec, host, nics) + _address_problems(pool, spec, host, nics)
+    return problems.found + vlan_problems(pool, spec, host, nics) + _address_problems(pool, spec, host, nics)
 
 
 def _smaller(match: Match) -> str:
@@ -232,11 +244,7 @@ def _smaller(match: Match) -> str:
 
 def vlan_problems(pool: Pool, spec: BondSpec, host: Host, carriers: Sequence[Pif]) -> list[Problem]:
     """VLANs that cannot be on the bond, or would be lost. `carriers`: the PIFs that the bond is or will be made of."""
-
-    def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
-
-    found: list[Problem] = []
+    problems = HostProblems(spec, host)
     on_carriers: dict[int, list[str]] = {}
     for nic in carriers:
         for ref in nic.vlan_slave_of:
@@ -245,7 +253,7 @@ def vlan_problems(pool: Pool, spec: BondSpec, host: Host, carriers: Sequence[Pif
     for tag, devices in sorted(on_carriers.items()):
         if len(devices) > 1:
             # Only one of them can be on the bond; XAPI drops the other silently (recorded).
-            add(
+            problems.add(
                 "vlan_twice",
                 f"VLAN {tag} is on {' and '.join(devices)}; on the bond there is one, and XAPI would drop the other silently.",
                 "Move what uses one of them to the network of the other, and destroy it (xe vlan-destroy).",
@@ -257,12 +265,12 @@ def vlan_problems(pool: Pool, spec: BondSpec, host: Host, carriers: Sequence[Pif
             lies_on = pool.vlans[pif.vlan_master_of].tagged if pif.vlan_master_of in pool.vlans else ""
             if lies_on not in refs or pif.vlan != vlan.tag:
                 what = f"VLAN {pif.vlan} of {pif.device}" if pif.vlan >= 0 else pif.device
-                add(
+                problems.add(
                     "vlan_network_taken",
                     f"{what} is on {vlan.network} already, where VLAN {vlan.tag} of the bond should be.",
                     "Choose another network for that VLAN, or take that PIF off it.",
                 )
-    return found
+    return problems.found
 
 
 def address_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
@@ -316,88 +324,96 @@ def _mac_problems(pool: Pool, spec: BondSpec) -> list[Problem]:
 
 def _nic_problems(pool: Pool, spec: BondSpec, host: Host, nics: Iterable[Pif], creating: bool) -> list[Problem]:
     """NICs that cannot be members, or should not be."""
-
-    def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
-
-    found: list[Problem] = []
+    problems = HostProblems(spec, host)
     nics = tuple(nics)
     for nic in nics:
         if not nic.managed:
-            add(
+            problems.add(
                 "nic_unmanaged",
                 f"{nic.device} is not managed by XAPI.",
                 f"Run xe pif-forget and xe pif-introduce for {nic.device}, or choose another NIC.",
             )
         if not nic.physical or nic.vlan >= 0 or nic.tunnel_access:
-            add("nic_kind", f"{nic.device} is no physical NIC.", "Name physical NICs only.")
+            problems.add("nic_kind", f"{nic.device} is no physical NIC.", "Name physical NICs only.")
         if nic.sriov_logical or nic.sriov_physical:
-            add("nic_sriov", f"{nic.device} is used for SR-IOV.", "Take it off the SR-IOV network first.")
+            problems.add("nic_sriov", f"{nic.device} is used for SR-IOV.", "Take it off the SR-IOV network first.")
         if not creating:
             continue
         if not nic.carrier:
-            add("no_link", f"{nic.device} has no link.", "Check cable and switch port.")
+            problems.add("no_link", f"{nic.device} has no link.", "Check cable and switch port.")
         if nic.ref in pool.cluster_pifs:
-            add("cluster", f"{nic.device} carries the pool's cluster traffic (GFS2).", "Disable clustering on the host first.")
+            problems.add("cluster", f"{nic.device} carries the pool's cluster traffic (GFS2).", "Disable clustering on the host first.")
         if "fcoe" in nic.capabilities:
-            add("fcoe", f"{nic.device} can do FCoE; an FCoE daemon may hold it.", "Mask the services fcoe and xs-fcoe on the host.")
+            problems.add(
+                "fcoe", f"{nic.device} can do FCoE; an FCoE daemon may hold it.", "Mask the services fcoe and xs-fcoe on the host."
+            )
             used = sorted({one.sr_name or one.sr_uuid for one in pool.storages_of(host) if one.attached and one.sr_type == "lvmofcoe"})
             if used:
-                add("fcoe_in_use", f"{nic.device} may carry FCoE storage that is attached: {', '.join(used)}.", "Detach it first.")
-    return found
+                problems.add("fcoe_in_use", f"{nic.device} may carry FCoE storage that is attached: {', '.join(used)}.", "Detach it first.")
+    return problems.found
 
 
 def _address_problems(pool: Pool, spec: BondSpec, host: Host, nics: Sequence[Pif]) -> list[Problem]:
     """Rules of XAPI about addresses, purposes and settings of the members."""
-
-    def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
-
-    found: list[Problem] = []
-    configured = [nic for nic in nics if nic.configured]
-    if len(configured) > 1:
-        addresses = " and ".join(f"{nic.device} has {nic.ip or nic.ip_mode}" for nic in configured)
-        fate = (
-            "XAPI would not make the bond" if host.at_least(*TWO_IP_REFUSED_SINCE) else "this xapi would lose all but one of them silently"
-        )
-        keep = primary_of(nics)
-        other = next(nic for nic in configured if nic.ref != keep.ref)
-        add(
-            "two_ips",
-            f"{addresses}; a bond can have one address, and {fate}.",
-            f"Free one of them: xe pif-reconfigure-ip uuid={other.uuid} mode=none (then nothing may use {other.ip or other.device}).",
-        )
-    managing = [pif for nic in nics for pif in (nic, *vlans_over(pool, nic)) if pif.management]
-    if managing:
-        device = managing[0].device if managing[0].vlan < 0 else f"VLAN {managing[0].vlan} of {managing[0].device}"
-        if pool.ha_enabled:
-            add(
-                "ha_management",
-                f"{device} is the management interface and HA is on; XAPI refuses to bond it.",
-                "Disable HA for the change (xe pool-ha-disable).",
-            )
-        add(
-            "management",
-            f"{device} is the management interface; its connection breaks for a moment and moves to the bond.",
-            "Make sure that you have a console.",
-        )
+    problems = HostProblems(spec, host)
+    _two_addresses(problems, nics)
+    _management(problems, pool, nics)
     lost = [nic for nic in nics if nic.ipv6_mode != "None" and nic.ref != primary_of(nics).ref]
     for nic in lost:
-        add(
+        problems.add(
             "ipv6_lost",
             f"{nic.device} has the IPv6 configuration {nic.ipv6_mode} {', '.join(nic.ipv6)} and is not the NIC whose configuration"
             " the bond gets.",
             f"Free it: xe pif-reconfigure-ipv6 uuid={nic.uuid} mode=none.",
         )
     if len({tuple(sorted(nic.properties.items())) for nic in nics}) > 1:
-        add(
+        problems.add(
             "nic_properties",
             "the NICs have different properties: " + "; ".join(f"{nic.device} {dict(nic.properties)}" for nic in nics) + ".",
             "Make them equal (xe pif-param-set uuid=… properties:gro=on).",
         )
     if len({nic.primary_address_type for nic in nics}) > 1:
-        add("nic_address_types", "the NICs have different primary address types.", "Make them equal (xe pif-set-primary-address-type).")
-    return found
+        problems.add(
+            "nic_address_types", "the NICs have different primary address types.", "Make them equal (xe pif-set-primary-address-type)."
+        )
+    return problems.found
+
+
+def _two_addresses(problems: HostProblems, nics: Sequence[Pif]) -> None:
+    configured = [nic for nic in nics if nic.configured]
+    if len(configured) < 2:
+        return
+    addresses = " and ".join(f"{nic.device} has {nic.ip or nic.ip_mode}" for nic in configured)
+    fate = (
+        "XAPI would not make the bond"
+        if problems.host.at_least(*TWO_IP_REFUSED_SINCE)
+        else "this xapi would lose all but one of them silently"
+    )
+    keep = primary_of(nics)
+    other = next(nic for nic in configured if nic.ref != keep.ref)
+    problems.add(
+        "two_ips",
+        f"{addresses}; a bond can have one address, and {fate}.",
+        f"Free one of them: xe pif-reconfigure-ip uuid={other.uuid} mode=none (then nothing may use {other.ip or other.device}).",
+    )
+
+
+def _management(problems: HostProblems, pool: Pool, nics: Sequence[Pif]) -> None:
+    managing = [pif for nic in nics for pif in (nic, *vlans_over(pool, nic)) if pif.management]
+    if not managing:
+        return
+    device = managing[0].device if managing[0].vlan < 0 else f"VLAN {managing[0].vlan} of {managing[0].device}"
+    if pool.ha_enabled:
+        problems.add(
+            "ha_management",
+            f"{device} is the management interface and HA is on; XAPI refuses to bond it.",
+            "Disable HA for the change (xe pool-ha-disable).",
+        )
+    problems.add(
+        "management",
+        f"{device} is the management interface; its connection breaks for a moment and moves to the bond.",
+        "Make sure that you have a console.",
+    )
 
 
 def grouped(problems: Iterable[Problem], codes: bool = True) -> list[str]:

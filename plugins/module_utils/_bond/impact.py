@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, problem
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import HostProblems, Problem, problem
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Match, networks_over, vlans_over
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import WITHOUT_ADDRESS, Bond, Host, Network, Pif, Pool, Storage
@@ -19,15 +19,11 @@ from ansible_collections.xapi.network.plugins.module_utils._pool.model import WI
 
 def use_problems(pool: Pool, spec: BondSpec, host: Host, nics: Sequence[Pif], mtu: int) -> list[Problem]:
     """Who would notice that these NICs become a bond. `mtu`: that of the bond."""
-
-    def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
-
-    found: list[Problem] = []
+    problems = HostProblems(spec, host)
     for nic in nics:
         behind = _storage_behind(pool, host, nic)
         if behind:
-            add(
+            problems.add(
                 "storage_in_use",
                 f"storage is attached through {nic.device}: {', '.join(behind)}. It stands still while the NIC becomes a bond"
                 " (about a second) and comes back by itself.",
@@ -35,24 +31,26 @@ def use_problems(pool: Pool, spec: BondSpec, host: Host, nics: Sequence[Pif], mt
             )
         running = _running_over(pool, host, nic)
         if running:
-            add(
+            problems.add(
                 "vifs_in_use",
                 f"{', '.join(running)} is connected through {nic.device}; its traffic stops for a moment and moves to the bond.",
                 "Shut it down or move it first.",
             )
         network = pool.networks.get(nic.network)
         if spec.mtu is None and network is not None and mtu < network.mtu:
-            add("mtu", f"{nic.device} has MTU {network.mtu} and the bond would have {mtu}.", f"Say which with mtu: {network.mtu} or {mtu}.")
+            problems.add(
+                "mtu", f"{nic.device} has MTU {network.mtu} and the bond would have {mtu}.", f"Say which with mtu: {network.mtu} or {mtu}."
+            )
         for vlan in vlans_over(pool, nic):
             carried = pool.networks.get(vlan.network)
             if carried is not None and mtu < carried.mtu:
-                add(
+                problems.add(
                     "mtu",
                     f"VLAN {vlan.vlan} of {nic.device} has MTU {carried.mtu}"
                     f" and the bond below it would have {mtu}: larger frames get lost.",
                     f"Give the bond that MTU (mtu: {carried.mtu}), or {carried.name} a smaller one.",
                 )
-    return found
+    return problems.found
 
 
 def absent_problems(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bond, nics: Sequence[Pif]) -> list[Problem]:
@@ -66,36 +64,36 @@ def absent_problems(pool: Pool, spec: BondSpec, host: Host, network: Network, bo
 
 def removal_problems(pool: Pool, spec: BondSpec, host: Host, bond: Bond) -> list[Problem]:
     """What speaks against taking a bond apart, for good or to make it anew."""
-
-    def add(code: str, sentence: str, remedy: str) -> None:
-        found.append(problem(spec, code, host.name, f"{host.name}: {sentence}", remedy))
-
-    found: list[Problem] = []
+    problems = HostProblems(spec, host)
     if not host.live:
-        add("host_down", "XAPI does not see the host alive.", "Bring the host back, or leave it out by naming the others in hosts.")
+        problems.add(
+            "host_down", "XAPI does not see the host alive.", "Bring the host back, or leave it out by naming the others in hosts."
+        )
     pif = pool.pifs.get(bond.master)
     if pif is None:
-        return found
+        return problems.found
     if pif.management:
         if pool.ha_enabled:
-            add("ha_management", f"{pif.device} is the management interface and HA is on; XAPI refuses.", "Disable HA for the change.")
+            problems.add(
+                "ha_management", f"{pif.device} is the management interface and HA is on; XAPI refuses.", "Disable HA for the change."
+            )
         sentence = f"{pif.device} is the management interface; its connection breaks for a moment."
-        add("management", sentence, "Make sure that you have a console.")
+        problems.add("management", sentence, "Make sure that you have a console.")
     behind = _storage_behind(pool, host, pif)
     if behind:
-        add(
+        problems.add(
             "storage_in_use",
             f"storage is attached through {pif.device}: {', '.join(behind)}. It stands still for about a second and comes back by itself.",
             "Detach it or move the VMs away first.",
         )
     running = _running_over(pool, host, pif)
     if running:
-        add(
+        problems.add(
             "vifs_in_use",
             f"{', '.join(running)} is connected through {pif.device}; its traffic stops for a moment.",
             "Shut it down or move it first.",
         )
-    return found
+    return problems.found
 
 
 def _storage_behind(pool: Pool, host: Host, pif: Pif) -> list[str]:

@@ -289,14 +289,8 @@ def predict_new(
         mode=mode,
         properties=properties_of(mode, properties),
         mac=mac.lower() or primary.mac,
-        ip_mode=primary.ip_mode,
-        ip=primary.ip,
-        netmask=primary.netmask,
-        gateway=primary.gateway,
-        dns=primary.dns,
-        ipv6_mode=source.ipv6_mode,
-        ipv6=source.ipv6,
-        ipv6_gateway=source.ipv6_gateway,
+        ip_mode=primary.ip_mode, ip=primary.ip, netmask=primary.netmask, gateway=primary.gateway, dns=primary.dns,
+        ipv6_mode=source.ipv6_mode, ipv6=source.ipv6, ipv6_gateway=source.ipv6_gateway,
         mtu=mtu,
         management=any(nic.management for nic in nics),
         disallow_unplug=any(nic.disallow_unplug for nic in nics),
@@ -308,7 +302,7 @@ def predict_new(
         storages=tuple(storage.uuid for storage in pool.storages_of(host) if storage.attached),
         paths=paths_of(pool, host),
         without_link=tuple(nic.device for nic in nics if not nic.carrier),
-    )
+    )  # fmt: skip
 
 
 BOOT_DISK = "the disk that the host boots from"

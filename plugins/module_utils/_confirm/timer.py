@@ -23,6 +23,28 @@ TRIES, PAUSE = 120, 5
 STALE_SECONDS = TRIES * PAUSE + 300
 _HEAD = "PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin:/opt/xensource/bin; LC_ALL=C; export PATH LC_ALL; umask 077"
 
+# The functions of the undo that bring one NIC back: attached, with the address that it had, and as pluggable as it was.
+_ONE_NIC = """\
+plug() {
+  [ "$(value "$1" currently-attached)" = true ] && return 0
+  said=$(xe pif-plug uuid="$1" 2>&1) || { why="xe pif-plug uuid=$1: $said"; return 1; }
+  did=1
+}
+address() {
+  [ "$(value "$1" IP-configuration-mode)" = "$2" ] && [ "$2" != Static -o "$(value "$1" IP)" = "$3" ] && return 0
+  case $2 in
+    Static) said=$(xe pif-reconfigure-ip uuid="$1" mode=static IP="$3" netmask="$4" gateway="$5" DNS="$6" 2>&1);;
+    DHCP) said=$(xe pif-reconfigure-ip uuid="$1" mode=dhcp 2>&1);;
+    *) said=$(xe pif-reconfigure-ip uuid="$1" mode=none 2>&1);;
+  esac || { why="xe pif-reconfigure-ip uuid=$1: $said"; return 1; }
+  did=1
+}
+fixed() {
+  [ "$(value "$1" disallow-unplug)" = "$2" ] && return 0
+  said=$(xe pif-param-set uuid="$1" disallow-unplug="$2" 2>&1) || { why="xe pif-param-set uuid=$1: $said"; return 1; }
+  did=1
+}"""
+
 
 def arm(undo: Undo, seconds: int, owner: str, base: str = BASE, inventory: str = INVENTORY) -> str:
     """The command that arms the timer. `owner` says who armed it, for whoever finds it."""
@@ -104,25 +126,7 @@ take_back() {{
 {restore}
   return 0
 }}
-plug() {{
-  [ "$(value "$1" currently-attached)" = true ] && return 0
-  said=$(xe pif-plug uuid="$1" 2>&1) || {{ why="xe pif-plug uuid=$1: $said"; return 1; }}
-  did=1
-}}
-address() {{
-  [ "$(value "$1" IP-configuration-mode)" = "$2" ] && [ "$2" != Static -o "$(value "$1" IP)" = "$3" ] && return 0
-  case $2 in
-    Static) said=$(xe pif-reconfigure-ip uuid="$1" mode=static IP="$3" netmask="$4" gateway="$5" DNS="$6" 2>&1);;
-    DHCP) said=$(xe pif-reconfigure-ip uuid="$1" mode=dhcp 2>&1);;
-    *) said=$(xe pif-reconfigure-ip uuid="$1" mode=none 2>&1);;
-  esac || {{ why="xe pif-reconfigure-ip uuid=$1: $said"; return 1; }}
-  did=1
-}}
-fixed() {{
-  [ "$(value "$1" disallow-unplug)" = "$2" ] && return 0
-  said=$(xe pif-param-set uuid="$1" disallow-unplug="$2" 2>&1) || {{ why="xe pif-param-set uuid=$1: $said"; return 1; }}
-  did=1
-}}
+{_ONE_NIC}
 tries=0; outcome=failed; why=''; did=''
 while [ $tries -lt {TRIES} ]; do
   tries=$((tries + 1))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, wanted_hosts
@@ -26,7 +27,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.under_way impor
 )
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, compare
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
-from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool, PoolRecordsError, read
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Pool, PoolRecordsError, read
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
@@ -74,40 +75,9 @@ def await_inherited(
     bond; recorded), only the bond itself does: it is there, has its NICs, is attached, and its MTU, its VLANs and the management interface
     have come after it. Raises NetworkError with what was seen last when there is none at the deadline, or two minutes after the host is up.
     """
-    noted: set[tuple[str, str]] = set()
-    starting: set[str] = set()
-
-    def missing(now: Pool) -> list[Finding]:
-        network = find_network(now, spec)
-        left = []
-        for host in wanted_hosts(now, spec)[0]:
-            if host.uuid not in expected or not expected[host.uuid].inherits:
-                continue
-            if host.live and (host.enabled or not expected[host.uuid].enabled):
-                starting.discard(host.name)
-            else:
-                starting.add(host.name)
-            found = compare(now, host, network, expected[host.uuid].by_xapi)
-            # A member inherits VLANs unplugged (recorded): the plan plugs them.
-            found = [one for one in found if one.code != "vlan_not_attached"]
-            codes = {one.code for one in found}
-            seen = (
-                ("bond_seen", not codes & {"no_network", "no_bond"}),
-                ("bond_attached", not codes & set(INHERITED)),
-                ("at_rest", not codes),
-            )
-            for what, yet in seen:
-                if yet and (host.uuid, what) not in noted:
-                    noted.add((host.uuid, what))
-                    note(what, host.name)
-            left += found
-        return left
-
-    def patience(one: Finding) -> float:
-        return (float("inf") if one.host in starting else INHERITED_SECONDS) if one.code in INHERITED else INHERITING_SECONDS
-
+    inheriting = _Inheriting(spec, expected, note)
     begun = time.monotonic()
-    pool, differences = await_none(session, pool, missing, deadline, progress, "waiting for the bond", patience)
+    pool, differences = await_none(session, pool, inheriting.missing, deadline, progress, "waiting for the bond", inheriting.patience)
     left = [one for one in differences if one.code in INHERITED]
     if left:
         seen = " ".join(finding.sentence for finding in left)
@@ -118,6 +88,51 @@ def await_inherited(
             findings=[finding.to_dict() for finding in left],
         )
     return pool
+
+
+@dataclass(frozen=True)
+class _Inheriting:
+    """What the wanted members have not inherited yet, and what of it was seen and noted already."""
+
+    spec: BondSpec
+    expected: Mapping[str, Prediction]
+    note: Callable[[str, str], None]
+    noted: set[tuple[str, str]] = field(default_factory=set)
+    starting: set[str] = field(default_factory=set)
+
+    def missing(self, now: Pool) -> list[Finding]:
+        network = find_network(now, self.spec)
+        left = []
+        for host in wanted_hosts(now, self.spec)[0]:
+            expected = self.expected.get(host.uuid)
+            if expected is None or not expected.inherits:
+                continue
+            if host.live and (host.enabled or not expected.enabled):
+                self.starting.discard(host.name)
+            else:
+                self.starting.add(host.name)
+            # A member inherits VLANs unplugged (recorded): the plan plugs them.
+            found = [one for one in compare(now, host, network, expected.by_xapi) if one.code != "vlan_not_attached"]
+            self._note(host, {one.code for one in found})
+            left += found
+        return left
+
+    def _note(self, host: Host, codes: set[str]) -> None:
+        """Each once: the bond is there, it is attached, and the host is at rest."""
+        seen = (
+            ("bond_seen", not codes & {"no_network", "no_bond"}),
+            ("bond_attached", not codes & set(INHERITED)),
+            ("at_rest", not codes),
+        )
+        for what, yet in seen:
+            if yet and (host.uuid, what) not in self.noted:
+                self.noted.add((host.uuid, what))
+                self.note(what, host.name)
+
+    def patience(self, one: Finding) -> float:
+        if one.code not in INHERITED:
+            return INHERITING_SECONDS
+        return float("inf") if one.host in self.starting else INHERITED_SECONDS
 
 
 def await_rest(session: Session, pool: Pool, spec: BondSpec, deadline: float, progress: Progress, codes: Sequence[str] = OF_A_PLAN) -> Pool:
