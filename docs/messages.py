@@ -22,7 +22,7 @@ FAILURES = (
     "AnsibleParserError", "AnsibleError", "AnsibleActionFail",
 )  # fmt: skip
 PROBLEMS = ("add", "problem", "judged", "Problem")
-FINDINGS = ("finding", "Finding")
+FINDINGS = ("finding", "dom0_finding", "Finding")
 WARNINGS = ("warn", "notice")
 KINDS = {**dict.fromkeys(FAILURES, "error"), **dict.fromkeys(PROBLEMS, "problem"), **dict.fromkeys(FINDINGS, "finding"),
          **dict.fromkeys(WARNINGS, "warning")}  # fmt: skip

@@ -37,48 +37,58 @@ class Finding:
         return asdict(self)
 
 
+def finding(host: Host, code: str, sentence: str) -> Finding:
+    """What XAPI's records say of a host."""
+    return Finding(code, host.name, f"{host.name}: {sentence}")
+
+
+def dom0_finding(seen: Seen, code: str, sentence: str) -> Finding:
+    """What the dom0 of a host says."""
+    return Finding(code, seen.host, f"{seen.host}, dom0: {sentence}")
+
+
 def compare(pool: Pool, host: Host, network: Network | None, target: Prediction) -> list[Finding]:
     """Everything in which XAPI's records of this host differ from the target."""
-
-    def finding(code: str, sentence: str) -> Finding:
-        return Finding(code, host.name, f"{host.name}: {sentence}")
-
     nics = ", ".join(target.nics)
     if network is None:
-        return [finding("no_network", f"there is no network {target.network} in the pool.")]
+        return [finding(host, "no_network", f"there is no network {target.network} in the pool.")]
     bond = pool.bond_on(host, network)
     if bond is None:
         others = [pif.device for pif in pool.on_network(host, network)]
         there = f"{network.name} carries {', '.join(others)} there" if others else "nothing of this host is on it"
-        return [finding("no_bond", f"no bond of {nics} on {network.name}; {there}.")]
+        return [finding(host, "no_bond", f"no bond of {nics} on {network.name}; {there}.")]
     pif = pool.pifs.get(bond.master)
     if pif is None:
-        return [finding("no_bond", f"the bond on {network.name} has lost its own PIF; XAPI is still at work or its records are damaged.")]
+        return [
+            finding(host, "no_bond", f"the bond on {network.name} has lost its own PIF; XAPI is still at work or its records are damaged.")
+        ]
     members = pool.bond_members(bond)
     found: list[Finding] = []
     have = tuple(member.device for member in members)
     if sorted(have) != sorted(target.nics):
-        found.append(finding("nics", f"{pif.device} on {network.name} has {', '.join(have) or 'no NIC'} instead of {nics}."))
+        found.append(finding(host, "nics", f"{pif.device} on {network.name} has {', '.join(have) or 'no NIC'} instead of {nics}."))
     found += _strangers(host, bond, members)
     if bond.mode != target.mode:
-        found.append(finding("mode", f"{pif.device} has mode {bond.mode} instead of {target.mode}."))
+        found.append(finding(host, "mode", f"{pif.device} has mode {bond.mode} instead of {target.mode}."))
     for key in sorted(target.properties):
         value = bond.properties.get(key, "unset")
         if value != target.properties[key]:
-            found.append(finding("properties", f"{pif.device} has {key} {value} instead of {target.properties[key]}."))
+            found.append(finding(host, "properties", f"{pif.device} has {key} {value} instead of {target.properties[key]}."))
     if not pif.attached:
-        found.append(finding("not_attached", f"{pif.device} exists but is not attached: it carries no traffic."))
+        found.append(finding(host, "not_attached", f"{pif.device} exists but is not attached: it carries no traffic."))
     if target.mac and pif.mac != target.mac:
-        found.append(finding("mac", f"{pif.device} has the MAC {pif.mac} instead of {target.mac}."))
+        found.append(finding(host, "mac", f"{pif.device} has the MAC {pif.mac} instead of {target.mac}."))
     found += _addresses(host, pif, members, target)
     if pif.mtu != target.mtu and pif.attached:
         found.append(
             finding(
-                "mtu", f"{pif.device} has MTU {pif.mtu} instead of {target.mtu}, that of {network.name}; it takes effect at the next plug."
+                host,
+                "mtu",
+                f"{pif.device} has MTU {pif.mtu} instead of {target.mtu}, that of {network.name}; it takes effect at the next plug.",
             )
         )
     if target.disallow_unplug != pif.disallow_unplug:
-        found.append(finding("disallow_unplug", f"disallow_unplug is {'set' if pif.disallow_unplug else 'not set'} on {pif.device}."))
+        found.append(finding(host, "disallow_unplug", f"disallow_unplug is {'set' if pif.disallow_unplug else 'not set'} on {pif.device}."))
     return found + _carried(host, pif, target, "which its NICs were") + _vlans(pool, host, pif, target)
 
 
@@ -91,12 +101,12 @@ def _carried(host: Host, pif: Pif, target: Prediction, whose: str) -> list[Findi
         value = pif.other_config.get(key, "unset")
         if value != wanted:
             found.append(("other_config", f"other_config:{key} of {pif.device} is {value} instead of {wanted}."))
-    return [Finding(code, host.name, f"{host.name}: {sentence}") for code, sentence in found]
+    return [finding(host, code, sentence) for code, sentence in found]
 
 
 def _strangers(host: Host, bond: Bond, members: tuple[Pif, ...]) -> list[Finding]:
     return [
-        Finding("bond_slave_of", host.name, f"{host.name}: {member.device} is listed in the bond but says that it belongs to another.")
+        finding(host, "bond_slave_of", f"{member.device} is listed in the bond but says that it belongs to another.")
         for member in members
         if member.bond_slave_of != bond.ref
     ]
@@ -127,7 +137,7 @@ def _addresses(host: Host, pif: Pif, members: tuple[Pif, ...], target: Predictio
         found.append(
             ("ipv6", f"{pif.device} has IPv6 configuration {have6} instead of {target.ipv6_mode} {', '.join(target.ipv6)}".rstrip() + ".")
         )
-    return [Finding(code, host.name, f"{host.name}: {sentence}") for code, sentence in found]
+    return [finding(host, code, sentence) for code, sentence in found]
 
 
 def _vlans(pool: Pool, host: Host, pif: Pif, target: Prediction) -> list[Finding]:
@@ -136,10 +146,10 @@ def _vlans(pool: Pool, host: Host, pif: Pif, target: Prediction) -> list[Finding
     for tag in target.vlans:
         vlan = tagged.get(tag)
         if vlan is None:
-            found.append(Finding("vlan", host.name, f"{host.name}: VLAN {tag} is not on {pif.device}."))
+            found.append(finding(host, "vlan", f"VLAN {tag} is not on {pif.device}."))
         elif not vlan.attached:
             # A member inherits VLANs unplugged (recorded).
-            found.append(Finding("vlan_not_attached", host.name, f"{host.name}: VLAN {tag} is on {pif.device} but not attached."))
+            found.append(finding(host, "vlan_not_attached", f"VLAN {tag} is on {pif.device} but not attached."))
     return found
 
 
@@ -151,30 +161,26 @@ def compare_after(pool: Pool, host: Host, network: Network | None, target: Predi
         members = pool.bond_members(bond)
         primary = pool.pifs.get(bond.primary)
         if target.primary and primary is not None and primary.device != target.primary:
-            found.append(
-                Finding(
-                    "primary", host.name, f"{host.name}: {primary.device} became the bond's primary NIC; {target.primary} was predicted."
-                )
-            )
+            found.append(finding(host, "primary", f"{primary.device} became the bond's primary NIC; {target.primary} was predicted."))
         found += [
-            Finding("link", host.name, f"{host.name}: {member.device} had a link and has none now; the bond runs on what is left.")
+            finding(host, "link", f"{member.device} had a link and has none now; the bond runs on what is left.")
             for member in members
             if not member.carrier and member.device not in target.without_link
         ]
     if target.enabled and not host.enabled:
-        found.append(Finding("host_disabled", host.name, f"{host.name}: the host was enabled before and is disabled now."))
+        found.append(finding(host, "host_disabled", "the host was enabled before and is disabled now."))
     attached = {storage.uuid: storage.attached for storage in pool.storages_of(host)}
     names = {storage.uuid: storage.sr_name for storage in pool.storages_of(host)}
     for uuid in target.storages:
         if not attached.get(uuid, False):
-            found.append(Finding("storage", host.name, f"{host.name}: storage {names.get(uuid, uuid)} was attached before and is not now."))
+            found.append(finding(host, "storage", f"storage {names.get(uuid, uuid)} was attached before and is not now."))
     return found + _paths(pool, host, target)
 
 
 def _paths(pool: Pool, host: Host, target: Prediction) -> list[Finding]:
     have = paths_of(pool, host)
     return [
-        Finding("paths", host.name, f"{host.name}: multipath had {count} paths to {device} before and has {have[device]} now.")
+        finding(host, "paths", f"multipath had {count} paths to {device} before and has {have[device]} now.")
         for device, count in sorted(target.paths.items())
         if have.get(device, count) < count
     ]
@@ -182,39 +188,35 @@ def _paths(pool: Pool, host: Host, target: Prediction) -> list[Finding]:
 
 def compare_absent(pool: Pool, host: Host, network: Network | None, target: Prediction | None) -> list[Finding]:
     """What is left of a bond that should be gone. `target`, when there is one, says which NIC gets the address back."""
-
-    def finding(code: str, sentence: str) -> Finding:
-        return Finding(code, host.name, f"{host.name}: {sentence}")
-
     found = []
     if network is not None:
         for pif in pool.on_network(host, network):
-            found.append(finding("bond_left", f"{pif.device} is still on {network.name}."))
+            found.append(finding(host, "bond_left", f"{pif.device} is still on {network.name}."))
     if target is None:
         return found
     for device in target.nics:
         nic = pool.nic(host, device)
         if nic is None:
-            found.append(finding("nics", f"{device} is gone."))
+            found.append(finding(host, "nics", f"{device} is gone."))
         elif nic.bond_slave_of:
-            found.append(finding("bond_slave_of", f"{device} is still in a bond."))
+            found.append(finding(host, "bond_slave_of", f"{device} is still in a bond."))
         elif not nic.attached:
-            found.append(finding("not_attached", f"{device} is not attached."))
+            found.append(finding(host, "not_attached", f"{device} is not attached."))
     primary = pool.nic(host, target.primary)
     if primary is None:
         return found
     had = (target.ip_mode, target.ip, target.netmask, target.gateway, target.dns)
     has = (primary.ip_mode, primary.ip, primary.netmask, primary.gateway, primary.dns)
     if (target.ip_mode == "Static" and has != had) or primary.ip_mode != target.ip_mode:
-        found.append(finding("ip", f"{primary.device} has {_said(has)} instead of {_said(had)}, which the bond had."))
+        found.append(finding(host, "ip", f"{primary.device} has {_said(has)} instead of {_said(had)}, which the bond had."))
     if target.ipv6_mode != "None" and (primary.ipv6_mode, primary.ipv6) != (target.ipv6_mode, target.ipv6):
         six = " ".join((target.ipv6_mode, *target.ipv6))
-        found.append(finding("ipv6", f"{primary.device} has not the IPv6 configuration {six}, which the bond had."))
+        found.append(finding(host, "ipv6", f"{primary.device} has not the IPv6 configuration {six}, which the bond had."))
     if target.disallow_unplug and not primary.disallow_unplug:
-        found.append(finding("disallow_unplug", f"disallow_unplug is not set on {primary.device}."))
+        found.append(finding(host, "disallow_unplug", f"disallow_unplug is not set on {primary.device}."))
     found += _carried(host, primary, target, "which the bond was")
     back = {vlan.vlan for vlan in vlans_over(pool, primary)}
-    found += [finding("vlan", f"VLAN {tag} is not on {primary.device}.") for tag in target.vlans if tag not in back]
+    found += [finding(host, "vlan", f"VLAN {tag} is not on {primary.device}.") for tag in target.vlans if tag not in back]
     return found
 
 
@@ -259,75 +261,70 @@ def dom0_findings(seen: Seen, target: Prediction | None, absent: bool, answer: A
 
 def compare_dom0(seen: Seen, target: Prediction, dom0: Mapping[str, Any]) -> list[Finding]:
     """What dom0 itself says about the bond. `dom0`: the facts of xs_dom0_facts."""
-
-    def finding(code: str, sentence: str) -> Finding:
-        return Finding(code, seen.host, f"{seen.host}, dom0: {sentence}")
-
     bridge, device = seen.bridge or target.bridge, seen.device or target.device
     bridges, bonds, interfaces = dom0["bridges"], dom0["bonds"], dom0["interfaces"]
     found = []
     if bridge and bridge not in bridges:
-        found.append(finding("dom0_bridge", f"there is no bridge {bridge}; there are {', '.join(sorted(bridges)) or 'none'}."))
+        found.append(dom0_finding(seen, "dom0_bridge", f"there is no bridge {bridge}; there are {', '.join(sorted(bridges)) or 'none'}."))
     for gone in target.bridges_gone:
         if gone in bridges:
-            found.append(finding("dom0_bridge", f"the bridge {gone} of a bonded NIC is still there."))
+            found.append(dom0_finding(seen, "dom0_bridge", f"the bridge {gone} of a bonded NIC is still there."))
     switched = bonds.get(device)
     if switched is None:
-        found.append(finding("dom0_bond", f"the switch knows no bond {device}; it knows {', '.join(sorted(bonds)) or 'none'}."))
+        found.append(dom0_finding(seen, "dom0_bond", f"the switch knows no bond {device}; it knows {', '.join(sorted(bonds)) or 'none'}."))
     else:
         if sorted(switched.get("members") or []) != sorted(target.nics):
             found.append(
-                finding(
+                dom0_finding(
+                    seen,
                     "dom0_members",
                     f"{device} has {', '.join(sorted(switched.get('members') or [])) or 'no NIC'} instead of {', '.join(target.nics)}.",
                 )
             )
         if switched.get("mode") and switched["mode"] not in DOM0_MODES[target.mode]:
-            found.append(finding("dom0_mode", f"{device} runs as {switched['mode']} instead of {DOM0_MODES[target.mode][0]}."))
+            found.append(dom0_finding(seen, "dom0_mode", f"{device} runs as {switched['mode']} instead of {DOM0_MODES[target.mode][0]}."))
     lost = [nic for nic in target.nics if nic not in interfaces]
     if lost:  # XAPI keeps the PIF, and the bond goes on with what is left
         sentence = f"there is no device {' and no '.join(lost)}, which {device} is made of; {device} has nothing to fail over to."
-        found.append(finding("dom0_nic", sentence))
+        found.append(dom0_finding(seen, "dom0_nic", sentence))
     interface = interfaces.get(bridge)
     if interface is None:
         if bridge in bridges:
-            found.append(finding("dom0_interface", f"the bridge {bridge} has no interface."))
+            found.append(dom0_finding(seen, "dom0_interface", f"the bridge {bridge} has no interface."))
         return found
     mac = seen.mac or target.mac
     if mac and str(interface.get("mac", "")).lower() != mac:
-        found.append(finding("dom0_mac", f"{bridge} has the MAC {interface.get('mac')} instead of {mac}."))
+        found.append(dom0_finding(seen, "dom0_mac", f"{bridge} has the MAC {interface.get('mac')} instead of {mac}."))
     if int(interface.get("mtu") or target.mtu) != target.mtu:
-        found.append(finding("dom0_mtu", f"{bridge} has MTU {interface.get('mtu')} instead of {target.mtu}."))
+        found.append(dom0_finding(seen, "dom0_mtu", f"{bridge} has MTU {interface.get('mtu')} instead of {target.mtu}."))
     if target.ip_mode == "Static" and not _has_address(interface, target.ip, target.netmask):
         found.append(
-            finding("dom0_ip", f"{bridge} has {', '.join(interface.get('addresses') or []) or 'no address'} instead of {target.ip}.")
+            dom0_finding(
+                seen, "dom0_ip", f"{bridge} has {', '.join(interface.get('addresses') or []) or 'no address'} instead of {target.ip}."
+            )
         )
     if target.ip_mode == "DHCP" and not interface.get("addresses"):
-        found.append(finding("dom0_ip", f"{bridge} has no address from DHCP."))
+        found.append(dom0_finding(seen, "dom0_ip", f"{bridge} has no address from DHCP."))
     return found
 
 
 def compare_dom0_absent(seen: Seen, target: Prediction, dom0: Mapping[str, Any]) -> list[Finding]:
     """What dom0 still has of a bond that should be gone, and what it lacks of the NICs that were in it."""
-
-    def finding(code: str, sentence: str) -> Finding:
-        return Finding(code, seen.host, f"{seen.host}, dom0: {sentence}")
-
     bridges, bonds, interfaces = dom0["bridges"], dom0["bonds"], dom0["interfaces"]
     found = []
     if target.bridge and target.bridge in bridges:
-        found.append(finding("dom0_bridge", f"the bridge {target.bridge} of the bond is still there."))
+        found.append(dom0_finding(seen, "dom0_bridge", f"the bridge {target.bridge} of the bond is still there."))
     for name, bond in sorted(bonds.items()):
         left = sorted(set(target.nics) & set(bond.get("members") or []))
         if left:
-            found.append(finding("dom0_bond", f"{name} still has {', '.join(left)}."))
+            found.append(dom0_finding(seen, "dom0_bond", f"{name} still has {', '.join(left)}."))
     for bridge in target.bridges_gone:
         if bridge not in bridges:
-            found.append(finding("dom0_bridge", f"the bridge {bridge} has not come back."))
+            found.append(dom0_finding(seen, "dom0_bridge", f"the bridge {bridge} has not come back."))
     if target.ip_mode == "Static" and not any(
         _has_address(interfaces.get(bridge) or {}, target.ip, target.netmask) for bridge in target.bridges_gone
     ):
-        found.append(finding("dom0_ip", f"{target.ip} is on none of {', '.join(target.bridges_gone)}."))
+        found.append(dom0_finding(seen, "dom0_ip", f"{target.ip} is on none of {', '.join(target.bridges_gone)}."))
     return found
 
 
