@@ -206,6 +206,7 @@ def cases(core: matrix.Core, *, everything: bool) -> Part:
 def units() -> Part:
     """The tests that need no twin, and how much of the collection's lines and branches they run."""
     shutil.rmtree(COVERAGE, ignore_errors=True)
+    COVERAGE.mkdir(parents=True)
     covered = [
         "--cov=ansible_collections.xapi.network.plugins",
         "--cov-branch",
@@ -213,7 +214,8 @@ def units() -> Part:
         f"--cov-report=json:{COVERAGE}/coverage.json",
     ]
     command = [sys.executable, "-m", "pytest", "-n", "2", *REPORT, *covered, "--ignore=tests/unit/twin", "tests/unit"]
-    return Part("units", command, matrix.here(), seconds=1500, tests="pytest", live=True, remark=_covered)
+    data = {"COVERAGE_FILE": str(COVERAGE / "data")}
+    return Part("units", command, matrix.here(), seconds=1500, tests="pytest", live=True, environment=data, remark=_covered)
 
 
 def _covered() -> str:
