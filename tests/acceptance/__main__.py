@@ -19,14 +19,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.acceptance.journeys import Journey, journeys, moments
+from tests.acceptance import alone, by_hand
+from tests.acceptance.captured import TWIN
+from tests.acceptance.journeys import journeys, moments
 from tests.acceptance.pool import Pool, read, why_not
 from tests.acceptance.run import ROOT, Runner, Verdict
+from tests.acceptance.step import Journey
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import load_scenario
 
 SCENARIO = Path(__file__).with_name("pool.yml")
-TWIN = Path(sys.executable).with_name("xapi-twin")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +64,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _chosen(pool: Pool, options: argparse.Namespace) -> list[Journey]:
-    all_of_them = moments(pool) if options.moments else journeys(pool)
+    all_of_them = moments(pool) if options.moments else [*journeys(pool), *by_hand.journeys(pool), *alone.journeys(pool)]
     return [
         journey
         for journey in all_of_them
@@ -77,12 +79,18 @@ def _pool(endpoints: Path | None) -> Iterator[Pool]:
         return
     with RunningTwin(load_scenario(SCENARIO), restart_seconds=1, hold_states=0.3, link_seconds=2) as twin:
         path = twin.endpoints_path
-        power = Path(tempfile.mkdtemp(dir=path.parent)) / "power"
-        power.write_text(f'#!/bin/sh\nexec {TWIN} do "power_$1" "$2" --endpoints {path}\n', encoding="utf-8")
-        power.chmod(0o700)
-        more = {"management_nics": ["eth0", "eth1"], "power": [str(power)]}
+        folder = Path(tempfile.mkdtemp(dir=path.parent))
+        power = _program(folder / "power", f'exec {TWIN} do "power_$1" "$2" --endpoints {path}')
+        device = _program(folder / "device", f'exec {TWIN} do "nic_$1" "$2" --device "$3" --endpoints {path}')
+        more = {"management_nics": ["eth0", "eth1"], "power": [power], "device": [device]}
         path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **more}), encoding="utf-8")
         yield read(path)
+
+
+def _program(path: Path, line: str) -> str:
+    path.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+    path.chmod(0o700)
+    return str(path)
 
 
 def _row(verdict: Verdict) -> str:

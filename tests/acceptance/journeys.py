@@ -1,53 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journeys: what is played, what is typed in dom0 in between, and what has to be true afterwards."""
+"""The journeys of a bond: what is played, what is typed in dom0 in between, and what has to be true afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.acceptance.look import Wanted
 from tests.acceptance.pool import Pool
-
-
-@dataclass(frozen=True)
-class Step:
-    """One run of a playbook, or with `command` one line typed in dom0 of `host`, or with `power` ("off", "on") its power.
-
-    `end`: "bonded" (as in `wanted`), "found" (as before), "begins" (from here on it is what "found" means), or "" where nothing is asked.
-    `changes`: how many changes the recap counts, where that is known: 0, or 1 for some. `fails`: the run has to refuse, with this word;
-    `says`: words that it prints.
-    `patient`: what was begun may end after the step. `at`: `later` seconds after the run has printed these words `strikes` happens: "kill"
-    (the control node dies), "off" (the power of `host`), "again" (the same run, beside it; one of both may be refused).
-    """
-
-    playbook: str = "storage_bond"
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    end: str = "bonded"
-    wanted: Wanted | None = None
-    changes: int | None = None
-    fails: str = ""
-    says: str = ""
-    command: str = ""
-    host: str = ""
-    power: str = ""
-    patient: bool = False
-    at: str = ""
-    later: float = 0
-    strikes: str = ""
-    check: bool = False
-
-
-@dataclass(frozen=True)
-class Journey:
-    """`quick`: among those that stand for all. `needs`: what the file of endpoints has to name."""
-
-    name: str
-    steps: tuple[Step, ...]
-    quick: bool = False
-    needs: str = ""
+from tests.acceptance.step import Journey, Step, typed
 
 
 @dataclass(frozen=True)
@@ -81,18 +44,19 @@ class Bond:
 
 
 def journeys(pool: Pool) -> list[Journey]:
-    restart, direct = _bond(pool, strategy="restart"), _bond(pool, strategy="direct")
+    restart, direct = bond_of(pool, strategy="restart"), bond_of(pool, strategy="direct")
     agent = restart.but(agent_method="agent")
-    kept = _bond(pool, strategy="restart", purpose="Storage", disallow_unplug=True)  # XAPI leaves them to the NIC when the bond is removed
-    lacp = _bond(pool, strategy="direct", mode="lacp", properties={"lacp-time": "fast"})
+    # XAPI leaves them to the NIC when the bond is removed.
+    kept = bond_of(pool, strategy="restart", purpose="Storage", disallow_unplug=True)
+    lacp = bond_of(pool, strategy="direct", mode="lacp", properties={"lacp-time": "fast"})
     return [
         Journey("direct", (*direct.made, direct.verify, direct.remove), quick=True),
         _killed(restart, f"Restart xapi, from which the bond is inherited, on {pool.member}", quick=True),
         Journey("restart", (*restart.made, restart.verify, restart.remove, replace(restart.remove, changes=0))),
         Journey("agent", (*agent.made, agent.verify, agent.remove)),
         Journey("lacp", (*lacp.made, lacp.remove)),
-        Journey("balance-slb", _there_and_back(_bond(pool, strategy="direct", mode="balance-slb"))),
-        Journey("MTU 9000", _there_and_back(_bond(pool, strategy="restart", mtu=9000))),
+        Journey("balance-slb", there_and_back(bond_of(pool, strategy="direct", mode="balance-slb"))),
+        Journey("MTU 9000", there_and_back(bond_of(pool, strategy="restart", mtu=9000))),
         Journey("purpose and disallow_unplug", (kept.run(changes=1), kept.run(changes=0), kept.verify, replace(kept.remove, end=""))),
         *_keys_and_vlans(pool),
         *_management(pool),
@@ -110,10 +74,10 @@ def moments(pool: Pool) -> list[Journey]:
     words = ("Begin with", "Restart xapi, from which the bond is inherited, on", "Make the change, or wait for the inherited bond, on",
              "Ask dom0 of", "Look in XAPI at", "Finish")  # fmt: skip
     some = [f"{word} {host}" for host in pool.hosts for word in words]
-    return [_killed(_bond(pool, strategy="restart"), at) for at in ("Keep other runs away from the pool", *some, "Let other runs change")]
+    return [_killed(bond_of(pool, strategy="restart"), at) for at in ("Keep other runs away from the pool", *some, "Let other runs change")]
 
 
-def _bond(pool: Pool, nics: Sequence[str] = (), **variables: Any) -> Bond:
+def bond_of(pool: Pool, nics: Sequence[str] = (), **variables: Any) -> Bond:
     nics = tuple(nics) or pool.nics
     more: dict[str, Any] = {"MTU": variables["mtu"]} if "mtu" in variables else {}
     more |= {"disallow_unplug": True} if variables.get("disallow_unplug") else {}
@@ -122,7 +86,7 @@ def _bond(pool: Pool, nics: Sequence[str] = (), **variables: Any) -> Bond:
     return Bond({"network": pool.network, "nics": list(nics), **variables}, wanted)
 
 
-def _there_and_back(bond: Bond) -> tuple[Step, ...]:
+def there_and_back(bond: Bond) -> tuple[Step, ...]:
     return bond.run(changes=1), bond.run(changes=0), bond.verify, bond.remove
 
 
@@ -136,39 +100,35 @@ def _killed(bond: Bond, at: str, later: float = 0.5, quick: bool = False) -> Jou
     return Journey(f"killed at: {at}", (dead, bond.run(), bond.run(changes=0), bond.remove), quick=quick)
 
 
-def _typed(command: str, host: str = "", end: str = "") -> Step:
-    return Step(command=command, host=host, end=end)
-
-
-def _pif(device: str, host: str) -> str:
+def pif(device: str, host: str) -> str:
     return f"$(xe pif-list --minimal device={device} VLAN=-1 host-name-label={host})"
 
 
-def _vlan(pool: Pool, tag: int, command: str, nic: str = "") -> Step:
+def vlan(pool: Pool, tag: int, command: str, nic: str = "") -> Step:
     """A VLAN on the first NIC, or another one; `command`: of xe, for the whole pool or for the master alone."""
     network = f"$(xe network-create name-label={pool.network}-{tag})"
-    return _typed(f"xe {command} vlan={tag} network-uuid={network} pif-uuid={_pif(nic or pool.nics[0], pool.master)}", end="begins")
+    return typed(f"xe {command} vlan={tag} network-uuid={network} pif-uuid={pif(nic or pool.nics[0], pool.master)}", end="begins")
 
 
 def _keys_and_vlans(pool: Pool) -> list[Journey]:
-    keys = _typed(f"xe pif-param-set uuid={_pif(pool.nics[0], pool.master)} other-config:ethtool-gso=off", end="begins")
+    keys = typed(f"xe pif-param-set uuid={pif(pool.nics[0], pool.master)} other-config:ethtool-gso=off", end="begins")
     found = []
     for strategy in ("direct", "restart"):
-        bond = _bond(pool, strategy=strategy)
-        found.append(Journey(f"a VLAN on the NIC, {strategy}", (_vlan(pool, 50, "pool-vlan-create"), *_there_and_back(bond))))
-    bond = _bond(pool, strategy="direct")
-    found.append(Journey("a VLAN on the NIC of the master alone", (_vlan(pool, 51, "vlan-create"), *_there_and_back(bond))))
-    moved = replace(bond.remove, end="", says=f"VLAN 52 comes back on {pool.nics[0]}")
-    found.append(Journey("a VLAN on the second NIC", (_vlan(pool, 52, "pool-vlan-create", pool.nics[1]), bond.run(changes=1), moved)))
-    found.append(Journey("an ethtool key on the NIC", (keys, *_there_and_back(bond))))
+        bond = bond_of(pool, strategy=strategy)
+        found.append(Journey(f"a VLAN on the NIC, {strategy}", (vlan(pool, 50, "pool-vlan-create"), *there_and_back(bond))))
+    bond = bond_of(pool, strategy="direct")
+    found.append(Journey("a VLAN on the NIC of the master alone", (vlan(pool, 51, "vlan-create"), *there_and_back(bond))))
+    moved = replace(bond.remove, end="", says=f"on {pool.nics[0]} there will be VLAN 52")
+    found.append(Journey("a VLAN on the second NIC", (vlan(pool, 52, "pool-vlan-create", pool.nics[1]), bond.run(changes=1), moved)))
+    found.append(Journey("an ethtool key on the NIC", (keys, *there_and_back(bond))))
     return found
 
 
 def _management(pool: Pool) -> list[Journey]:
     found = []
     for strategy in ("direct", "restart"):
-        bond = _bond(pool, pool.management_nics, strategy=strategy, accept=["management"])
-        found.append(Journey(f"management, {strategy}", _there_and_back(bond), needs="management_nics"))
+        bond = bond_of(pool, pool.management_nics, strategy=strategy, accept=["management"])
+        found.append(Journey(f"management, {strategy}", there_and_back(bond), needs="management_nics"))
     return found
 
 
@@ -180,12 +140,12 @@ def _drifts(pool: Pool, bond: Bond) -> list[Journey]:
     commands = {
         "another mode": f"xe bond-set-mode uuid={one} mode=balance-slb",
         "other NICs": f"xe bond-destroy uuid={one}; xe bond-create network-uuid=$(xe network-list --minimal name-label={pool.network})"
-        f" pif-uuids={_pif(pool.nics[0], pool.member)} mode=active-backup",
+        f" pif-uuids={pif(pool.nics[0], pool.member)} mode=active-backup",
     }
     found = [
         Journey(
             f"drift: {name}",
-            (bond.run(), _typed(command), bond.refused(pool.member, "storage_bond_verify"), bond.refused(pool.member), repair, bond.verify,
+            (bond.run(), typed(command), bond.refused(pool.member, "storage_bond_verify"), bond.refused(pool.member), repair, bond.verify,
              bond.remove),
         )
         for name, command in commands.items()
@@ -195,13 +155,13 @@ def _drifts(pool: Pool, bond: Bond) -> list[Journey]:
     lost = {"no bond": f"xe bond-destroy uuid={one}", "unplugged": unplugged}
     for name, command in lost.items():
         seen = bond.refused(pool.member, "storage_bond_verify")
-        found.append(Journey(f"drift: {name}", (bond.run(), _typed(command), seen, bond.run(changes=1), bond.verify, bond.remove)))
+        found.append(Journey(f"drift: {name}", (bond.run(), typed(command), seen, bond.run(changes=1), bond.verify, bond.remove)))
     return found
 
 
 def _networks_by_that_name(pool: Pool, bond: Bond) -> list[Journey]:
-    there = _typed(f"xe network-create name-label={pool.network}")
-    twice = _typed(f"xe network-create name-label={pool.network}", end="begins")
+    there = typed(f"xe network-create name-label={pool.network}")
+    twice = typed(f"xe network-create name-label={pool.network}", end="begins")
     return [
         Journey("the network is there", (there, bond.run(changes=1), bond.verify, bond.remove)),
         Journey("two networks of that name", (there, twice, replace(bond.refused(pool.network), end="found"))),
@@ -211,7 +171,7 @@ def _networks_by_that_name(pool: Pool, bond: Bond) -> list[Journey]:
 def _hosts_away(pool: Pool, restart: Bond, direct: Bond) -> list[Journey]:
     member = pool.member
     off, on = Step(power="off", host=member, end=""), Step(power="on", host=member, end="", patient=True)
-    stopped, started = _typed("service xapi stop", member), _typed("service xapi start", member)
+    stopped, started = typed("service xapi stop", member), typed("service xapi start", member)
     falls = direct.run(end="", at=f"Begin with {member}", strikes="off", host=member, fails=member)
     return [
         Journey("xapi stopped on a member", (stopped, direct.refused(member), started, replace(direct.run(), patient=True), direct.remove)),

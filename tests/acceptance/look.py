@@ -19,7 +19,9 @@ DOM0 = "ip -o -4 addr show; echo --; ip -o link show; echo --; ovs-appctl bond/l
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is there when NICs are bonded, the one with the address first. `more`: fields of the bond's PIF, `keys`: of its other_config."""
+    """What is there when NICs are bonded, the one with the address first. `more`: fields of the bond's PIF, `keys`: of its other_config.
+    `vlans`: networks by the tag with which they are put on the bond, besides those that were on its NICs.
+    """
 
     network: str
     nics: tuple[str, ...]
@@ -27,6 +29,7 @@ class Wanted:
     more: Mapping[str, Any] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+    vlans: Mapping[int, str] = field(default_factory=dict)
 
 
 def look(pool: Pool) -> dict[str, Any]:
@@ -100,6 +103,8 @@ def _bonded_on(host: str, now: Mapping[str, Any], before: Mapping[str, Any], wan
     ovs = {"mode": "balance-tcp" if wanted.mode == "lacp" else wanted.mode, "nics": sorted(wanted.nics)}
     tagged = {tuple(there.split(".")): pif for there, pif in before["xapi"].items() if "." in there}
     vlans = {f"{name}.{tag}": {**pif, "MTU": expected["MTU"]} for (device, tag), pif in tagged.items() if device in wanted.nics}
+    made = {f"{name}.{tag}": {"network": network, "currently_attached": True} for tag, network in wanted.vlans.items()}
+    has = {vlan: {key: now["xapi"].get(vlan, {}).get(key) for key in about} for vlan, about in made.items()}
     earlier, later = (sorted(about["address"] for about in side["dom0"]["addresses"].values()) for side in (before, now))
     keys = {key: value for key, value in nic["other_config"].items() if key == "management_purpose" or key.startswith("ethtool-")}
     keys = {**keys, **wanted.keys}
@@ -110,5 +115,6 @@ def _bonded_on(host: str, now: Mapping[str, Any], before: Mapping[str, Any], wan
         or first_difference(dict.fromkeys(wanted.nics, "None"), {n: now["xapi"][n]["ip_configuration_mode"] for n in wanted.nics}, host)
         or first_difference(ovs, now["dom0"]["bonds"].get(name, "nothing"), f"{host} {name} in Open vSwitch")
         or first_difference(vlans, {vlan: now["xapi"].get(vlan, "nothing") for vlan in vlans}, f"{host} in XAPI")
+        or first_difference(made, has, f"{host} in XAPI")
         or first_difference(earlier, later, f"{host}: addresses in dom0")
     )

@@ -23,7 +23,8 @@ SSH_SECONDS = 60
 @dataclass(frozen=True)
 class Pool:
     """`nics`: the NICs that may be bonded, the one with the address first; `management_nics`: those of management, or none. `network`: the
-    name for the bond's network. `power`: programs of this machine, to which "off" or "on" and a host's name is added; or none.
+    name for the bond's network. `power`: a program of this machine and its words, to which "off" or "on" and a host's name is added; or
+    none. `device`: the same for a NIC's device in dom0, with "gone" or "back", a host's name and the device's.
     """
 
     hosts: Mapping[str, Mapping[str, Any]]
@@ -34,6 +35,7 @@ class Pool:
     network: str
     management_nics: tuple[str, ...] = ()
     power: tuple[str, ...] = ()
+    device: tuple[str, ...] = ()
 
     @property
     def member(self) -> str:
@@ -76,16 +78,21 @@ class Pool:
             raise OSError(f"{host}: `{command}` ended with {done.returncode}: {done.stderr.strip()[-300:]}")
         return done.stdout
 
-    def switch(self, host: str, to: str) -> None:
-        """Takes a host's power away or gives it: "off" or "on". Raises OSError."""
-        done = subprocess.run([*self.power, to, host], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    def switch(self, host: str, to: str, device: str = "") -> None:
+        """Takes a host's power away or gives it ("off", "on"), or that of a NIC's device ("gone", "back"). Raises OSError."""
+        words = [*self.device, to, host, device] if device else [*self.power, to, host]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode:
-            raise OSError(f"{host} {to}: {done.stderr[-300:]}")
+            raise OSError(f"{host} {device} {to}: {done.stderr[-300:]}")
+
+    def reached(self) -> dict[str, Any]:
+        """How modules and the inventory plugin reach it; the password comes from the environment."""
+        trusted = {"ca_path": self.ca} if self.ca else {"validate_certs": False}
+        return {"hostname": self.hosts[self.master]["xapi"], "username": self.user, **trusted}
 
     def inventory(self) -> dict[str, Any]:
         """Ansible's inventory of the pool."""
-        shared = {"xapi_hostname": self.hosts[self.master]["xapi"], "xapi_username": self.user, "ansible_pipelining": True}
-        shared |= {"xapi_ca_path": self.ca} if self.ca else {"xapi_validate_certs": False}
+        shared = {"ansible_pipelining": True, **{f"xapi_{name}": value for name, value in self.reached().items()}}
         hosts = {}
         for name, host in self.hosts.items():
             to = host["ssh"]
@@ -113,7 +120,7 @@ def ssh_options(to: Mapping[str, Any]) -> list[str]:
 def read(path: Path) -> Pool:
     """The pool that a file describes: what `xapi-twin run --endpoints` writes, and optionally the other fields of `Pool`."""
     found = json.loads(path.read_text(encoding="utf-8"))
-    more = {name: tuple(found[name]) for name in ("management_nics", "power") if name in found}
+    more = {name: tuple(found[name]) for name in ("management_nics", "power", "device") if name in found}
     nics, network = tuple(found.get("nics", ("eth2", "eth4"))), found.get("network", "Acceptance")
     return Pool(found["hosts"], found["user"], found["password"], found.get("ca") or "", nics, network, **more)
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.acceptance.back import PIF_CLASSES, put_back
-from tests.acceptance.journeys import Journey, Step
+from tests.acceptance.captured import twin_of
 from tests.acceptance.look import bonded, first_difference, look
 from tests.acceptance.pool import Pool
+from tests.acceptance.step import Journey, Step, shown
 from tests.survive.stage import kill
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,8 +46,7 @@ class Runner:
         self._records = pool.records(*PIF_CLASSES)
         self._begins = self.before
         self._folder = folder
-        self._inventory = folder / "hosts.json"
-        self._inventory.write_text(json.dumps(pool.inventory()), encoding="utf-8")
+        self._gone: set[tuple[str, str]] = set()
         self._count = 0
 
     def journey(self, journey: Journey) -> Verdict:
@@ -68,11 +68,15 @@ class Runner:
         """Puts the pool back with xe where it is not as it was found. Answers how it still differs, or ""."""
         self._begins = self.before
         try:
+            for host, nic in sorted(self._gone):
+                self.pool.switch(host, "back", nic)
+            self._gone.clear()
             self._until_all_answer()
             if first_difference(self.before, look(self.pool)):
                 with (self._folder / "put-back.txt").open("a", encoding="utf-8") as log:
                     log.writelines(f"{line}\n" for line in put_back(self.pool, self._records))
             difference = self._end(Step(end="found", patient=True))
+            self._records = self._records if difference else self.pool.records(*PIF_CLASSES)
         except (OSError, ValueError) as error:
             difference = str(error)
         return f"afterwards: {difference}" if difference else ""
@@ -96,31 +100,50 @@ class Runner:
             time.sleep(1)
 
     def _step(self, step: Step) -> None:
+        difference = ""
         if step.power:
-            self.pool.switch(step.host, step.power)
-            if step.power == "on":
-                self._until_all_answer()
+            self._switch(step)
         elif step.command:
             self.pool.dom0(step.host or self.pool.master, step.command)
+        elif step.twin:
+            difference = self._run_on_a_twin_first(step)
         else:
-            self._run(step)
-        if difference := self._end(step):
-            raise Different(f"{step.command or step.playbook}: {difference} ({self._output})")
+            self._run(step, self.pool)
+        if difference := difference or self._end(step):
+            raise Different(f"{step.name}: {difference} ({self._output})")
 
-    def _run(self, step: Step) -> None:
-        status, output = self._play(step)
+    def _switch(self, step: Step) -> None:
+        if step.power == "gone":
+            self._gone.add((step.host, step.nic))
+        self.pool.switch(step.host, step.power, step.nic)
+        self._gone -= {(step.host, step.nic)} if step.power == "back" else set()
+        if step.power == "on":
+            self._until_all_answer()
+
+    def _run_on_a_twin_first(self, step: Step) -> str:
+        """In what the pool, once a step was carried out on it, differs from its twin, where it was carried out before; or ""."""
+        with twin_of(self.pool, self._folder) as twin:
+            self._run(step, twin)
+            expected = look(twin)
+        self._run(step, self.pool)
+        return first_difference(expected, look(self.pool))
+
+    def _run(self, step: Step, pool: Pool) -> None:
+        status, output = self._play(step, pool)
         refused = f"ended with {status}: {_sentence(output)} ({self._output})"
         if step.strikes == "kill":
             if status >= 0:
-                raise Different(f"{step.playbook} ended before it could be killed ({self._output})")
+                raise Different(f"{step.name} ended before it could be killed ({self._output})")
         elif step.strikes != "again" and bool(step.fails) != bool(status):
-            raise Different(f"{step.playbook} {refused}")
+            raise Different(f"{step.name} {refused}")
         if step.fails and step.fails not in output.partition("PLAY RECAP")[0]:
-            raise Different(f"{step.playbook} does not say {step.fails}, it {refused}")
-        if step.says not in output:
-            raise Different(f"{step.playbook} does not say {step.says} ({self._output})")
+            raise Different(f"{step.name} does not say {step.fails}, it {refused}")
+        if step.says not in " ".join(output.split()):  # however it was broken into lines
+            raise Different(f"{step.name} does not say {step.says} ({self._output})")
         if step.changes is not None and _changes(output) != step.changes:
-            raise Different(f"{step.playbook} changed {'nothing' if step.changes else 'something'} ({self._output})")
+            raise Different(f"{step.name} changed {'nothing' if step.changes else 'something'} ({self._output})")
+        if step.also and (difference := step.also(pool, shown(output))):
+            raise Different(f"{step.name}: {difference} ({self._output})")
 
     def _end(self, step: Step) -> str:
         """How the pool differs from what it has to be. A run that ended green promised that everything is at rest; others need a moment."""
@@ -143,13 +166,12 @@ class Runner:
     def _output(self) -> Path:
         return self._folder / f"run-{self._count}.txt"
 
-    def _play(self, step: Step) -> tuple[int, str]:
+    def _play(self, step: Step, pool: Pool) -> tuple[int, str]:
         """ansible-playbook, whose status and output are answered, and what strikes it on its way."""
         self._count += 1
-        variables = {f"storage_bond_{name}": value for name, value in step.variables.items()}
-        words = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self._inventory), f"xapi.network.{step.playbook}"]
-        words += ["-e", json.dumps(variables), *(["--check"] if step.check else [])]
-        around = {**os.environ, "XENSERVER_PASSWORD": self.pool.password, "ANSIBLE_NOCOLOR": "1"}
+        words = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", self._inventory(pool, step.plugin)]
+        words += [*self._played(pool, step), *(["--check"] if step.check else [])]
+        around = {**os.environ, "XENSERVER_PASSWORD": pool.password, "ANSIBLE_NOCOLOR": "1"}
         output_path = self._output
         with output_path.open("w", encoding="utf-8") as output:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=around, cwd=ROOT)
@@ -164,13 +186,30 @@ class Runner:
                 _stop(process)
         return process.returncode, output_path.read_text(encoding="utf-8")
 
+    def _inventory(self, pool: Pool, plugin: bool) -> str:
+        """A file with the pool's hosts; with `plugin`, one that has the inventory plugin ask the pool for them."""
+        content = {"plugin": "xapi.network.xs_pools", **pool.reached()} if plugin else pool.inventory()
+        return self._written("acceptance.xs_pools.yml" if plugin else f"hosts-{self._count}.json", content)
+
+    def _played(self, pool: Pool, step: Step) -> list[str]:
+        if not step.tasks:
+            variables = {f"storage_bond_{name}": value for name, value in step.variables.items()}
+            return [f"xapi.network.{step.playbook}", "-e", json.dumps(variables)]
+        play = {"hosts": step.on, "gather_facts": False, "module_defaults": {"group/xapi.network.xapi": pool.reached()}}
+        return [self._written(f"play-{self._count}.yml", [{**play, "tasks": step.tasks}])]
+
+    def _written(self, name: str, content: object) -> str:
+        path = self._folder / name
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return str(path)
+
     def _strike(self, step: Step, process: subprocess.Popen[bytes]) -> None:
         if step.strikes == "kill":
             _stop(process)
         elif step.strikes == "off":
             self.pool.switch(step.host, "off")
         elif step.strikes == "again":
-            self._play(replace(step, at="", strikes=""))
+            self._play(replace(step, at="", strikes=""), self.pool)
 
 
 def _printed(words: str, path: Path, process: subprocess.Popen[bytes]) -> bool:

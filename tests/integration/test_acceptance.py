@@ -13,10 +13,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.__main__ import SCENARIO, main
-from tests.acceptance.journeys import Journey, Step
 from tests.acceptance.look import Wanted, bonded, first_difference, look
 from tests.acceptance.pool import Pool, read
 from tests.acceptance.run import ROOT, Runner
+from tests.acceptance.step import Journey, Step
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import load_scenario
 

@@ -369,14 +369,16 @@ def test_a_bond_that_the_next_restart_would_bring_back_is_told() -> None:
     assert not plan(made.pool, spec(state="absent")).notices
 
 
-def test_a_vlan_that_comes_back_on_the_primary_nic_is_told_before_the_bond_is_removed() -> None:
+def test_all_vlans_that_come_back_on_the_primary_nic_are_told_before_the_bond_is_removed() -> None:
     made = tutorial()
     made.network("NAS")
     made.network("Backup")
     made.bond("xs-1", "NAS", ["eth2", "eth4"])
     made.vlan("xs-1", "bond0", 50, "Backup")
-    told = [(one.code, one.sentence) for one in plan(made.pool, spec(state="absent")).notices]
-    assert told == [("vlan_moves", "xs-1: VLAN 50 comes back on eth2, also if it was on another NIC before; its network Backup stays.")]
+    made.network("Guests")
+    made.vlan("xs-1", "bond0", 7, "Guests")
+    told = "xs-1: on eth2 there will be VLAN 7 (Guests) and VLAN 50 (Backup), also what was on another NIC before; the networks stay."
+    assert plan(made.pool, spec(state="absent")).to_dict()["notices"] == [told]
 
 
 # many hosts

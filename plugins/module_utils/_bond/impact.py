@@ -188,9 +188,11 @@ def absent_notices(pool: Pool, host: Host, network: Network, pif: Pif, primary: 
     and nothing in it says where one was before.
     """
     said = []
-    for vlan in vlans_over(pool, pif):
-        of = pool.networks[vlan.network].name if vlan.network in pool.networks else "without a name"
-        sentence = f"VLAN {vlan.vlan} comes back on {primary.device}, also if it was on another NIC before; its network {of} stays."
+    tagged = sorted(vlans_over(pool, pif), key=lambda vlan: vlan.vlan)
+    names = {ref: network.name for ref, network in pool.networks.items()}
+    called = [f"VLAN {vlan.vlan} ({names.get(vlan.network, 'no network')})" for vlan in tagged]
+    if called:  # all in one sentence, since of several with the same code only the first is shown
+        sentence = f"on {primary.device} there will be {' and '.join(called)}, also what was on another NIC before; the networks stay."
         said.append(notice(host, "vlan_moves", sentence))
     if not host.master and staying:
         sentence = f"the master keeps its bond on {network.name}, which the next start of this host's xapi brings back."

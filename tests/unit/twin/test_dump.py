@@ -221,6 +221,7 @@ uuid ( RO)          : n1
     name-label ( RW): NAS
         bridge ( RO): xapi0
            MTU ( RW): 9000
+          tags (SRW): storage, fast
 uuid ( RO)          : n2
     name-label ( RW): V50
         bridge ( RO): xapi1
@@ -276,6 +277,7 @@ def test_pasted_listings_are_a_pool(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (bond["mode"], bond["properties"], bond["primary_slave"]) == ("lacp", {"lacp-time": "fast"}, "OpaqueRef:p1")
     assert read.records["PIF"]["OpaqueRef:p3"]["VLAN_master_of"] == "OpaqueRef:v0"
     assert read.records["PIF"]["OpaqueRef:p1"]["bond_slave_of"] == "OpaqueRef:b0"
+    assert read.records["network"]["OpaqueRef:n1"]["tags"] == ["storage", "fast"]
     (host,) = read.records["host"].values()
     assert host["other_config"]["iscsi_iqn"] == "iqn.2020-01.com.example:xs-1"
     (dom0,) = read.dom0.values()

@@ -117,6 +117,17 @@ async def test_a_member_hands_its_commands_to_the_master(twin: Twin) -> None:
     assert twin.database.by_uuid("network", uuid)
 
 
+async def test_tags_and_purposes_are_joined_with_commas_and_other_sets_with_semicolons(twin: Twin) -> None:
+    """As records.ml has them, and a real xe prints them."""
+    one = "uuid=$(xe network-list bridge=xenbr2 --minimal)"
+    for name, values in (("tags", ("one", "two")), ("purpose", ("nbd",))):
+        for value in values:
+            await typed(twin, f"xe network-param-add {one} param-name={name} param-key={value}")
+    assert await typed(twin, f"xe network-param-get {one} param-name=tags") == "one, two\n"
+    assert await typed(twin, "xe network-list tags:contains=two params=bridge --minimal") == "xenbr2\n"
+    assert "; " in await typed(twin, "xe network-param-get uuid=$(xe network-list bridge=xenbr2 --minimal) param-name=PIF-uuids")
+
+
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [

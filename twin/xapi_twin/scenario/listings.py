@@ -161,8 +161,8 @@ def _network(fields: Fields) -> Record:
         "bridge": fields["bridge"],
         "MTU": int(fields.get("MTU", "1500")),
         "other_config": _map(fields.get("other-config", "")),
-        "tags": _list(fields.get("tags", "")),
-        "purpose": _list(fields.get("purpose", "")),
+        "tags": _list(fields.get("tags", ""), ", "),
+        "purpose": _list(fields.get("purpose", ""), ", "),
         "managed": fields.get("managed", "true") == "true",
     }
 
@@ -243,8 +243,8 @@ def _text(text: str) -> str:
     return "" if text in _NOTHING else text
 
 
-def _list(text: str) -> list[Any]:
-    return [item for item in text.split("; ") if item not in _NOTHING]
+def _list(text: str, between: str = "; ") -> list[Any]:
+    return [item for item in text.split(between) if item not in _NOTHING]
 
 
 def _map(text: str) -> dict[str, str]:

@@ -17,6 +17,8 @@ from xapi_twin.datamodel.schema import NULL
 
 Record = Mapping[str, Any]
 NOT_THERE = "<not in database>"
+# Sets that xe goes on joining with commas, as it did before it chose semicolons (concat_with_comma in records.ml).
+_WITH_COMMAS = ("tags", "purpose")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Table:
         return next((field for field in self.fields if field.name == name), None)
 
 
-def text(value: Any) -> str:
-    """A value as xe writes it: maps as "k: v; k: v", sets joined by "; ", floats with three digits, times in the short ISO form."""
+def text(value: Any, between: str = "; ") -> str:
+    """A value as xe writes it: maps as "k: v; k: v", sets with `between`, floats with three digits, times in the short ISO form."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -58,14 +60,14 @@ def text(value: Any) -> str:
     if isinstance(value, Mapping):
         return "; ".join(f"{key}: {text(item)}" for key, item in value.items())
     if isinstance(value, (list, tuple)):
-        return "; ".join(text(item) for item in value)
+        return between.join(text(item) for item in value)
     return str(value)
 
 
 def plain(name: str, api: str = "", mark: str = "RO", case_insensitive: bool = False) -> Field:
     """A field that is shown as it is; `api` is its name in XAPI when that is not xe's with underscores."""
-    key = api or name.replace("-", "_")
-    return Field(name, lambda database, record: text(record.get(key, "")), mark, key, case_insensitive)
+    key, between = api or name.replace("-", "_"), ", " if name in _WITH_COMMAS else "; "
+    return Field(name, lambda database, record: text(record.get(key, ""), between), mark, key, case_insensitive)
 
 
 def uuid_of(name: str, api: str, cls: str, mark: str = "RO") -> Field:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def _match(database: Database, table: Table, name: str, value: str) -> Callable[
         return lambda record: record.get(field.api, {}).get(key) == value
     if key != "contains":
         raise Refusal("Invalid syntax for set filtering (should be set-param:contains=key)")
-    return lambda record: value in field.get(database, record).split("; ")
+    return lambda record: value in re.split("[;,] ", field.get(database, record))
 
 
 def _part(table: Table, name: str) -> tuple[Field, str]:
