@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Plays the journeys of an administrator on any pool, checks each by independent means, and leaves the pool as it was found.
 
-python -m tests.acceptance [POOL] [--quick] [--moments] [--journey NAME]... [--anyway]
+python -m tests.acceptance [POOL] [--quick] [--moments] [--journey NAME]... [--list] [--anyway]
 
-POOL: what `xapi-twin run --endpoints` writes; a twin by default.
+POOL: what `xapi-twin run --endpoints` writes; a twin by default. README.md has a line for each journey.
 """
 
 from __future__ import annotations
@@ -37,10 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begun = time.monotonic()
     verdicts: list[Verdict] = []
     with _pool(options.pool) as pool:
-        if not options.anyway and (reason := why_not(pool)):
+        if not options.anyway and not options.list and (reason := why_not(pool)):
             print(f"This pool is left alone: {reason}.")
             return 2
         chosen = _chosen(pool, options)
+        if options.list:
+            print("\n".join(journey.name for journey in chosen))
+            return 0
         (ROOT / "build").mkdir(exist_ok=True)
         runner = Runner(pool, Path(tempfile.mkdtemp(prefix="acceptance-", dir=ROOT / "build")))
         try:
@@ -59,17 +62,22 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="only the journeys that stand for all")
     parser.add_argument("--moments", action="store_true", help="kills of the control node at 20 moments, instead of the journeys")
     parser.add_argument("--journey", action="append", help="only those whose names begin so; may be given more than once")
+    parser.add_argument("--list", action="store_true", help="only name them")
     parser.add_argument("--anyway", action="store_true", help="also where VMs are running or shared storage is attached")
     return parser.parse_args(arguments)
 
 
 def _chosen(pool: Pool, options: argparse.Namespace) -> list[Journey]:
-    all_of_them = moments(pool) if options.moments else [*journeys(pool), *by_hand.journeys(pool), *alone.journeys(pool)]
+    all_of_them = moments(pool) if options.moments else every_journey(pool)
     return [
         journey
         for journey in all_of_them
         if (not options.journey or journey.name.startswith(tuple(options.journey))) and (journey.quick or not options.quick)
     ]
+
+
+def every_journey(pool: Pool) -> list[Journey]:
+    return [*journeys(pool), *by_hand.journeys(pool), *alone.journeys(pool)]
 
 
 @contextmanager

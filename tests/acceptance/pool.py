@@ -11,7 +11,8 @@ import json
 import ssl
 import subprocess
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,15 @@ class Pool:
 
     def records(self, *classes: str) -> dict[str, Records]:
         """All records of these classes, read by the master. Raises OSError, and ValueError with what XAPI answered."""
+        with self.session() as ask:
+            return {name: ask(name) for name in classes}
+
+    @contextmanager
+    def session(self) -> Iterator[Callable[[str], Records]]:
+        """Answers all records of a class, as often as it is asked."""
         session = self._call("session.login_with_password", self.user, self.password)
         try:
-            return {name: self._call(f"{name}.get_all_records", session) for name in classes}
+            yield lambda name: self._call(f"{name}.get_all_records", session)
         finally:
             self._call("session.logout", session)
 

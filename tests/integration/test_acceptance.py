@@ -5,14 +5,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.acceptance.__main__ import SCENARIO, main
+from tests.acceptance.__main__ import SCENARIO, every_journey, main
 from tests.acceptance.look import Wanted, bonded, first_difference, look
 from tests.acceptance.pool import Pool, read
 from tests.acceptance.run import ROOT, Runner
@@ -28,7 +30,7 @@ def twin() -> Iterator[RunningTwin]:
 
 
 def plays(monkeypatch: pytest.MonkeyPatch, *steps: Step) -> None:
-    monkeypatch.setattr("tests.acceptance.__main__.journeys", lambda pool: [Journey("typed", steps)])
+    monkeypatch.setattr("tests.acceptance.__main__.every_journey", lambda pool: [Journey("typed", steps)])
 
 
 @pytest.mark.parametrize(("scenario", "reason"), [("vlans-and-vms", "VMs are running"), ("three-hosts", "shared storage is attached")])
@@ -56,6 +58,14 @@ def test_a_broken_journey_shows_the_first_difference_and_the_pool_is_put_back(
     said = capsys.readouterr().out
     assert "hosts xs-3 dom0 addresses xenbr4: {'address': '192.0.2.4/24', 'mtu': 1500} instead of 'nothing'" in said and "1 failed" in said
     assert first_difference(before, look(pool)) == ""
+
+
+def test_each_journey_has_a_line_for_those_who_want_to_know_what_it_plays(twin: RunningTwin) -> None:
+    rows = re.findall(r"^\| (`.*`) \|", (Path(SCENARIO).with_name("README.md")).read_text(encoding="utf-8"), re.MULTILINE)
+    named = tuple(name for row in rows for name in re.findall(r"`([^`]+)`", row))
+    names = [journey.name for journey in every_journey(read(twin.endpoints_path))]
+    assert [name for name in names if not name.startswith(named)] == []
+    assert len(set(names)) == len(names)
 
 
 def test_whatever_was_typed_is_taken_back(twin: RunningTwin) -> None:
