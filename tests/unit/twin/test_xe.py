@@ -227,6 +227,9 @@ async def test_maps_and_sets_are_filtered_in_the_old_way_too(twin: Twin) -> None
     for words in ("other-config:zone=blue", "other-config-zone=blue", "tags:contains=storage"):
         assert await typed(twin, f"xe network-list {words} params=bridge --minimal") == "xenbr2\n", words
     assert await typed(twin, "xe network-list other-config:zone=red --minimal") == "\n"
+    master = "uuid=$(xe vm-list is-control-domain=true resident-on=$(xe pool-list params=master --minimal) --minimal)"
+    await typed(twin, f"xe vm-param-add {master} param-name=tags param-key=dom0")
+    assert await typed(twin, "xe vm-list tags:contains=dom0 params=is-control-domain --minimal") == "true\n"
     assert await refused(twin, "xe network-list tags:has=storage") == (
         "Error: Invalid syntax for set filtering (should be set-param:contains=key)\n"
     )

@@ -212,6 +212,7 @@ TABLES: Mapping[str, Table] = {
             plain("uuid"), *_NAMES, plain("is-a-template"), plain("is-a-snapshot"), plain("is-control-domain"),
             Field("power-state", lambda database, record: str(record["power_state"]).lower(), "RO", "power_state"),
             uuid_of("resident-on", "resident_on", "host"), uuid_of("affinity", "affinity", "host", "RW"), plain("other-config", mark="MRW"),
+            plain("tags", mark="SRW"),
         ),
         lambda record: not record["is_a_template"],
     ),
@@ -231,6 +232,7 @@ TABLES: Mapping[str, Table] = {
             plain("uuid"), *_NAMES, Field("host", _sr_host),
             plain("type"), plain("content-type"),
             plain("shared"), uuid_of("PBDs", "PBDs", "PBD", "SRO"), plain("physical-size"), _OTHER_CONFIG,
+            plain("tags", mark="SRW"),
         ),
     ),
     "pbd": Table(
