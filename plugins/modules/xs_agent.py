@@ -205,9 +205,9 @@ def work(task: Task) -> dict[str, Any]:
         host, pool = restart.at_rest(task, session, pool, host, service)
         problems = [*restart.problems(pool, host, options["accept"], service), *skewed]
         facts = restart.facts_of(host, host, problems)
-        stops = [problem for problem in problems if problem.stops]
-        if stops:
-            said = " ".join(f"{problem.sentence} {problem.remedy}" for problem in stops)
+        blocking = [problem for problem in problems if problem.blocks]
+        if blocking:
+            said = " ".join(f"{problem.sentence} {problem.remedy}" for problem in blocking)
             raise NetworkError(f"xapi of {host.name} was not restarted. {said}", **facts)
         if task.check_mode:
             return {"changed": True, **facts}

@@ -78,8 +78,8 @@ options:
   confirm_timeout:
     description:
       - More than 0 when M(xapi.network.xs_confirm) guards the change with a timer of this many seconds in dom0. The task then returns
-        RV(undo) for it, and refuses what dom0 could not take back - a bond that is repaired, remade or removed, the management interface
-        of a member, and a VLAN that lies on another NIC than the one that gives the bond its address.
+        RV(undo) for it, and refuses what dom0 could not take back - a bond that is repaired, destroyed and created again,
+        or removed, the management interface of a member, and a VLAN that lies on another NIC than the one that gives the bond its address.
       - This task arms nothing itself.
     type: int
     default: 0
@@ -211,7 +211,8 @@ hosts:
       description: How many of its links XAPI counts as up. It takes XAPI up to a minute to notice a new bond's links.
       type: int
     action:
-      description: What the plan has for this host, V(kept), V(created), V(restarted), V(repaired), V(remade), V(removed) or V(none).
+      description: What the plan has for this host, V(kept), V(created), V(restarted), V(repaired), V(remade) (destroyed and
+        created again), V(removed) or V(none).
       type: str
     steps:
       description: The plan's steps for this host.
@@ -252,8 +253,8 @@ network:
   type: dict
   sample: {name: NAS, uuid: 929521ce-0cd6-db0a-0501-4a6829192378, bridge: xapi0, mtu: 1500}
 pool:
-  description: The pool. It has C(uuid), C(name), C(marked) (whether a run has locked it with M(xapi.network.xs_pool_lock)),
-    C(stop) (whether other_config has C(xapi.network.stop), with which a run is asked to end after the host it is at)
+  description: The pool. It has C(uuid), C(name), C(locked) (whether a run has locked it with M(xapi.network.xs_pool_lock); also as
+    C(marked)), C(stop) (whether other_config has C(xapi.network.stop), with which a run is asked to end after the host it is at)
     and C(hosts), which lists all hosts with C(name), C(uuid), C(address) and C(hostname), the
     master first.
   returned: success
@@ -367,14 +368,14 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.spec import (
 )
 from ansible_collections.xapi.network.plugins.module_utils._bond.under_way import OF_A_PLAN, OF_A_STEP
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding
-from ansible_collections.xapi.network.plugins.module_utils._bond.view import difference, not_as_approved, refusal, result, unproven
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import difference, not_as_approved, rejection, result, unproven
 from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import guarded, undos
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
 from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
 from ansible_collections.xapi.network.plugins.module_utils._run.apply import apply
 from ansible_collections.xapi.network.plugins.module_utils._run.other_run import with_other_run
 from ansible_collections.xapi.network.plugins.module_utils._run.plan_file import approved_plan, save_plan
-from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import look
+from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import read_pool
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_inherited, await_proof, await_rest
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
@@ -407,7 +408,7 @@ def work(task: Task) -> dict[str, object]:
     approved = approved_plan(task.options)
     deadline = time.monotonic() + task.seconds("wait_timeout")
     with task.session() as session:
-        before = look(session, spec, planned=bool(expected))
+        before = read_pool(session, spec, planned=bool(expected))
         if spec.strategy == "restart" and expected and not task.check_mode:
             before = await_inherited(session, before, spec, expected, deadline, task.progress, task.note)
         before = await_rest(session, before, spec, deadline, task.progress, OF_A_STEP if expected else OF_A_PLAN)
@@ -419,8 +420,8 @@ def work(task: Task) -> dict[str, object]:
         answer = _planned(task, session, before, spec, the_plan)
         if approved is not None:
             answer["differences"] = approved.differences(before, spec, the_plan)
-        if the_plan.stopping:
-            raise NetworkError(refusal(the_plan), **{**answer, "changed": False})
+        if the_plan.blocking:
+            raise NetworkError(rejection(the_plan), **{**answer, "changed": False})
         if answer.get("differences"):
             raise NetworkError(not_as_approved(answer["differences"]), **{**answer, "changed": False})
         if task.check_mode or not (the_plan.steps or expected):

@@ -138,10 +138,10 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.spec import (
     read_expected,
 )
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, links_missing, present_state
-from ansible_collections.xapi.network.plugins.module_utils._bond.view import hosts_of, network_of, pool_of, refusal
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import hosts_of, network_of, pool_of, rejection
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
 from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
-from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import look
+from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import read_pool
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_findings
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
@@ -162,11 +162,11 @@ def work(task: Task) -> dict[str, object]:
     expected = read_expected(task.options)
     begun = time.monotonic()
     with task.session() as session:
-        pool = look(session, spec, planned=bool(expected))
+        pool = read_pool(session, spec, planned=bool(expected))
         the_plan = plan(pool, spec)
         unclear = [problem for problem in the_plan.problems if problem.code in ("network_ambiguous", "host_unknown")]
         if unclear:
-            raise NetworkError(refusal(the_plan))
+            raise NetworkError(rejection(the_plan))
         of_this_pool(pool, expected)
         dom0 = read_dom0(pool, task.options["dom0"])
         missing = partial(_missing, spec, expected, dom0, task.options["degraded"] == "fail")

@@ -119,7 +119,7 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
 from ansible_collections.xapi.network.plugins.module_utils._run import this_run
-from ansible_collections.xapi.network.plugins.module_utils._run.lock import hold, refusal, release
+from ansible_collections.xapi.network.plugins.module_utils._run.lock import hold, rejection, release
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
@@ -141,7 +141,7 @@ CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
 
 def work(task: Task) -> dict[str, Any]:
-    """Takes the mark, renews it or gives it back. Raises NetworkError when another run has it."""
+    """Takes the lock, renews it or releases it. Raises NetworkError when another run has it."""
     given = task.options["holder"]
     task.seconds("lease")
     me = lease.Holder(**given) if given else this_run.this_run(in_process=task.shell is not None)
@@ -153,7 +153,7 @@ def work(task: Task) -> dict[str, Any]:
         if task.options["state"] == "released":
             return release(session, ref, pool, blocked, there, task.check_mode)
         if blocked and there is not None:
-            raise NetworkError(refusal(there, pool["uuid"]), holder=str(there.holder), until=there.until.isoformat())
+            raise NetworkError(rejection(there, pool["uuid"]), holder=str(there.holder), until=there.until.isoformat())
         mine = there is not None and there.holder == me
         lock = lease.take(me, now, task.options["lease"], since=there.since if there is not None and mine else now)
         if not task.check_mode:

@@ -44,7 +44,7 @@ def text(name: str, value: Any) -> str:
 
 
 def secret(name: str, value: Any) -> str:
-    """As `text`, with every character as it is and nothing of it in the refusal."""
+    """As `text`, with every character as it is and nothing of it in the rejection."""
     if isinstance(value, str):
         return str(value)
     raise AnswerError(f"{name} has come as a {type(value).__name__} and not as text, so that its characters are lost. Put it in quotes.")

@@ -118,17 +118,17 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 REASONS = "Nothing was changed, for these reasons:\n- "
 
 
-def refusal(reasons: Sequence[str]) -> str:
+def rejection(reasons: Sequence[str]) -> str:
     """Why nothing was changed, each reason once."""
     once = list(dict.fromkeys(reasons))
     return f"Nothing was changed. {once[0]}" if len(once) == 1 else REASONS + "\n- ".join(once)
 
 
-def reasons(refusal: str) -> list[str]:
-    """The reasons in a refusal of xs_bond, which is made the same way; any other message is one of its own."""
-    if refusal.startswith(REASONS):
-        return refusal.removeprefix(REASONS).split("\n- ")
-    return [refusal.removeprefix("Nothing was changed. ")] if refusal else []
+def reasons(rejection: str) -> list[str]:
+    """The reasons in a rejection of xs_bond, which is made the same way; any other message is one of its own."""
+    if rejection.startswith(REASONS):
+        return rejection.removeprefix(REASONS).split("\n- ")
+    return [rejection.removeprefix("Nothing was changed. ")] if rejection else []
 
 
 # How sentences of xs_bond name its options, and how they are called in the role.

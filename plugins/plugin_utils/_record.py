@@ -17,13 +17,13 @@ from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state imp
 
 # Actions of a plan that make a bond where there was none.
 MADE = ("created", "restarted")
-# The mark that keeps other runs away outlives two waits for a host, and this.
+# The lock that keeps other runs away outlives two waits for a host, and this.
 RENEW_SECONDS = 300
 ACTIONS: Mapping[str, str] = {
     "created": "bond made",
     "restarted": "bond inherited",
     "repaired": "repaired",
-    "remade": "bond made anew",
+    "remade": "bond created again",
     "removed": "bond removed",
 }
 
@@ -49,7 +49,7 @@ class HostRun:
 class Run:
     """`leads`: whether the host that keeps this record works on the pool; `ask`: the hosts whose dom0 is asked, inventory names by uuid.
 
-    `since`, `begun`: when the run and its host at work began. `held`: when the pool's mark was last taken; `renew`: whether it is due
+    `since`, `begun`: when the run and its host at work began. `held`: when the pool's lock was last taken; `renew`: whether it is due
     again. `at`: the uuid of the host at work, "" between two. `stage`: "" until the plan was found good, then `ready`, at last `over`.
     `by_hand`: what would take back what was made on the host at work; `undo`: uuids of the hosts on which this run does so itself.
     `armed_until`: when dom0 of the host at work takes its change back by itself, by its own clock, or 0; `disarm`: the inventory's name of
@@ -176,7 +176,7 @@ class Run:
         name = host.name if host else ""
         first = [{"host": name, "what": "begun", "at": self.begun}] if host else []
         # What a task has registered in an earlier run of the same play is there as well.
-        mine = [moment for moment in timeline if float(moment["at"]) >= self.since]
+        mine = [entry for entry in timeline if float(entry["at"]) >= self.since]
         return replace(self, timeline=(*self.timeline, *first, *mine, {"host": name, "what": end, "at": now}))
 
     # what it says
@@ -238,7 +238,7 @@ class Run:
         seconds = f"{sum(host.seconds or 0.0 for host in self.done):.1f}" if self.done else "-"
         changed = f"{len(self.done)} of {len(self.work)}" if self.work else "0"
         if self.failure:
-            outcome = f"stopped at {self.host_at_work.name if self.host_at_work else 'the last look'}"
+            outcome = f"stopped at {self.host_at_work.name if self.host_at_work else 'the last proof'}"
         else:
             outcome = "nothing to do" if not self.work else "done" if self.done else "planned"
         return (self.called, hosts, changed, seconds, outcome)

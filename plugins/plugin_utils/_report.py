@@ -30,7 +30,7 @@ WORDS: Mapping[str, str] = {
     "bond_seen": "bond seen",
     "bond_attached": "bond attached",
     "create_bond": "bond made",
-    "destroy_bond": "bond taken apart",
+    "destroy_bond": "bond destroyed",
     "as_predicted": "as predicted in XAPI",
     "verified": "verified",
     "armed": "timer armed in dom0",
@@ -112,7 +112,7 @@ def _headline(outcome: str, hosts: Sequence[Mapping[str, Any]], run: Mapping[str
 
 
 def _findings(run: Mapping[str, Any], plan: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What was found when it failed (dom0's answers are in it), and what the last look found; each sentence once."""
+    """What was found when it failed (dom0's answers are in it), and what the last read found; each sentence once."""
     every = [*(run.get("findings") or []), *(after.get("findings") or []), *(plan.get("findings") or [])]
     unique = {finding["sentence"]: finding for finding in every}
     return [{key: finding.get(key, "") for key in ("code", "host", "sentence")} for finding in unique.values()]
@@ -120,8 +120,8 @@ def _findings(run: Mapping[str, Any], plan: Mapping[str, Any], after: Mapping[st
 
 def _in_order(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """In the order of time. The role may name one twice, as part of what it kept and of what the last task said."""
-    unique = dict.fromkeys((moment["host"], moment["what"], float(moment["at"])) for moment in given)
-    return [{"host": host, "what": what, "at": at} for host, what, at in sorted(unique, key=lambda moment: moment[2])]
+    unique = dict.fromkeys((entry["host"], entry["what"], float(entry["at"])) for entry in given)
+    return [{"host": host, "what": what, "at": at} for host, what, at in sorted(unique, key=lambda entry: entry[2])]
 
 
 def _host(
@@ -145,7 +145,7 @@ def _host(
     else:
         will = [dict(interface) for interface in after.get("interfaces") or []]
         state = dict((now.get("hosts") or {}).get(name) or {})
-    mine = [moment for moment in timeline if moment["host"] == name]
+    mine = [entry for entry in timeline if entry["host"] == name]
     result = _result(name, values, run, outcome)
     table = _compared(expected, state, will, absent)
     if result in UNTOUCHED:  # the prediction was not put to the test
@@ -165,7 +165,7 @@ def _host(
         "steps": [step["sentence"] for step in steps if step.get("host") == name],
         "seconds": (run.get("seconds") or {}).get(name),
         "begun": round(begun - timeline[0]["at"], 1) if mine else None,
-        "timeline": [_told(moment, begun) for moment in mine],
+        "timeline": [_timeline_entry(entry, begun) for entry in mine],
         "outcome": table,
         "differs": [field for field, cell in table.items() if cell["as_predicted"] is False],
         "findings": [finding["sentence"] for finding in findings if finding["host"] == name],
@@ -174,10 +174,10 @@ def _host(
     }
 
 
-def _told(moment: Mapping[str, Any], begun: float) -> dict[str, Any]:
+def _timeline_entry(entry: Mapping[str, Any], begun: float) -> dict[str, Any]:
     """One line of a host's timeline, with the seconds since the host's work began."""
-    what = moment["what"]
-    return {"what": what, "text": WORDS.get(what, what.replace("_", " ")), "seconds": round(moment["at"] - begun, 2)}
+    what = entry["what"]
+    return {"what": what, "text": WORDS.get(what, what.replace("_", " ")), "seconds": round(entry["at"] - begun, 2)}
 
 
 def _result(name: str, values: Mapping[str, Any], run: Mapping[str, Any], outcome: str) -> str:
@@ -237,7 +237,7 @@ def predicted(interfaces: Sequence[Mapping[str, Any]], expected: Mapping[str, An
     for interface in interfaces:
         one = dict(interface)
         if one["kind"] == "bond" and (one["network"] == expected.get("network") or set(one["nics"]) & set(nics)):
-            continue  # it goes, or it is made anew below
+            continue  # it goes, or it is drawn again below
         if one["kind"] == "nic" and one["device"] in nics:
             one |= {"bond": "" if absent else device, "addresses": [], "ip_mode": "None", "management": False, "attached": True}
             if absent and one["device"] == expected.get("primary"):

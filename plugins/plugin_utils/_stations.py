@@ -88,7 +88,7 @@ def asked(options: Given, play: Play) -> Result:
         "by_ssh": read["agent_method"] == "service",
         "accept_of_restart": [code for code in read["accept"] if code in OF_A_RESTART],
         "ping_in_full_size": full,
-        # Seconds after which the pool's mark expires: two waits for a host, and the time until it is taken again.
+        # Seconds after which the pool's lock expires: two waits for a host, and the time until it is taken again.
         "lease": 2 * read["wait_timeout"] + 2 * _record.RENEW_SECONDS,
         "address": read["hostname"] or play.address,
         "leads": True if group else None,
@@ -126,17 +126,17 @@ def planned(options: Given, play: Play) -> Result:
 
 def checked(options: Given, play: Play) -> Result:
     """The plan in lines, or everything that speaks against it, before anything is changed."""
-    refusal = refused(options, play)
-    if refusal:
-        return _failed(refusal)
+    rejection = refused(options, play)
+    if rejection:
+        return _failed(rejection)
     plan = options["plan"]
     if options["options"]["state"] == "absent" and not plan["network"]["uuid"]:
         named = f"called {plan['network']['name']}" if plan["network"]["name"] else "with that uuid"
         return {"lines": [f"Nothing to do: the pool has no network {named}."]}
-    told = _lines.plan_lines(plan["plan"])
-    told += _lines.guard_lines(plan.get("undo") or {}, options["options"]["confirm_timeout"])
-    told += [f"Note: {sentence}" for sentence in _took_back(options["dom0"], _record.from_dict(options["run"]).hosts)]
-    return {"lines": [*told, *_lines.saved_lines(options["options"], plan.get("fingerprint", ""))]}
+    lines = _lines.plan_lines(plan["plan"])
+    lines += _lines.guard_lines(plan.get("undo") or {}, options["options"]["confirm_timeout"])
+    lines += [f"Note: {sentence}" for sentence in _took_back(options["dom0"], _record.from_dict(options["run"]).hosts)]
+    return {"lines": [*lines, *_lines.saved_lines(options["options"], plan.get("fingerprint", ""))]}
 
 
 def refused(options: Given, play: Play) -> str:
@@ -152,7 +152,7 @@ def refused(options: Given, play: Play) -> str:
     more += [f"{finding.sentence} Wait until then and run again." for finding in _unconfirmed(options["dom0"], run.hosts)]
     more += _lines.by_cause(_of_dom0(plan, options["dom0"], run, kept))
     more += grouped(_unknown_to_xapi(plan, options["dom0"], run))
-    return _lines.refusal([*_lines.reasons(alone), *more]) if more else alone
+    return _lines.rejection([*_lines.reasons(alone), *more]) if more else alone
 
 
 def going_on(options: Given, play: Play) -> Result:
@@ -243,10 +243,10 @@ def ended(options: Given, play: Play) -> Result:
 def kept(options: Given, play: Play) -> Result:
     """What AWX keeps of the run, and gives to the jobs after it, however it ended. `now`: what the pool has after a change."""
     run, plan = _record.from_dict(options["run"]), options["plan"]
-    refusal = "" if run.stage or run.failure else _not_begun(options, play)
-    told = [] if refusal else _told(options, play, run)
+    rejection = "" if run.stage or run.failure else _not_begun(options, play)
+    lines = [] if rejection else _told(options, play, run)
     now = (options["now"].get("hosts") if run.done else None) or plan.get("hosts") or {}
-    entry = _artifact.of_run(run, refusal, told, plan, now)
+    entry = _artifact.of_run(run, rejection, lines, plan, now)
     data = _artifact.artifacts(entry["stage"], run.pool or run.pool_uuid or options["options"]["address"], entry)
     if entry["stage"] == "plan" and entry["successful"]:
         data["storage_bond_plan_fingerprint"] = {run.pool_uuid: plan.get("fingerprint", "")}
@@ -305,7 +305,7 @@ def sum_up(options: Given, play: Play) -> Result:
 def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
     """What the report is made of, as _report.report wants it."""
     run, wanted, plan, after = _record.from_dict(options["run"]), options["options"], options["plan"], options["after"]
-    refusal = "" if run.stage or run.failure else refused({**options, "variable": "storage_bond_run"}, play)
+    rejection = "" if run.stage or run.failure else refused({**options, "variable": "storage_bond_run"}, play)
     if run.state == "verified":
         plan = after = {**plan, "conforms": not run.findings, "findings": list(run.findings)}
     answers = {uuid: facts for uuid, facts in (options["dom0"].get("dom0") or {}).items() if isinstance(facts, dict)}
@@ -315,14 +315,14 @@ def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
         "check": run.check,
         "ended": now,
         "ansible": ansible,
-        "plan": {**plan, "failed": bool(refusal)},
+        "plan": {**plan, "failed": bool(rejection)},
         "after": after if "picture" in after else {},
         "done": [host.name for host in run.done],
         "undone": [host.name for host in run.hosts if host.undone],
         "at": run.host_at_work.name if run.host_at_work else "",
         "seconds": {host.name: host.seconds for host in run.done},
         "timeline": list(run.timeline),
-        "failure": run.failure or refusal,
+        "failure": run.failure or rejection,
         "findings": list(run.findings),
         "taken_back": run.taken_back,
         "dom0": answers,

@@ -181,7 +181,7 @@ def test_half_a_bond_is_completed_by_the_next_run(twin: RunningTwin, undisturbed
 
 def test_a_host_on_which_the_call_fails_half_way_has_its_address_again_before_the_run_ends(twin: RunningTwin) -> None:
     twin.add_fault(when={"moment": "bond.plug", "host": "xs-2"}, do="fail_to_plug")
-    with pytest.raises(NetworkError, match=r"The half of it that was made is taken back, and eth2 has 172.16.0.36 again\."):
+    with pytest.raises(NetworkError, match=r"The incomplete bond that it left is destroyed, and eth2 has 172.16.0.36 again\."):
         bond(twin)
     now = pifs(twin)
     assert ("xs-2", "bond0", "-1") not in now
@@ -195,7 +195,7 @@ def test_a_nic_whose_device_is_gone_leaves_a_bridge_and_the_message_says_how_to_
     with pytest.raises(NetworkError) as failed:
         bond(twin)
     assert "dom0 of this host has no device eth4" in failed.value.message
-    assert "Taking back the half of it that was made failed too: eth2 of xs-2 could not be configured" in failed.value.message
+    assert "Destroying the incomplete bond that it left failed too: eth2 of xs-2 could not be configured" in failed.value.message
     bridge = twin.call(lambda: next(name for name, found in twin.twin.host("xs-2").dom0.bridges.items() if found.held))
     assert f"(ovs-vsctl del-br {bridge})" in failed.value.message
     twin.run(twin.twin.host("xs-2").backend.bring_down, bridge)

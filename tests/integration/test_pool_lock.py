@@ -266,9 +266,9 @@ def test_of_two_that_ask_at_the_same_moment_one_gets_it(monkeypatch: pytest.Monk
         held = lease.read(mark(twin))
         assert held is not None
         (winner,) = [me for me, said in answers if said == str(replace(ANNA, user=me))]
-        (refusal,) = [said for me, said in answers if me != winner]
+        (rejection,) = [said for me, said in answers if me != winner]
         assert held.holder.user == winner
-        assert f"Another run is changing this pool: {winner} on control.example.com" in refusal
+        assert f"Another run is changing this pool: {winner} on control.example.com" in rejection
 
 
 def test_a_lost_reply_is_looked_up_and_not_repeated(twin: RunningTwin) -> None:

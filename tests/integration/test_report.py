@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report that the role writes: of a run, a plan, a refusal, a failure and a comparison, opened in a browser."""
+"""The report that the role writes: of a run, a plan, a rejection, a failure and a comparison, opened in a browser."""
 
 from __future__ import annotations
 

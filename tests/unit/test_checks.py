@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import grouped, names
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS, SpecError
-from ansible_collections.xapi.network.plugins.module_utils._bond.view import refusal
+from ansible_collections.xapi.network.plugins.module_utils._bond.view import rejection
 from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
 
 
@@ -220,7 +220,7 @@ def test_what_speaks_against_a_plan_is_said(case: Case) -> None:
     text = " ".join(f"{one.sentence} {one.remedy}" for one in matching)
     assert all(word in text for word in case.words), text
     assert all(one.sentence.endswith(".") and one.remedy.endswith(".") for one in matching)
-    assert case.code in {one.code for one in made.stopping}
+    assert case.code in {one.code for one in made.blocking}
 
 
 @pytest.mark.parametrize("case", RISKY + FATAL, ids=str)
@@ -232,10 +232,10 @@ def test_a_pool_without_it_has_no_such_problem(case: Case) -> None:
 @pytest.mark.parametrize("case", RISKY, ids=str)
 def test_a_risk_is_accepted_by_its_code_and_stays_in_the_plan(case: Case) -> None:
     refused = plan(case.made().pool, spec(**case.spec))
-    assert any(f"add {case.code} to accept" in one.remedy for one in refused.stopping)
+    assert any(f"add {case.code} to accept" in one.remedy for one in refused.blocking)
     made = plan(case.made().pool, spec(**case.spec, accept=[case.code]))
     assert case.code in codes(made)
-    assert case.code not in {one.code for one in made.stopping}
+    assert case.code not in {one.code for one in made.blocking}
 
 
 @pytest.mark.parametrize("case", FATAL, ids=str)
@@ -243,7 +243,7 @@ def test_what_is_fatal_cannot_be_accepted(case: Case) -> None:
     with pytest.raises(SpecError, match="there is no such risk"):
         spec(**case.spec, accept=[case.code])
     made = plan(case.made().pool, spec(**case.spec, accept=list(RISKS)))
-    assert case.code in {one.code for one in made.stopping}
+    assert case.code in {one.code for one in made.blocking}
 
 
 def test_every_risk_has_its_case() -> None:
@@ -400,7 +400,7 @@ def test_the_problems_of_64_hosts_fit_on_one_screen() -> None:
     ha(made)
     the_plan = plan(made.pool, spec())
     assert len(the_plan.problems) > 80
-    text = refusal(the_plan)
+    text = rejection(the_plan)
     lines = text.splitlines()
     assert len(lines) <= 8 and all(len(line) < 500 for line in lines), text
     assert "[nic_missing] xs-3: " in text and "Likewise on xs-6, xs-9, xs-12, xs-15, xs-18 and 15 more." in text
@@ -410,7 +410,7 @@ def test_the_problems_of_64_hosts_fit_on_one_screen() -> None:
 def test_a_single_problem_is_one_sentence() -> None:
     made = tutorial()
     no_eth4(made)
-    assert refusal(plan(made.pool, spec())).startswith("Nothing was changed. [nic_missing] xs-2: there is no NIC that stands for eth4;")
+    assert rejection(plan(made.pool, spec())).startswith("Nothing was changed. [nic_missing] xs-2: there is no NIC that stands for eth4;")
 
 
 def test_names_are_shortened_only_when_they_are_many() -> None:

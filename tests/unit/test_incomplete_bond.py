@@ -32,7 +32,7 @@ def leave_on_nic(made: APool, **fields: Any) -> None:
 
 
 def steps(the_plan: Plan) -> list[str]:
-    assert not the_plan.stopping, the_plan.stopping
+    assert not the_plan.blocking, the_plan.blocking
     return [step.action for step in the_plan.steps]
 
 

@@ -43,13 +43,13 @@ def test_a_dom0_that_agrees_is_no_problem() -> None:
 
 def test_a_nic_without_a_device_is_a_problem() -> None:
     (found,) = dom0_problems("xs-2", THERE, answer({"eth2": "xenbr2"}, "eth4"))
-    assert (found.code, found.stops) == ("nic_device_missing", True)
+    assert (found.code, found.blocks) == ("nic_device_missing", True)
     assert found.sentence == "xs-2: dom0 has no device eth4, though XAPI has a PIF of it. A bond of it would stay half made."
 
 
 def test_nics_in_a_bridge_that_half_a_bond_has_left_are_a_problem_with_the_very_line() -> None:
     (found,) = dom0_problems("xs-2", THERE, answer({"eth2": "xapi7", "eth4": "xapi7"}))
-    assert (found.code, found.stops) == ("bridge_left", True)
+    assert (found.code, found.blocks) == ("bridge_left", True)
     assert "dom0 has eth2 and eth4 in the bridge xapi7, of which XAPI knows nothing" in found.sentence
     assert found.remedy == "In dom0 of xs-2: ovs-vsctl del-br xapi7"
     (linux,) = dom0_problems("xs-2", THERE, answer({"eth2": "xapi7"}, backend="bridge"))
@@ -60,5 +60,5 @@ def test_only_hosts_that_the_plan_changes_are_looked_at() -> None:
     made = bonded()
     pool = made.pool
     answers = {host.uuid: answer({}, "eth4") for host in pool.hosts}
-    assert [one.host for one in with_dom0(pool, plan(pool, spec()), answers).stopping] == ["xs-1"]
-    assert with_dom0(pool, plan(pool, spec()), {}).stopping == ()
+    assert [one.host for one in with_dom0(pool, plan(pool, spec()), answers).blocking] == ["xs-1"]
+    assert with_dom0(pool, plan(pool, spec()), {}).blocking == ()

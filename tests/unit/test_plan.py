@@ -194,10 +194,10 @@ def test_a_drift_is_refused_and_named_and_repaired_when_that_is_asked_for(
     assert told(made)
     hosts = ["xs-2"]
     refused = plan(made.pool, spec(hosts=hosts))
-    assert [(one.code, one.host) for one in refused.stopping] == [(code, "xs-2")]
-    assert "on_drift: repair" in refused.stopping[0].remedy
+    assert [(one.code, one.host) for one in refused.blocking] == [(code, "xs-2")]
+    assert "on_drift: repair" in refused.blocking[0].remedy
     repaired = plan(made.pool, spec(hosts=hosts, on_drift="repair"))
-    assert not repaired.stopping
+    assert not repaired.blocking
     assert [action for _host, action in steps(repaired)] == actions
 
 
@@ -228,7 +228,7 @@ def test_properties_are_repaired_in_place(have: dict[str, str], want: dict[str, 
     defaults = {"hashing_algorithm": "tcpudp_ports", "lacp-time": "slow", "lacp-fallback-ab": "true"}
     made = bonded(mode="lacp", properties={**defaults, **have})
     assert set(told(made, mode="lacp", properties=want)) == {"properties"}
-    assert {one.code for one in plan(made.pool, spec(mode="lacp", properties=want)).stopping} == {"drift_properties"}
+    assert {one.code for one in plan(made.pool, spec(mode="lacp", properties=want)).blocking} == {"drift_properties"}
     the_plan = plan(made.pool, spec(mode="lacp", properties=want, on_drift="repair", hosts=["xs-2"]))
     assert [(step.action, step.arguments.get("mode") or step.arguments.get("value")) for step in the_plan.steps] == changes
 
@@ -308,7 +308,7 @@ def test_there_is_nothing_to_remove_twice() -> None:
 
 def test_a_bond_of_other_nics_than_named_is_not_removed() -> None:
     the_plan = plan(bonded().pool, spec(state="absent", nics=["eth2", "eth3"]))
-    assert {one.code for one in the_plan.stopping} == {"nics_differ"}
+    assert {one.code for one in the_plan.blocking} == {"nics_differ"}
 
 
 def test_a_host_that_is_down_is_not_touched() -> None:
@@ -316,7 +316,7 @@ def test_a_host_that_is_down_is_not_touched() -> None:
     made.records["host_metrics"][made.host("xs-2")["metrics"]]["live"] = False
     other_mode(made)
     for options in ({"on_drift": "repair"}, {"state": "absent"}):
-        assert [(one.code, one.host) for one in plan(made.pool, spec(**options)).stopping] == [("host_down", "xs-2")]
+        assert [(one.code, one.host) for one in plan(made.pool, spec(**options)).blocking] == [("host_down", "xs-2")]
 
 
 # the result
@@ -363,7 +363,7 @@ def test_hosts_of_one_name_are_all_in_the_plan_the_master_first() -> None:
 
 def test_a_name_that_two_hosts_have_is_refused_with_their_uuids() -> None:
     for asked in (spec(hosts=["localhost"]), spec(addresses={"localhost": {"ip": "172.16.0.9", "netmask": "255.255.255.0"}})):
-        (problem,) = [one for one in plan(same_names().pool, asked).stopping if one.code == "host_unknown"]
+        (problem,) = [one for one in plan(same_names().pool, asked).blocking if one.code == "host_unknown"]
         assert "called localhost" in problem.sentence or "names localhost" in problem.sentence
         assert "host-1-xs-1" in problem.sentence and "host-2-xs-2" in problem.sentence
     assert [host.uuid for host in plan(same_names().pool, spec(hosts=["host-2-xs-2"])).hosts] == ["host-2-xs-2"]

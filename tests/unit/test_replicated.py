@@ -59,7 +59,7 @@ def test_what_is_no_status_of_drbd_is_quoted() -> None:
 
 def test_a_change_waits_for_drbd_wherever_it_is_behind() -> None:
     (problem,) = drbd_problems("xs-1", [], {"drbd": BEHIND})
-    assert (problem.code, problem.stops) == ("drbd_behind", True)
+    assert (problem.code, problem.blocks) == ("drbd_behind", True)
     assert "xs-1: DRBD is not up to date on all hosts: xcp-volume-5f0b: the connection to xs-3 is Connecting." in problem.sentence
     (finding,) = drbd_findings("xs-1", [], {"drbd": BEHIND})
     assert finding.code == "dom0_drbd" and "xcp-volume-5f0b: the connection to xs-3 is Connecting" in finding.sentence
@@ -82,7 +82,7 @@ def test_many_volumes_that_wait_for_the_same_are_one_sentence() -> None:
 @pytest.mark.parametrize(("answer", "why"), [(None, "which is not asked"), ({"drbd": None}, "no drbdsetup"), ({}, "no drbdsetup")])
 def test_linstor_where_nobody_can_say_whether_it_is_behind_stops_the_plan(answer: Any, why: str) -> None:
     (problem,) = drbd_problems("xs-1", ["XOSTOR"], answer)
-    assert (problem.code, problem.stops) == ("drbd_unknown", True) and why in problem.sentence
+    assert (problem.code, problem.blocks) == ("drbd_unknown", True) and why in problem.sentence
     assert drbd_problems("xs-1", [], answer) == []
 
 

@@ -79,7 +79,7 @@ def test_what_a_member_inherits_at_its_restart_is_as_predicted(change: Change) -
     )
     out = change.after.bond_on(host, network)
     # Where both were recorded as one change, the master's bond is not there before.
-    stopping = {problem.code for problem in made.stopping} - (set() if bond.ref in change.before.bonds else {"master_differs"})
+    stopping = {problem.code for problem in made.blocking} - (set() if bond.ref in change.before.bonds else {"master_differs"})
     if stopping:
         assert stopping <= {"two_ips", "nic_missing"}
         # XAPI goes on all the same: no bond at all, or one of the NICs that are there.

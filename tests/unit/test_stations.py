@@ -62,7 +62,7 @@ def dom0_of(number: int, name: str) -> dict[str, Any]:
     return {"uuid": UUIDS[name], "hostname": name, "bridges": ["xapi0"], "bonds": {"bond0": bond}, "interfaces": {"xapi0": address, **nics}}
 
 
-def refusal(so_far: dict[str, Any], play: Play | None = None) -> str:
+def rejection(so_far: dict[str, Any], play: Play | None = None) -> str:
     found = EVENTS["checked"](so_far, play or a_play())
     return str(found["msg"]) if found.get("failed") else ""
 
@@ -108,7 +108,7 @@ def test_without_a_group_the_first_that_would_connect_to_the_same_address_leads(
 
 
 def test_a_host_that_has_not_read_its_options_yet_is_known_by_the_inventory() -> None:
-    """Under host_pinned each host goes at its own pace, and a refusal would be shown by each that has not waited for the first."""
+    """Under host_pinned each host goes at its own pace, and a rejection would be shown by each that has not waited for the first."""
     mine = EVENTS["asked"]({}, a_play(group_names=[], address="a"))
 
     def leads(mine_in_inventory: str, others: str) -> bool:
@@ -144,15 +144,15 @@ def test_every_wanted_host_is_asked_also_those_with_nothing_to_do() -> None:
 
 def test_a_host_that_has_everything_in_xapi_and_not_in_dom0_stops_the_run() -> None:
     so_far = known(a_pool("xs-1"))
-    assert refusal(so_far) == ""
+    assert rejection(so_far) == ""
     so_far["dom0"]["dom0"][UUIDS["xs-1"]]["bonds"]["bond0"]["mode"] = "balance-slb"
-    assert refusal(so_far) == "Nothing was changed. xs-1, dom0: bond0 runs as balance-slb instead of active-backup."
+    assert rejection(so_far) == "Nothing was changed. xs-1, dom0: bond0 runs as balance-slb instead of active-backup."
 
 
 def test_everything_that_does_not_answer_is_told_at_once() -> None:
     so_far = known(a_pool(), a_play(hostvars={name: {"xs_uuid": UUIDS[name]} for name in ("xs-1", "xs-2")}))
     so_far["dom0"]["silent"] = ["xs-1: no answer within 60 s", "xs-2: the SSH connection leads to xs-1, which is another host."]
-    said = refusal(so_far).splitlines()
+    said = rejection(so_far).splitlines()
     assert said[0] == "Nothing was changed, for these reasons:"
     assert said[1].startswith("- xs-3: no host of the inventory has this name, address or uuid")
     assert said[2:] == ["- xs-1: no answer within 60 s", "- xs-2: the SSH connection leads to xs-1, which is another host."]
@@ -162,9 +162,9 @@ def test_what_speaks_against_the_plan_comes_with_what_dom0_says() -> None:
     so_far = known(a_pool())
     so_far["plan"]["msg"] = "Nothing was changed, for these reasons:\n- [no_link] eth4 has no link.\n- [two_ips] two."
     so_far["dom0"]["silent"] = ["xs-1: no answer within 60 s"]
-    assert refusal(so_far).splitlines()[1:] == ["- [no_link] eth4 has no link.", "- [two_ips] two.", "- xs-1: no answer within 60 s"]
+    assert rejection(so_far).splitlines()[1:] == ["- [no_link] eth4 has no link.", "- [two_ips] two.", "- xs-1: no answer within 60 s"]
     so_far["dom0"]["silent"] = []
-    assert refusal(so_far) == so_far["plan"]["msg"]
+    assert rejection(so_far) == so_far["plan"]["msg"]
 
 
 def test_a_pool_on_linstor_is_not_changed_while_drbd_is_behind_or_nobody_says_whether_it_is() -> None:
@@ -174,11 +174,11 @@ def test_a_pool_on_linstor_is_not_changed_while_drbd_is_behind_or_nobody_says_wh
         host["replicated"] = ["XOSTOR"]
     for answer in answers.values():
         answer["drbd"] = {}
-    assert refusal(so_far) == ""
+    assert rejection(so_far) == ""
     answers[UUIDS["xs-3"]]["drbd"] = {"volume-1": ["the connection to xs-1 is Connecting"]}
-    assert "[drbd_behind] xs-3: DRBD is not up to date on all hosts" in refusal(so_far)
+    assert "[drbd_behind] xs-3: DRBD is not up to date on all hosts" in rejection(so_far)
     so_far["dom0"] = {}
-    assert "is known to dom0 alone, which is not asked" in refusal(so_far)
+    assert "is known to dom0 alone, which is not asked" in rejection(so_far)
 
 
 def test_a_nic_of_the_plan_that_dom0_has_not_or_has_elsewhere_stops_the_run() -> None:
@@ -186,7 +186,7 @@ def test_a_nic_of_the_plan_that_dom0_has_not_or_has_elsewhere_stops_the_run() ->
     so_far = known(a_pool())
     del so_far["dom0"]["dom0"][UUIDS["xs-2"]]["interfaces"]["eth4"]
     so_far["dom0"]["dom0"][UUIDS["xs-3"]]["bridge_of"] = {"eth2": "xapi55", "eth4": "xapi55"}
-    said = refusal(so_far).splitlines()
+    said = rejection(so_far).splitlines()
     assert said[1].startswith("- [nic_device_missing] xs-2: dom0 has no device eth4")
     assert said[2].startswith("- [bridge_left] xs-3: dom0 has eth2 and eth4 in the bridge xapi55") and "ovs-vsctl del-br xapi55" in said[2]
 
@@ -195,19 +195,19 @@ def test_the_same_on_many_hosts_is_said_once() -> None:
     so_far = known(a_pool(*HOSTS))
     for facts in so_far["dom0"]["dom0"].values():
         facts["bonds"] = {}
-    said = refusal(so_far)
+    said = rejection(so_far)
     assert said == "Nothing was changed. xs-1, dom0: the switch knows no bond bond0; it knows none. Likewise on xs-2, xs-3."
 
 
 def test_a_limit_to_some_hosts_of_a_pool_is_refused_unless_they_are_named() -> None:
     some = a_play(host="xs-2", batch=("xs-2",), hosts=("xs-2",), every=("xs-2",), limited=True)
-    said = refusal(known(a_pool(), some), some)
+    said = rejection(known(a_pool(), some), some)
     assert "--limit leaves out xs-1, xs-3, and the plan is for the whole pool: it changes xs-1, xs-2, xs-3." in said
-    assert refusal(known(a_pool(), some, hosts=["xs-1"]), some) == ""
-    assert refusal(known(a_pool(*HOSTS), some), some) == "", "nothing would be changed"
-    assert refusal(known(a_pool(), a_play(limited=True)), a_play(limited=True)) == "", "the limit names the whole pool"
+    assert rejection(known(a_pool(), some, hosts=["xs-1"]), some) == ""
+    assert rejection(known(a_pool(*HOSTS), some), some) == "", "nothing would be changed"
+    assert rejection(known(a_pool(), a_play(limited=True)), a_play(limited=True)) == "", "the limit names the whole pool"
     outside = a_play(host="localhost", batch=("localhost",), hosts=("localhost",), every=("localhost",), limited=True)
-    assert refusal(known(a_pool(), outside), outside) == "", "no host of the pool is in the play"
+    assert rejection(known(a_pool(), outside), outside) == "", "no host of the pool is in the play"
 
 
 def test_a_batch_after_one_that_has_failed_on_the_same_pool_does_not_begin() -> None:
@@ -217,7 +217,7 @@ def test_a_batch_after_one_that_has_failed_on_the_same_pool_does_not_begin() -> 
         "xs-1": {"storage_bond_run": {"pool_uuid": so_far["run"]["pool_uuid"]}},
     }
     play = a_play(host="xs-2", hosts=("xs-2", "xs-3"), batch=("xs-2",), hostvars=vars_of)
-    assert "was stopped earlier in this play, on xs-1. Nothing was changed since." in refusal(so_far, play)
+    assert "was stopped earlier in this play, on xs-1. Nothing was changed since." in rejection(so_far, play)
 
 
 def test_a_run_that_is_asked_to_stop_ends_after_the_host_it_is_at_and_takes_nothing_back() -> None:
@@ -239,10 +239,10 @@ def test_a_run_that_is_asked_to_stop_ends_after_the_host_it_is_at_and_takes_noth
 def test_no_run_begins_while_runs_are_asked_to_stop() -> None:
     so_far = known(a_pool())
     so_far["plan"]["pool"]["stop"] = True
-    assert "other_config of the pool has xapi.network.stop" in refusal(so_far)
+    assert "other_config of the pool has xapi.network.stop" in rejection(so_far)
     idle = known(a_pool(*HOSTS))
     idle["plan"]["pool"]["stop"] = True
-    assert refusal(idle) == ""
+    assert rejection(idle) == ""
 
 
 def test_a_network_that_is_not_there_is_told_where_it_was_to_be_removed() -> None:
@@ -336,7 +336,7 @@ def test_a_timer_that_runs_stops_a_run_before_it_begins_and_is_a_difference() ->
         "dom0 of xs-2 has a timer: anna on control (process 4711) armed it, and it takes a bond back at 11:24:15 UTC unless that run"
         " confirms it."
     )
-    assert refusal(so_far) == f"Nothing was changed. {said} Wait until then and run again."
+    assert rejection(so_far) == f"Nothing was changed. {said} Wait until then and run again."
     so_far = known(a_pool(*HOSTS))
     so_far["dom0"]["dom0"][UUIDS["xs-2"]]["timer"] = TIMER
     assert verified(so_far)["msg"] == said
@@ -364,7 +364,7 @@ def test_the_plan_shows_what_dom0_would_do() -> None:
 def test_hosts_that_are_to_be_guarded_have_to_be_reached() -> None:
     some = a_play(hostvars={name: {"xs_uuid": UUIDS[name]} for name in ("xs-1", "xs-2")})
     way: dict[str, Any] = {"dom0": "no", "strategy": "direct"}
-    assert "xs-3: no host of the inventory" in refusal(known(a_pool(), some, confirm_timeout=60, **way), some)
+    assert "xs-3: no host of the inventory" in rejection(known(a_pool(), some, confirm_timeout=60, **way), some)
 
 
 @pytest.mark.parametrize("seconds", ["5", 9, -1, 3601])
@@ -443,7 +443,7 @@ def test_a_refused_plan_leaves_its_sentences_and_no_fingerprint() -> None:
     hostvars = {name: {"xs_uuid": UUIDS[name], "storage_bond_run": so_far["run"]} for name in HOSTS}
     data = EVENTS["kept"]({**so_far, "now": {}}, a_play(hosts=HOSTS[1:], hostvars=hostvars))["ansible_stats"]["data"]
     found = entry(data, "plan")
-    assert (found["successful"], found["message"], found["planned"]) == (False, refusal(so_far), ["xs-2", "xs-3"])
+    assert (found["successful"], found["message"], found["planned"]) == (False, rejection(so_far), ["xs-2", "xs-3"])
     assert "xs-2: dom0 does not answer." in found["message"] and "storage_bond_plan_fingerprint" not in data
 
 

@@ -72,7 +72,7 @@ def test_a_change_of_the_network_by_somebody_else_is_waited_for_and_then_named()
     made = tutorial()
     made.task("Async.Bond.create", "xs-1")
     assert ("network_task", "") in seen(made)
-    found = [one for one in plan(made.pool, spec()).stopping if one.code == "pending_tasks"]
+    found = [one for one in plan(made.pool, spec()).blocking if one.code == "pending_tasks"]
     assert "Async.Bond.create (uuid task-1-Async.Bond.create) of xs-1 is still pending" in found[0].sentence
     assert "xe task-cancel uuid=task-1-Async.Bond.create" in found[0].remedy
 

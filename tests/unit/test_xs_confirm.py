@@ -28,7 +28,7 @@ def run(
     return xs_confirm.work(Task(options=given, check_mode=check, warn=warn, shell=shell))
 
 
-def refusal(output: str, **options: Any) -> str:
+def rejection(output: str, **options: Any) -> str:
     with pytest.raises(NetworkError) as refused:
         run(output, **options)
     return refused.value.message
@@ -54,7 +54,7 @@ def test_what_dom0_took_back_is_a_warning_and_a_result() -> None:
 
 
 def test_another_runs_timer_refuses_with_its_owner_and_time() -> None:
-    said = refusal("#xapi.network busy 1795346655 anna on control (process 4711)\n")
+    said = rejection("#xapi.network busy 1795346655 anna on control (process 4711)\n")
     assert "anna on control (process 4711) armed it" in said and "11:24:15 UTC" in said and "Nothing was changed by this one" in said
 
 
@@ -73,7 +73,7 @@ def test_another_runs_timer_refuses_with_its_owner_and_time() -> None:
     ],
 )
 def test_what_went_wrong_is_a_sentence(output: str, options: dict[str, Any], said: str) -> None:
-    assert said in refusal(output, **options)
+    assert said in rejection(output, **options)
 
 
 def test_a_confirmation_whose_answer_is_lost_is_asked_for_once_more() -> None:

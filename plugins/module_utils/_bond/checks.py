@@ -31,7 +31,7 @@ class Problem:
     accepted: bool = False
 
     @property
-    def stops(self) -> bool:
+    def blocks(self) -> bool:
         return self.fatal or not self.accepted
 
     def to_dict(self) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def absent_problems(pool: Pool, spec: BondSpec, host: Host, network: Network, bo
 
 
 def removal_problems(pool: Pool, spec: BondSpec, host: Host, bond: Bond) -> list[Problem]:
-    """What speaks against taking a bond apart, for good or to make it anew."""
+    """What speaks against destroying a bond, for good or to create it again."""
     problems = HostProblems(spec, host)
     if not host.live:
         problems.add(

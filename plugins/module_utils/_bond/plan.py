@@ -88,9 +88,9 @@ class Plan:
     actions: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def stopping(self) -> tuple[Problem, ...]:
+    def blocking(self) -> tuple[Problem, ...]:
         """The problems because of which nothing may be written."""
-        return tuple(one for one in self.problems if one.stops)
+        return tuple(one for one in self.problems if one.blocks)
 
     def prediction(self, host: Host) -> Prediction | None:
         return next((one for one in self.predictions if one.host_uuid == host.uuid), None)
@@ -219,7 +219,7 @@ def _right_nics(bond: Bond, matched: Match) -> bool:
 def incomplete(pool: Pool, bond: Bond) -> bool:
     """A bond whose making ended half-way: a NIC of it still has what XAPI moves to the bond once that is up.
 
-    Only Bond.create moves it, so that such a bond is made anew. Where it is attached, disallow_unplug alone is put right in place.
+    Only Bond.create moves it, so such a bond is created again. Where it is attached, disallow_unplug alone is put right in place.
     """
     own = pool.pifs.get(bond.master)
     nics = pool.bond_members(bond)
@@ -300,7 +300,7 @@ def _drift(spec: BondSpec, finding: Finding) -> Problem:
 
 
 def _without_bond(pool: Pool, spec: BondSpec, host: Host, network: Network | None, bond: Bond | None, matched: Match) -> _HostPlan:
-    """The host has no bond on the network, or one of other NICs: it is made, or made anew."""
+    """The host has no bond on the network, or one of other NICs: it is created, or created again."""
     problems: list[Problem] = []
     steps: list[Step] = []
     free = pool
@@ -321,7 +321,7 @@ def _without_bond(pool: Pool, spec: BondSpec, host: Host, network: Network | Non
     ordered = in_order(free, matched, network)
     name = network.name if network else spec.called
     predicted = predict_new(free, host, ordered, network, name, spec.mode, spec.properties, spec.mac, mtu)
-    # A restart does not take a bond on another network apart, nor keep what that bond was set to: with one in the way there is none.
+    # A restart does not destroy a bond on another network, nor keep what that bond was set to: with one in the way there is none.
     restart = spec.strategy == "restart" and not host.master and free is pool
     if restart:
         predicted = predict_inherited(pool, matched, network, predicted)
@@ -354,7 +354,7 @@ def _in_the_way(pool: Pool, spec: BondSpec, host: Host, bond: Bond, code: str) -
         f"{host.name}: {pif.device if pif else 'a bond'} on {network.name if network else 'an unknown network'} has {nics}"
         f" instead of {', '.join(spec.nics)} on {spec.called}."
     )
-    remedy = f"Set on_drift: repair to have that bond taken apart, or run xe bond-destroy uuid={bond.uuid}."
+    remedy = f"Set on_drift: repair to have that bond destroyed, or run xe bond-destroy uuid={bond.uuid}."
     return problem(spec, code, host.name, sentence, remedy)
 
 
@@ -376,7 +376,7 @@ def _absent(pool: Pool, spec: BondSpec, host: Host, network: Network | None) -> 
     """
     bond = pool.bond_on(host, network) if network else None
     if network is None or bond is None:
-        # A run that died between taking an incomplete bond apart and plugging its NICs has left them so.
+        # A run that died between destroying an incomplete bond and plugging its NICs has left them so.
         named = [nic for nic in (pool.nic(host, device) for device in spec.nics) if nic is not None]
         left = plugging(host, [nic for nic in named if not nic.attached and not nic.bond_slave_of])
         return _HostPlan("repaired" if left else "kept", tuple(left))

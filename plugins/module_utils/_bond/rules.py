@@ -335,7 +335,7 @@ def moves(pool: Pool, host: Host, nics: Sequence[Pif], network: str) -> tuple[st
 
 
 def after_destroy(pool: Pool, bond: Bond) -> Pool:
-    """The pool as it will be when this bond is taken apart: what goes back, goes to its primary NIC (xapi_bond.ml; recorded).
+    """The pool as it will be when this bond is destroyed: what goes back, goes to its primary NIC (xapi_bond.ml; recorded).
 
     Left behind are the other_config and the IPv6 configuration of the bond: they go with its PIF. VLANs that move become new objects; here
     they keep their references. One whose tag the primary NIC carries already, which an xapi that died between making the new one and

@@ -4,7 +4,7 @@
 """A plan that is kept, approved, and later carried out as it was, or refused with the facts that are different.
 
 A plan rests on facts: of each wanted host those that the rules and the checks read, and of the pool the network. Values that change by
-themselves (carrier, speed, start times, counters, tasks) are none of them: what they mean is in the plan's problems, which are found anew
+themselves (carrier, speed, start times, counters, tasks) are none of them: what they mean is in the plan's problems, which are found again
 before the run, and a problem that the plan did not have refuses it. What an interrupted run of the same plan has done already is no
 difference: a host that is on its way to the plan's own prediction is as the plan wants it.
 
@@ -43,7 +43,7 @@ NIC_FACTS = (
 # Of a PIF that the plan does not touch, only what can get into the bond's way: its address and its being the management interface.
 OTHER_PIF_FACTS = ("ip_mode", "ip", "netmask", "management")
 BOND_FACTS = ("uuid", "mode", "properties")
-# Accepted, and gone or come by the next look: an approver cannot say anything about these.
+# Accepted, and gone or come by the next read: an approver cannot say anything about these.
 PASSING_PROBLEMS = frozenset({"pending_tasks"})
 # Of a prediction, what is not the outcome: the way to it, names that XAPI chooses as it makes things, and what a cable does by itself.
 NOT_OUTCOME = ("moves", "inherits", "bridges_gone", "bridge", "network_uuid", "device", "without_link", "paths")
@@ -356,16 +356,16 @@ def read_file(text: str, where: str) -> SavedPlan:
     if values.get("format") != FORMAT:
         raise NetworkError(
             f"{where} has the format {values.get('format')}, and this version of xapi.network reads {FORMAT}. Nothing was changed."
-            " Make the plan anew with this version, or run the version that made it."
+            " Make a new plan with this version, or run the version that made it."
         )
     try:
         plan = _from_dict(values)
     except (KeyError, TypeError, AttributeError) as error:
         raise NetworkError(
-            f"{where} is a saved plan that lacks {error}; it was cut or edited. Nothing was changed. Make it anew."
+            f"{where} is a saved plan that lacks {error}; it was cut or edited. Nothing was changed. Make a new plan."
         ) from None
     if plan.fingerprint != values.get("fingerprint"):
-        raise NetworkError(f"{where} was edited since it was made: its fingerprint does not fit it. Nothing was changed. Make it anew.")
+        raise NetworkError(f"{where} was edited since it was made: its fingerprint does not match. Nothing was changed. Make a new plan.")
     return plan
 
 

@@ -183,11 +183,11 @@ def _mode_steps(host: Host, where: Mapping[str, str], pif: Pif, bond: Bond, targ
         # XAPI cannot unset a property; a mode that does not know it drops it (recorded: lacp_properties).
         sentence = f"set the mode of {pif.device} to active-backup for a moment, which drops {', '.join(sorted(extra))}"
         steps.append(Step("set_mode", host.name, sentence, {**where, "mode": "active-backup"}, _replug(pif)))
-    anew = bool(extra) or bond.mode != target.mode
-    if anew:
+    changed = bool(extra) or bond.mode != target.mode
+    if changed:
         sentence = f"set the mode of {pif.device} to {target.mode}"
         steps.append(Step("set_mode", host.name, sentence, {**where, "mode": target.mode}, _replug(pif)))
-    known = (not anew and bond.properties) or defaults
+    known = (not changed and bond.properties) or defaults
     for key, value in sorted(target.properties.items()):
         if known.get(key) != value:
             sentence = f"set {key} of {pif.device} to {value}"
@@ -217,7 +217,7 @@ def _unplug_steps(host: Host, where: Mapping[str, str], pif: Pif, members: Seque
 
 
 def recreate(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bond, target: Prediction) -> list[Step]:
-    """Take a bond apart and make it again of the same NICs, for what XAPI cannot change in place: its MAC."""
+    """Destroy a bond and create it again of the same NICs, for what XAPI cannot change in place: its MAC."""
     pif = pool.pifs[bond.master]
     nics = pool.bond_members(bond)
     arguments = {
@@ -233,7 +233,7 @@ def recreate(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bon
 
 
 def destroying(pool: Pool, host: Host, bond: Bond, without: tuple[str, ...] = ()) -> list[Step]:
-    """Take a bond apart, after what only its own PIF has is put on its primary NIC, so that it is lost at no moment.
+    """Destroy a bond, after what only its own PIF has is put on its primary NIC, so that it is never lost.
 
     `without`: beginnings of keys of other_config that only a bond has a use for.
     """
@@ -263,7 +263,7 @@ def destroying(pool: Pool, host: Host, bond: Bond, without: tuple[str, ...] = ()
         sentence = f"give {pif.device} the address {primary.ip or primary.ip_mode}, which {primary.device} still has and would lose"
         steps.append(Step("reconfigure_ip", host.name, sentence, {**where, **address}))
     going = f"; {pif.ip} goes back to {primary.device}" if pif.ip else ""
-    sentence = f"take {pif.device} of {' and '.join(nic.device for nic in nics)} apart{going}"
+    sentence = f"destroy {pif.device} of {' and '.join(nic.device for nic in nics)}{going}"
     interrupts = f"traffic through {pif.device} stops for about a second"
     destroy = Step("destroy_bond", host.name, sentence, {"host": host.uuid, "bond": bond.uuid}, interrupts)
     # XAPI plugs the NICs again only where the bond was plugged (xapi_bond.ml), which an incomplete bond is not.

@@ -58,7 +58,7 @@ def under_way(pool: Pool, the_plan: Plan, now: float | None, codes: Sequence[str
         for task in pool.tasks
         if concerned and task.changes_network
     ]
-    found += [Finding(one.code, one.host, one.sentence) for one in the_plan.stopping if one.code in ("pending_tasks", "no_link")]
+    found += [Finding(one.code, one.host, one.sentence) for one in the_plan.blocking if one.code in ("pending_tasks", "no_link")]
     return [one for one in found if one.code in codes]
 
 
@@ -68,14 +68,14 @@ def young_hosts(the_plan: Plan, now: float, within: float) -> list[Host]:
 
 
 def _concerned(the_plan: Plan) -> set[str]:
-    return {one.host for one in the_plan.steps} | {one.host for one in the_plan.stopping}
+    return {one.host for one in the_plan.steps} | {one.host for one in the_plan.blocking}
 
 
 def _bond_of(pool: Pool, the_plan: Plan, host: Host) -> Finding | None:
     bond = pool.bond_on(host, the_plan.network) if the_plan.network else None
     if bond is None or not being_made(pool, bond):
         return None
-    return Finding("being_made", host.name, f"{host.name}: the bond is being made, or half of it was left behind.")
+    return Finding("being_made", host.name, f"{host.name}: the bond is being made, or an incomplete bond was left behind.")
 
 
 def _start(host: Host, now: float | None) -> Finding | None:

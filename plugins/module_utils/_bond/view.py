@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a user gets back: plan, hosts, problems and findings as plain values, and the sentences of a refusal. Pure."""
+"""What a user gets back: plan, hosts, problems and findings as plain values, and the sentences of a rejection. Pure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def pool_of(pool: Pool) -> dict[str, Any]:
     return {
         "uuid": pool.uuid,
         "name": pool.name,
-        "marked": KEY in pool.other_config,
+        "locked": KEY in pool.other_config,
+        "marked": KEY in pool.other_config,  # what `locked` was called in 1.0.0
         "stop": STOP in pool.other_config,
         "hosts": [{"name": host.name, "uuid": host.uuid, "address": host.address, "hostname": host.hostname} for host in pool.hosts],
     }
@@ -92,9 +93,9 @@ def difference(before: Pool, spec: BondSpec, plan: Plan) -> dict[str, Any]:
     return {"before": was, "after": will, "before_header": f"bonds on {spec.called}", "after_header": f"bonds on {spec.called}"}
 
 
-def refusal(plan: Plan) -> str:
+def rejection(plan: Plan) -> str:
     """Why nothing was written: every problem that stops, by cause."""
-    lines = grouped(plan.stopping)
+    lines = grouped(plan.blocking)
     if len(lines) == 1:
         return f"Nothing was changed. {lines[0]}"
     return "Nothing was changed, for these reasons:\n" + "\n".join(f"- {line}" for line in lines)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
 KEY = "xapi.network.run"
-# Somebody asks the run that has the mark to end after the host that it is at.
+# Somebody asks the run that holds the lock to end after the host that it is at.
 STOP = "xapi.network.stop"
 
 
@@ -43,7 +43,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class Lock:
-    """The mark as it is in XAPI. Times are UTC, by the clock of the master."""
+    """The lock as it is in XAPI. Times are UTC, by the clock of the master."""
 
     holder: Holder
     since: datetime

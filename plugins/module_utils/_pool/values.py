@@ -35,7 +35,7 @@ def name(option: str, value: str) -> str:
         raise ValueError(f"{option} is {value.strip() or 'blank'}, which is no name.")
     hidden = next((one for one in value if unicodedata.category(one) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")), "")
     if hidden:
-        raise ValueError(f"{option} has a character that cannot be seen (U+{ord(hidden):04X}) in it; write it anew.")
+        raise ValueError(f"{option} has a character that cannot be seen (U+{ord(hidden):04X}); type it again.")
     if len(value) > LONGEST_NAME:
         raise ValueError(f"{option} has {len(value)} characters; at most {LONGEST_NAME} can be.")
     if value != value.strip():

@@ -22,7 +22,7 @@ from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bo
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
-# XAPI answers before everything has settled in its records (Bond.create on a member whose connection was lost); this long a write's effect
+# XAPI answers before its records show everything (Bond.create on a member whose connection was lost); this long a write's effect
 # may take to show.
 SETTLE_SECONDS = 10.0
 
@@ -77,7 +77,7 @@ def apply(
         try:
             pool, said = _carry_out(session, pool, step, wait_timeout)
         except NetworkError as error:
-            taken_back = _half_taken_back(session, pool, step, wait_timeout) if isinstance(error, XapiFailure) else ""
+            taken_back = _incomplete_destroyed(session, pool, step, wait_timeout) if isinstance(error, XapiFailure) else ""
             raise _explained(error, step, done, taken_back) from error
         warnings += said
         done.append(step)
@@ -85,8 +85,8 @@ def apply(
     return Applied(pool, tuple(done), tuple(warnings))
 
 
-def _half_taken_back(session: Session, before: Pool, step: Step, wait_timeout: float) -> str:
-    """What XAPI has made of a new bond before it failed is taken apart: until then the host is without the address of its NIC.
+def _incomplete_destroyed(session: Session, before: Pool, step: Step, wait_timeout: float) -> str:
+    """Destroys what XAPI made of a new bond before it failed: until then the host is without the address of its NIC.
 
     Answers what came of it, as a sentence with a blank before it; "" when there was nothing to take back.
     """
@@ -101,10 +101,10 @@ def _half_taken_back(session: Session, before: Pool, step: Step, wait_timeout: f
         for one in destroying(now, host, bond):
             now, _said = _carry_out(session, now, one, wait_timeout)
     except NetworkError as error:
-        return f" Taking back the half of it that was made failed too: {error.message}"
+        return f" Destroying the incomplete bond that it left failed too: {error.message}"
     nics = [_pif(now, uuid) for uuid in step.arguments["nics"]]
     back = " and ".join(f"{nic.device} has {nic.ip or nic.ip_mode} again" for nic in nics if nic.configured)
-    return f" The half of it that was made is taken back{f', and {back}' if back else ''}."
+    return f" The incomplete bond that it left is destroyed{f', and {back}' if back else ''}."
 
 
 def _explained(error: NetworkError, step: Step, done: Sequence[Step], taken_back: str = "") -> NetworkError:
@@ -138,12 +138,12 @@ def _carry_out(session: Session, pool: Pool, step: Step, wait_timeout: float) ->
         except XapiFailure as failure:
             # An error does not mean that it was not done: a call forwarded to a member whose xapi was down may be carried out after its
             # error (recorded).
-            settled = model.read(session.refresh())
-            if not write.done(settled) and failure.code in UNCERTAIN:
-                settled = _wait_for_effect(session, write, time.monotonic() + min(wait_timeout, SETTLE_SECONDS)) or settled
-            if not write.done(settled):
-                raise failure.named(names(settled)) from failure
-            pool = settled
+            current = model.read(session.refresh())
+            if not write.done(current) and failure.code in UNCERTAIN:
+                current = _wait_for_effect(session, write, time.monotonic() + min(wait_timeout, SETTLE_SECONDS)) or current
+            if not write.done(current):
+                raise failure.named(names(current)) from failure
+            pool = current
             warnings.append(f"{step.host}: {write.method} answered {failure.code}, but the pool shows that it was carried out.")
             continue
         pool = _confirmed(session, write, wait_timeout)
@@ -164,10 +164,10 @@ def _confirmed(session: Session, write: Write, wait_timeout: float) -> Pool:
     pool = model.read(session.refresh())
     if write.done(pool):
         return pool
-    settled = _wait_for_effect(session, write, time.monotonic() + min(wait_timeout, SETTLE_SECONDS))
-    if settled is None:
+    current = _wait_for_effect(session, write, time.monotonic() + min(wait_timeout, SETTLE_SECONDS))
+    if current is None:
         raise NetworkError(f"XAPI says that {write.method} was done, but the pool does not show it. Look at the pool before you run again.")
-    return settled
+    return current
 
 
 def _resolve_lost_reply(session: Session, write: Write, wait_timeout: float, lost: ConnectionLost) -> Pool:

@@ -27,7 +27,7 @@ def hold(session: Session, ref: str, pool: Any, lock: lease.Lock) -> None:
             raise
         other = lease.read(_current(session))
         raise NetworkError(
-            refusal(other, pool["uuid"]) if other else "Another run has begun to change this pool at the same moment. Run again."
+            rejection(other, pool["uuid"]) if other else "Another run has begun to change this pool at the same moment. Run again."
         ) from failure
 
 
@@ -37,7 +37,7 @@ def _current(session: Session) -> str:
 
 
 def release(session: Session, ref: str, pool: Any, blocked: bool, there: lease.Lock | None, check_mode: bool) -> dict[str, Any]:
-    """Removes this run's own mark, and one that a dead run has left. A living run's mark stays."""
+    """Removes this run's own lock, and one that a dead run has left. The lock of a run that is alive stays."""
     if lease.KEY not in pool["other_config"] or blocked:
         return {"changed": False, "holder": str(there.holder) if there else ""}
     if not check_mode:
@@ -45,10 +45,10 @@ def release(session: Session, ref: str, pool: Any, blocked: bool, there: lease.L
     return {"changed": True, "holder": ""}
 
 
-def refusal(lock: lease.Lock, pool: str) -> str:
+def rejection(lock: lease.Lock, pool: str) -> str:
     return (
         f"Another run is changing this pool: {lock.holder}, since {lock.since:%Y-%m-%d %H:%M:%S} UTC. Nothing was changed by this one."
-        f" Wait until it has ended. If you know that it is dead, wait until its mark expires at {lock.until:%H:%M:%S} UTC,"
-        f" or remove the mark on the master:"
+        f" Wait until it has ended. If you know that it is dead, wait until its lock expires at {lock.until:%H:%M:%S} UTC,"
+        f" or remove the lock on the master:"
         f" xe pool-param-remove uuid={pool} param-name=other-config param-key={lease.KEY}"
     )

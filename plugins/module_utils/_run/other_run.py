@@ -24,6 +24,6 @@ def with_other_run(task: Task, session: Session, pool: Pool, plan: dict[str, Any
         return plan
     notice = (
         f"Another run is changing this pool: {there.holder}, since {there.since:%Y-%m-%d %H:%M:%S} UTC. This plan may be out of"
-        f" date when it has ended, and a change is refused until then, or until its mark expires at {there.until:%H:%M:%S} UTC."
+        f" date when it has ended, and a change is refused until then, or until its lock expires at {there.until:%H:%M:%S} UTC."
     )
     return {**plan, "notices": [*plan["notices"], notice]}

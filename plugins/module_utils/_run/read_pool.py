@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One look at the pool for a spec: one read, and the names of the few VMs whose interfaces are concerned."""
+"""The pool as a spec needs it: one read, and the names of the few VMs whose interfaces are concerned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import N
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Records, Session
 
 
-def look(session: Session, spec: BondSpec, planned: bool = False) -> Pool:
+def read_pool(session: Session, spec: BondSpec, planned: bool = False) -> Pool:
     """The pool as it is now. Once a plan was made of the whole pool, the PIFs of the wanted hosts are enough, and those of the master, from
     which members inherit.
 

@@ -39,7 +39,7 @@ COMPLETE = _PATH + (
 SOON = 30  # seconds
 NO_SUCH_COMMAND = 127
 # Whose dom0 this is, and when its xapi happens to be starting, its start comes first: a restart in the middle leaves a bond incomplete.
-SETTLED = (
+STARTED = (
     f"{answers.INVENTORY} || exit; {_PATH}command -v xapi-wait-init-complete >/dev/null 2>&1 || exit 0;"
     " xapi-wait-init-complete {seconds} >/dev/null 2>&1 || echo '#still starting'"
 )
@@ -92,7 +92,7 @@ def make_sure_it_is(host: model.Host, shell: Shell, pool: model.Pool, task: Task
     """The dom0 behind the task's connection is that of the host that is meant, and its xapi is not in the middle of a start."""
     seconds = min(SETTLE_SECONDS, task.options["wait_timeout"])
     try:
-        command = answers.INVENTORY if task.check_mode else SETTLED.format(seconds=seconds)
+        command = answers.INVENTORY if task.check_mode else STARTED.format(seconds=seconds)
         status, output, error = shell(command, seconds + SPARE_SECONDS)
     except ConnectionLost as lost:
         raise ConnectionLost(f"{lost.message} Nothing was changed: xapi of {host.name} was not restarted.") from None
@@ -112,7 +112,7 @@ def at_rest(task: Task, session: Session, pool: model.Pool, host: model.Host, se
 
     def against(now: model.Pool) -> list[Finding]:
         found = problems(now, now.host(host.ref), task.options["accept"], service)
-        return [Finding(one.code, one.host, one.sentence) for one in found if one.stops and one.code in PATIENCE]
+        return [Finding(one.code, one.host, one.sentence) for one in found if one.blocks and one.code in PATIENCE]
 
     deadline = time.monotonic() + task.options["wait_timeout"]
     found, _left = await_none(session, pool, against, deadline, task.progress, "waiting", lambda one: PATIENCE[one.code])

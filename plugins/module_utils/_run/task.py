@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a module's work gets, and the door by which it runs as a module (the other is plugin_utils/_action). Private to the collection."""
+"""What a module's work gets, and the way it runs as a module (the other way is plugin_utils/_action). Private to the collection."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class Task:
     shell: Callable[..., tuple[int, str, str]] | None = field(default=None, repr=False)
     # The same for hosts of the inventory.
     shells: Shells | None = field(default=None, repr=False)
-    # What happened when, in order. Both doors add it to the result as `timeline`, to that of a failure too.
+    # What happened when, in order. Both ways add it to the result as `timeline`, to that of a failure too.
     timeline: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
     def note(self, what: str, host: str = "") -> None:
-        """Keeps the moment at which something happened, in seconds since 1970 by the clock of this machine."""
+        """Keeps when something happened, in seconds since 1970 by the clock of this machine."""
         self.timeline.append({"host": host, "what": what, "at": round(time.time(), 2)})
 
     def timed(self, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class Task:
 
 
 def run_as_module(argument_spec: Mapping[str, Any], constraints: Mapping[str, Any], work: Callable[[Task], Mapping[str, Any]]) -> None:
-    """The door of a module process: on the control node without the action plugin, or on a bastion host."""
+    """Runs the work in a module process: on the control node without the action plugin, or on a bastion host."""
     module = AnsibleModule(argument_spec=argument_spec, **constraints)
     task = Task(options=module.params, check_mode=module.check_mode, diff_mode=module._diff, warn=module.warn)
     try:

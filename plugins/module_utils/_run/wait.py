@@ -52,8 +52,8 @@ PROVING_SECONDS = 10.0
 DRBD_SECONDS = 2.0
 # The clock of the pool is asked only where this machine's, which may be wrong by so much, says that a host has just started.
 CLOCK_SECONDS = 600.0
-# A look that has nothing else to go by ends after this at the latest.
-LOOK_SECONDS = 120.0
+# A wait that has nothing else to go by ends after this at the latest.
+REST_SECONDS = 120.0
 
 Progress = Callable[[str], None]
 
@@ -180,7 +180,7 @@ def await_findings(
     if wait_timeout:
         deadline = time.monotonic() + wait_timeout
         return await_none(session, pool, missing, deadline, progress, "waiting for conformity", lambda one: float("inf"))
-    deadline = time.monotonic() + LOOK_SECONDS
+    deadline = time.monotonic() + REST_SECONDS
     pool = await_rest(session, pool, spec, deadline, progress, OF_A_STEP if expected else OF_A_JUDGEMENT)
     return await_proof(session, pool, missing, deadline, progress) if expected else (pool, missing(pool))
 
