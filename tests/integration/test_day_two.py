@@ -116,14 +116,14 @@ def reader(twin: RunningTwin, tmp_path: Path) -> Iterator[Reader]:
 
 
 def test_to_lacp_on_a_running_pool(busy: Reader) -> None:
-    assert busy.follow("To LACP, on a running pool") == ["looked", "changed", "looked"]
+    assert busy.follow("Switch a running pool to LACP") == ["looked", "changed", "looked"]
     assert [busy.bond(host)["mode"] for host in ("xs-1", "xs-2")] == ["lacp", "lacp"]
     assert busy.bond("xs-2")["properties"]["lacp-time"] == "fast"
     assert "Bond.destroy" not in {entry.method for entry in busy.twin.journal.writes()}, "the mode is changed in place"
 
 
 def test_larger_frames(busy: Reader) -> None:
-    assert busy.follow("Larger frames") == ["looked", "changed"]
+    assert busy.follow("Jumbo frames") == ["looked", "changed"]
     assert [busy.bond(host)["MTU"] for host in ("xs-1", "xs-2")] == [9000, 9000]
 
 
@@ -134,7 +134,7 @@ def test_vlans_on_the_bond(reader: Reader) -> None:
 
 
 def test_the_storage_address_moves(reader: Reader) -> None:
-    assert reader.follow("The storage address moves") == ["looked", "changed"]
+    assert reader.follow("Change the storage address") == ["looked", "changed"]
     assert [reader.bond(host)["IP"] for host in ("xs-1", "xs-2")] == ["172.16.0.41", "172.16.0.42"]
 
 
@@ -206,6 +206,6 @@ def test_before_an_upgrade_the_twin_shows_what_the_new_version_would_bond(tmp_pa
 
 def test_every_case_of_the_guide_is_one_of_these_or_is_tested_elsewhere() -> None:
     here = Path(__file__).read_text(encoding="utf-8")
-    elsewhere = {"To be told when something changes": "test_event_source.py"}
+    elsewhere = {"Be notified of changes": "test_event_source.py"}
     for title in cases():
         assert title in elsewhere or title in here or title.startswith("Before an upgrade"), f"{title}: run it"
