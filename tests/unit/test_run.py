@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,13 @@ def test_what_a_part_has_to_say_of_itself_is_in_the_table_when_it_passed() -> No
         run.run(Part("one", [sys.executable, "-c", code], "here", remark=lambda: "83 % covered")) for code in ("", "raise SystemExit(1)")
     ]
     assert [outcome.remark for outcome in said] == ["83 % covered", ""]
+
+
+@pytest.mark.parametrize(("says", "passed"), [("Unknown name: x_", 1), ("Unknown name: x", 0)])
+def test_a_part_that_failed_by_chance_is_run_once_more(tmp_path: Path, says: str, passed: int) -> None:
+    code = f"import pathlib, sys; p = pathlib.Path({str(tmp_path / 'ran')!r}); p.exists() and sys.exit(0); p.touch(); sys.exit({says!r})"
+    outcome = run.run(Part("by-chance", [sys.executable, "-c", code], "here", chance=r"name: \w+_"))
+    assert (outcome.passed, outcome.failed) == (passed, 1 - passed)
 
 
 def test_part_that_does_not_end_is_ended_and_has_failed() -> None:
