@@ -35,10 +35,11 @@ class Wanted:
 def look(pool: Pool) -> dict[str, Any]:
     """`networks` by name, and by host: `xapi` with each PIF, `dom0` with the addresses of interfaces and Open vSwitch's bonds."""
     records = pool.records("host", "PIF", "network", "Bond")
+    bridges = {network["bridge"]: network["name_label"] for network in records["network"].values() if network["bridge"].startswith("xapi")}
     hosts: dict[str, Any] = {}
     for ref, host in records["host"].items():
         pifs = {_name(pif): _pif(pif, records) for pif in records["PIF"].values() if pif["host"] == ref}
-        hosts[host["name_label"]] = {"xapi": pifs, "dom0": _dom0(pool, host["name_label"])}
+        hosts[host["name_label"]] = {"xapi": pifs, "dom0": _dom0(pool, host["name_label"], bridges)}
     networks: dict[str, list[dict[str, Any]]] = {}
     for network in records["network"].values():
         networks.setdefault(network["name_label"], []).append({"MTU": network["MTU"], "purpose": sorted(network["purpose"])})
@@ -58,10 +59,15 @@ def _pif(pif: Mapping[str, Any], records: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _dom0(pool: Pool, host: str) -> dict[str, Any]:
+def _dom0(pool: Pool, host: str, bridges: Mapping[str, str]) -> dict[str, Any]:
+    """`bridges`: names of networks by bridge, where XAPI has numbered it, which it does otherwise each time."""
     addressed, links, bonded = (part.strip().splitlines() for part in pool.dom0(host, DOM0).split("--\n"))
     mtus = {words[1].rstrip(":").partition("@")[0]: int(words[words.index("mtu") + 1]) for words in map(str.split, links)}
-    addresses = {words[1]: {"address": words[3], "mtu": mtus[words[1]]} for words in map(str.split, addressed) if words[1] != "lo"}
+    addresses = {
+        bridges.get(words[1], words[1]): {"address": words[3], "mtu": mtus[words[1]]}
+        for words in map(str.split, addressed)
+        if words[1] != "lo"
+    }
     bonds = {}
     for line in bonded[1:]:
         bond, mode, *_rest, nics = line.split("\t")

@@ -16,6 +16,7 @@ import pytest
 
 from tests.acceptance.__main__ import SCENARIO, every_journey, main
 from tests.acceptance.look import Wanted, bonded, first_difference, look
+from tests.acceptance.overhead import Run
 from tests.acceptance.pool import Pool, read
 from tests.acceptance.run import ROOT, Runner
 from tests.acceptance.step import Journey, Step
@@ -66,6 +67,19 @@ def test_each_journey_has_a_line_for_those_who_want_to_know_what_it_plays(twin: 
     names = [journey.name for journey in every_journey(read(twin.endpoints_path))]
     assert [name for name in names if not name.startswith(named)] == []
     assert len(set(names)) == len(names)
+
+
+def test_the_seconds_of_a_host_end_where_the_run_goes_on_to_the_next() -> None:
+    said = (
+        "xs-1: host 1 of 2",
+        "xs-1: restarting xapi",
+        "xs-2: host 2 of 2; finished: xs-1",
+        "TASK [a.b.storage_bond : Remove the network] *",
+    )
+    run = Run(tuple((float(number), line) for number, line in enumerate(said)), {})
+    assert (run.of_host("xs-1"), run.of_host("xs-2")) == ((0, 2), (2, 3))
+    with pytest.raises(ValueError, match="did not print 'xs-2: restarting xapi'; its last line was TASK"):
+        run.when("xs-2: restarting xapi")
 
 
 def test_whatever_was_typed_is_taken_back(twin: RunningTwin) -> None:

@@ -241,6 +241,11 @@ async def test_what_one_connection_writes_the_next_one_reads(twin: Twin, dom0: H
     assert (await shell.run(twin.host("xs-2"), "cat note")).stderr == "cat: note: No such file or directory\n"
 
 
+async def test_xapi_is_another_process_after_a_restart(dom0: Host) -> None:
+    typed = "before=$(pidof xapi); service xapi restart >/dev/null 2>&1; [ $(pidof xapi) != $before ] && echo another"
+    assert await printed(dom0, typed) == "another\n"
+
+
 async def test_the_tools_that_admins_look_with(dom0: Host) -> None:
     assert await printed(dom0, "df -P / | awk 'NR == 2 { print $6 }'; df -h | grep -c ^/dev; lsblk | grep -c sda") == "/\n2\n6\n"
     assert await printed(dom0, "ps -ef | grep -c 'bin/[x]api$'; ps aux | grep -q ovs-vswitchd && echo yes; pidof xapi; pgrep xapi") == (

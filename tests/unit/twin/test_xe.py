@@ -185,7 +185,7 @@ async def test_on_systemd_service_says_that_it_redirects() -> None:
 async def test_xenserver_6_has_no_systemctl_and_its_own_words() -> None:
     async with await Twin.start(read_scenario(THREE_HOSTS, xapi="6.2.0", restart_seconds=0)) as twin:
         output = await shell.run(twin.host("xs-2"), "command -v systemctl; service xapi restart; service xapi status; service nosuch start")
-        assert " ".join(output.stdout.split()) == "Stopping xapi: .. [ OK ] Starting xapi: OK [ OK ] xapi (pid 4242) is running..."
+        assert " ".join(output.stdout.split()) == "Stopping xapi: .. [ OK ] Starting xapi: OK [ OK ] xapi (pid 4303) is running..."
         assert output.stderr == "nosuch: unrecognized service\n"
 
 

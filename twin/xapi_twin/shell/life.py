@@ -41,7 +41,7 @@ async def _sysv(call: Call, name: str, action: str) -> int:
         call.out(f"{name} is running\n" if action == "status" else "")
         return 0
     if action == "status":
-        call.out("xapi is stopped\n" if host.xapi == "stopped" else "xapi (pid 4242) is running...\n")
+        call.out("xapi is stopped\n" if host.xapi == "stopped" else f"xapi (pid {host.xapi_pid}) is running...\n")
         return 3 if host.xapi == "stopped" else 0
     if action not in ("start", "stop", "restart", "condrestart"):
         call.out("Usage: xapi {start|stop|status|restart|condrestart}\n")

@@ -67,7 +67,7 @@ def daemons(call: Call) -> dict[int, str]:
     if call.host.dom0.network_backend != "openvswitch":
         del found[1101]
     if call.host.xapi != "stopped":
-        found[4242] = "/opt/xensource/bin/xapi"
+        found[call.host.xapi_pid] = "/opt/xensource/bin/xapi"
     return found
 
 

@@ -127,7 +127,7 @@ class Host(HostState):
         if not self.powered or self.xapi != "stopped":
             return
         self._is_lost = False
-        self.xapi = "starting"
+        self.xapi, self.xapi_pid = "starting", self.xapi_pid + 61
         self._starting = asyncio.ensure_future(self._start())
         self._starting.add_done_callback(retrieve)
         await asyncio.sleep(0)

@@ -110,6 +110,7 @@ class HostState:
         self.uuid: str = record["uuid"]
         self.backend = backend
         self.xapi = "running"
+        self.xapi_pid = 4242  # another one each time that it starts
         self.refusal: XapiError | None = None
         self.management_bridge = ""
         self.init_complete = asyncio.Event()
