@@ -111,6 +111,11 @@ class Run:
         renew = now - self.held > RENEW_SECONDS
         return replace(self, at=uuid, begun=now, renew=renew, held=now if renew else self.held, armed_until=0)
 
+    def noted(self, notices: Sequence[str], taken_back: Mapping[str, float]) -> Run:
+        """What dom0 did before this run: as sentences, and when, by host."""
+        moments = ({"host": name, "what": "taken_back", "at": at} for name, at in taken_back.items())
+        return replace(self, notices=tuple(notices), timeline=(*self.timeline, *moments))
+
     def armed(self, until: int, now: float) -> Run:
         """dom0 of the host at work takes the change back then, unless it is confirmed."""
         name = self.host_at_work.name if self.host_at_work else ""

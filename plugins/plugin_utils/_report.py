@@ -34,6 +34,7 @@ WORDS: Mapping[str, str] = {
     "as_predicted": "as predicted in XAPI",
     "verified": "verified",
     "armed": "timer armed in dom0",
+    "taken_back": "an earlier bond taken back by dom0 itself",
     "confirmed": "verified and confirmed",
     "failed": "failed",
 }
@@ -48,7 +49,8 @@ def report(run: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any
     untouched = {name for name, values in (plan.get("hosts") or {}).items() if _result(name, values, run, outcome) in UNTOUCHED}
     findings = [one for one in _findings(run, plan, after) if not (outcome == "failed" and one["host"] in untouched)]
     timeline = _in_order(run.get("timeline") or [])
-    begun = timeline[0]["at"] if timeline else run["ended"]
+    own = _of_this_run(timeline)
+    begun = own[0]["at"] if own else run["ended"]
     steps = (plan.get("plan") or {}).get("steps") or []
     hosts = [
         _host(name, values, run, outcome, pictures.get(name, {}), found.get(name, {}), after, findings, timeline, steps)
@@ -124,6 +126,10 @@ def _in_order(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"host": host, "what": what, "at": at} for host, what, at in sorted(unique, key=lambda entry: entry[2])]
 
 
+def _of_this_run(timeline: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [entry for entry in timeline if entry["what"] != "taken_back"]
+
+
 def _host(
     name: str,
     values: Mapping[str, Any],
@@ -150,7 +156,8 @@ def _host(
     table = _compared(expected, state, will, absent)
     if result in UNTOUCHED:  # the prediction was not put to the test
         table = {field: {**one, "as_predicted": None} for field, one in table.items()}
-    begun = mine[0]["at"] if mine else 0.0
+    own = _of_this_run(mine)
+    begun = own[0]["at"] if own else 0.0
     return {
         "name": name,
         "uuid": values.get("uuid", ""),
@@ -164,8 +171,8 @@ def _host(
         "result": result,
         "steps": [step["sentence"] for step in steps if step.get("host") == name],
         "seconds": (run.get("seconds") or {}).get(name),
-        "begun": round(begun - timeline[0]["at"], 1) if mine else None,
-        "timeline": [_timeline_entry(entry, begun) for entry in mine],
+        "begun": round(begun - _of_this_run(timeline)[0]["at"], 1) if own else None,
+        "timeline": [_timeline_entry(entry, begun) for entry in mine] if own else [],
         "outcome": table,
         "differs": [field for field, cell in table.items() if cell["as_predicted"] is False],
         "findings": [finding["sentence"] for finding in findings if finding["host"] == name],
@@ -175,7 +182,7 @@ def _host(
 
 
 def _timeline_entry(entry: Mapping[str, Any], begun: float) -> dict[str, Any]:
-    """One line of a host's timeline, with the seconds since the host's work began."""
+    """One line of a host's timeline, with the seconds since the host's work began; below 0: before it."""
     what = entry["what"]
     return {"what": what, "text": WORDS.get(what, what.replace("_", " ")), "seconds": round(entry["at"] - begun, 2)}
 

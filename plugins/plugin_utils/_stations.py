@@ -167,7 +167,8 @@ def host_begun(options: Given, play: Play) -> Result:
     """The run comes to the next host."""
     run = _record.from_dict(options["run"]).ready().at_work(options["host"], play.now)
     # The timers of this run take away what the last ones have left, so that later answers of dom0 do not have it any more.
-    run = replace(run, notices=run.notices or tuple(_took_back(options["dom0"], run.hosts)))
+    if not run.notices:
+        run = run.noted(_took_back(options["dom0"], run.hosts), _taken_back_at(options["dom0"], run.hosts))
     return {**run.to_dict(), "lines": [run.progress()] if len(run.work) > 1 else []}
 
 
@@ -452,6 +453,11 @@ def _unconfirmed(dom0: Given, hosts: Sequence[_record.HostRun]) -> list[Finding]
 def _took_back(dom0: Given, hosts: Sequence[_record.HostRun]) -> list[str]:
     """What dom0 of these hosts has taken back by itself, as sentences."""
     return [taken_back_by_itself(host.name, facts["taken_back"]) for host, facts in _answered(dom0, hosts) if facts.get("taken_back")]
+
+
+def _taken_back_at(dom0: Given, hosts: Sequence[_record.HostRun]) -> dict[str, float]:
+    """When that was, by the clock of dom0."""
+    return {host.name: float(facts["taken_back"]["at"]) for host, facts in _answered(dom0, hosts) if facts.get("taken_back")}
 
 
 def _answered(dom0: Given, hosts: Sequence[_record.HostRun]) -> list[tuple[_record.HostRun, Given]]:

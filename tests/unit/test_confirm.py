@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._confirm import timer
 from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import Nic, Undo, not_possible, undo_of
-from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import Answer, read
+from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import Answer, read, taken_back
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.tests.unit.pools import spec, tutorial
 
@@ -32,6 +32,7 @@ for word in "$@"; do case $word in uuid=*) uuid=${word#uuid=};; param-name=*) na
 echo "$*" >> calls
 case $1 in
   pif-param-get) cat "$uuid.$name";;
+  bond-param-get) echo bond-pif;;
   bond-destroy) for nic in nic-2 nic-4; do echo '<not in database>' > $nic.bond-slave-of; done;;
   pif-plug) echo true > "$uuid.currently-attached";;
   pif-reconfigure-ip) echo "$ip" > "$uuid.IP"; echo Static > "$uuid.IP-configuration-mode";;
@@ -71,7 +72,7 @@ class Dom0:
     @property
     def calls(self) -> list[str]:
         file = self.folder / "state" / "calls"
-        return [line for line in file.read_text().splitlines() if not line.startswith("pif-param-get")] if file.exists() else []
+        return [line for line in file.read_text().splitlines() if "-param-get" not in line] if file.exists() else []
 
     def ends(self, seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds
@@ -119,6 +120,27 @@ def test_a_change_that_nobody_confirms_is_taken_back(dom0: Dom0) -> None:
     )  # fmt: skip
     taken = dom0.ask().taken_back
     assert taken is not None and taken["done"] and taken["seconds"] == 1 and taken["owner"] == "anna on control (process 4711)"
+
+
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        ("lacp_status: configured\nslave eth2: disabled\n\tmay_enable: false\n", "LACP of bond7 had no partner"),
+        ("lacp_status: negotiated\nslave eth4: disabled\n\tmay_enable: false\n", "a NIC of bond7 had no link"),
+        ("lacp_status: off\nslave eth4: disabled\n\tmay_enable: true\n", ""),  # it waits for its updelay
+    ],
+)
+def test_what_was_wrong_with_the_bond_is_kept_and_said(dom0: Dom0, shown: str, why: str) -> None:
+    (dom0.folder / "state" / "bond-pif.device").write_text("bond7\n")
+    (dom0.folder / "state" / "shown").write_text(shown)
+    tool = dom0.folder / "ovs-appctl"
+    tool.write_text('#!/bin/sh\n[ "$*" = "bond/show bond7" ] && cat "${0%/*}/state/shown"\n')
+    tool.chmod(0o755)
+    dom0.arm(seconds=1)
+    dom0.ends()
+    taken = dom0.ask().taken_back
+    assert taken is not None and taken["done"] and taken["why"] == why
+    assert taken_back("xs-2", taken).endswith(f"since nobody confirmed it within 1 s{'; ' + why if why else ''}.")
 
 
 def test_the_next_run_that_arms_is_told_once(dom0: Dom0) -> None:

@@ -71,6 +71,22 @@ def words(interfaces: list[dict[str, Any]], others: list[dict[str, Any]] | None 
 # the picture
 
 
+def test_what_dom0_took_back_before_this_run_is_in_the_time_line_and_not_counted() -> None:
+    timeline = [
+        {"host": "xs-2", "what": what, "at": BEGUN + seconds} for what, seconds in (("taken_back", -95), ("begun", 0), ("verified", 4))
+    ]
+    report = report_data(a_run(storage_pool(), bonded(), timeline=timeline))
+    host = only(report, "xs-2")
+    assert [(one["text"], one["seconds"]) for one in host["timeline"]] == [
+        ("an earlier bond taken back by dom0 itself", -95.0),
+        ("begun", 0.0),
+        ("verified", 4.0),
+    ]
+    assert host["begun"] == 0 and report["seconds"] == 60
+    page = report_page(report, TEMPLATE)
+    assert "an earlier bond taken back by dom0 itself 95 s before" in page and 'x1="-' not in page
+
+
 def test_a_picture_has_each_nic_with_its_link_and_what_it_leads_to() -> None:
     made = storage_pool()
     made.link("xs-1", "eth4")["carrier"] = False

@@ -350,7 +350,9 @@ def test_what_dom0_took_back_by_itself_is_said_and_in_the_report() -> None:
     assert reported({**so_far, "after": {}}, a_play(), 1795378500.0, "2.19")["notices"] == [said]
     so_far["run"] = EVENTS["host_begun"]({**so_far, "host": UUIDS["xs-2"]}, a_play())
     so_far["dom0"]["dom0"][UUIDS["xs-2"]]["taken_back"] = {}  # the timer of this run has begun
-    assert reported({**so_far, "after": {}}, a_play(), 1795378500.0, "2.19")["notices"] == [said]
+    report = reported({**so_far, "after": {}}, a_play(), 1795378500.0, "2.19")
+    assert report["notices"] == [said]
+    assert report["timeline"] == [{"host": "xs-2", "what": "taken_back", "at": 1795346655.0}]
 
 
 def test_the_plan_shows_what_dom0_would_do() -> None:

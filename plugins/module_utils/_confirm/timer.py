@@ -46,6 +46,20 @@ fixed() {
 }"""
 
 
+# What is wrong with a bond before it goes, as far as its own host can tell: the last chance to see it. A NIC that Open vSwitch has disabled
+# may be one that only waits for its updelay.
+_LOOK = """\
+look() {
+  device=$(value "$(xe bond-param-get uuid="$1" param-name=master 2>/dev/null)" device)
+  [ -n "$device" ] || return 0
+  state=$(cat "/proc/net/bonding/$device" 2>/dev/null || ovs-appctl bond/show "$device" 2>/dev/null)
+  case $state in
+    *'lacp_status: configured'*|*'Partner Mac Address: 00:00:00:00:00:00'*) saw="LACP of $device had no partner";;
+    *'may_enable: false'*|*'MII Status: down'*) saw="a NIC of $device had no link";;
+  esac
+}"""
+
+
 def arm(undo: Undo, seconds: int, owner: str, base: str = BASE, inventory: str = INVENTORY) -> str:
     """The command that arms the timer. `owner` says who armed it, for whoever finds it."""
     return f"""{_head(undo, base, inventory)}
@@ -113,6 +127,7 @@ left={int(seconds)}
 while [ $left -gt 0 ] && [ ! -d "$timer/decided" ]; do sleep 1; left=$((left - 1)); done
 mkdir "$timer/decided" 2>/dev/null || exit 0
 say "nobody confirmed the bond within {int(seconds)} s; taking it back"
+{_LOOK}
 take_back() {{
   bonds=''
   for nic in {nics}; do
@@ -120,14 +135,15 @@ take_back() {{
     case "$bond" in *-*-*-*-*) case " $bonds " in *" $bond "*) ;; *) bonds="$bonds $bond";; esac;; esac
   done
   for bond in $bonds; do
+    look "$bond"
     said=$(xe bond-destroy uuid="$bond" 2>&1) || {{ why="xe bond-destroy uuid=$bond: $said"; return 1; }}
-    say "destroyed the bond $bond"; did=1
+    say "destroyed the bond $bond${{saw:+: $saw}}"; did=1
   done
 {restore}
   return 0
 }}
 {_ONE_NIC}
-tries=0; outcome=failed; why=''; did=''
+tries=0; outcome=failed; why=''; did=''; saw=''
 while [ $tries -lt {TRIES} ]; do
   tries=$((tries + 1))
   # Twice without a bond: one that xapi was making as the time ran out is found by the second look.
@@ -136,7 +152,7 @@ while [ $tries -lt {TRIES} ]; do
 done
 say "taking back: $outcome $why"
 # Where nothing had been made yet, there is nothing to tell.
-[ "$outcome$did" = done ] || printf '%s\\n' "$(date +%s) {int(seconds)} $outcome $(cat "$timer/owner") | $why" |
+[ "$outcome$did" = done ] || printf '%s\\n' "$(date +%s) {int(seconds)} $outcome $(cat "$timer/owner") | ${{why:-$saw}}" |
   tr '\\000-\\011\\013-\\037' ' ' | head -n 1 | cut -c 1-400 > "$base/taken_back"
 rm -rf "$timer\""""
 

@@ -90,9 +90,10 @@ def taken_back(host: str, record: Mapping[str, Any]) -> str:
     at = datetime.fromtimestamp(record["at"], timezone.utc)
     whose = f" (of {record['owner']})" if record["owner"] else ""
     if record["done"]:
+        saw = f"; {record['why']}" if record["why"] else ""
         return (
             f"{host} took its bond{whose} back by itself at {at:%Y-%m-%d %H:%M:%S} UTC, since nobody confirmed it within"
-            f" {record['seconds']} s."
+            f" {record['seconds']} s{saw}."
         )
     return (
         f"{host} began to take its bond{whose} back by itself, since nobody confirmed it within {record['seconds']} s, and gave up at"
