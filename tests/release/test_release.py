@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,8 @@ import pytest
 import yaml
 
 from tests import matrix
+from tests.integration.playing import connection
+from xapi_twin.running import RunningTwin
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = Path(sys.executable).parent
@@ -78,6 +84,37 @@ def test_demo_runs_from_the_installed_collection(installed: Path) -> None:
     output = run(sys.executable, installed / "demo" / "run.py", cwd=installed.parents[2], environment=environment, seconds=200)
     assert "changed=0" in output
     assert str(ROOT) not in output, "the demo used the checkout"
+
+
+@pytest.mark.timeout(600)
+def test_a_rehearsal_runs_from_what_an_execution_environment_is_made_of(installed: Path, tmp_path: Path) -> None:
+    """An environment of its own, made as execution-environment.yml says, in which nothing but a temporary folder can be written."""
+    described, needed = read("execution-environment.yml"), yaml.safe_load((installed / "meta" / "execution-environment.yml").read_text())
+    (step,) = [line for line in described["additional_build_steps"]["append_final"] if line.startswith("RUN ")]
+    assert step.endswith("pip install --no-cache-dir /usr/share/ansible/collections/ansible_collections/xapi/network/twin")
+    venv.create(tmp_path / "image", with_pip=True)
+    python = tmp_path / "image" / "bin" / "python"
+    own = f"ansible-core=={metadata.version('ansible-core')}"  # whichever is tested now, of those that the image may have
+    twin = shutil.copytree(installed / "twin", tmp_path / "twin")  # pip writes where it builds
+    run(python, "-m", "pip", "install", "--quiet", own, "-r", installed / needed["dependencies"]["python"], twin, seconds=300)
+    with RunningTwin("tutorial", restart_seconds=0, ssh=False) as pool:
+        environment = {
+            "PATH": f"{python.parent}:/usr/bin:/bin",
+            "HOME": "/nonexistent",
+            "TMPDIR": str(tmp_path),
+            "ANSIBLE_HOME": str(tmp_path / "ansible"),
+            "ANSIBLE_COLLECTIONS_PATH": str(installed.parents[2]),
+            "XENSERVER_HOST": connection(pool)["hostname"],
+            "XENSERVER_PASSWORD": pool.endpoints["password"],
+            "XENSERVER_VALIDATE_CERTS": "false",
+        }
+        (tmp_path / "pool.xs_pools.yml").write_text("plugin: xapi.network.xs_pools\n")
+        wanted = json.dumps({"storage_bond_network": "NAS", "storage_bond_nics": ["eth2", "eth4"]})
+        command = [python.parent / "ansible-playbook", "-i", "pool.xs_pools.yml", "xapi.network.storage_bond_rehearse", "-e", wanted]
+        said = run(*command, cwd=tmp_path, environment=environment, seconds=120)
+        assert not pool.journal.writes()
+    assert "The bond was made and verified on a twin of the pool" in said, said
+    assert said.count("eth2+eth4  active-backup") >= 3, said
 
 
 def test_versions_agree() -> None:
