@@ -26,9 +26,13 @@ _FOREVER = 7 * 24 * 3600.0
 # Functions, because they change the shell itself: the number of the last background process, its signals to itself.
 PRELUDE = (
     '_spawn() { __bg=$(_spawned "$(declare -p)" "$(declare -f)" "$(umask)" "$@"); }; '
-    'kill() { eval "$(_kill "$@")"; }; '
+    # The library's own, in a substitution or a piped group: the last process of a shell that has none in the host's table.
+    '_own() { [ -z "${__bg+x}" ] && [ -n "$!" ] && [ "${@: -1}" = "$!" ]; }; '
+    'kill() { if _own "$@"; then builtin kill "$@"; else eval "$(_kill "$@")"; fi; }; '
+    # The library's answers what the command answered.
+    'xargs() { command xargs "$@" || case $? in 12[4-7]) return $?;; 255) return 124;; *) return 123;; esac; }; '
     '_kept() { local __modes; __modes=$(_modes "$@"); command "${@:2}"; _restore "$__modes" $?; }; '
-    'wait() { if [ $# = 0 ]; then builtin wait; fi; _wait "$@"; }; '
+    'wait() { if [ $# = 0 ]; then builtin wait; elif _own "$@"; then builtin wait "$@"; return; fi; _wait "$@"; }; '
 )
 
 

@@ -27,7 +27,7 @@ from xapi_twin.shell.syntax import HEAD, SyntaxProblem, check, literal, places, 
 from xapi_twin.shell.words import quoted, with_substitutions
 
 _NUMBERS = re.compile(r"\$(?:\$|!|0(?![0-9])|(?:EUID|UID|PPID)\b|\{(?:\$|!|0|EUID|UID|PPID)\})")
-_OWN = re.compile(rb"_(?:stdin|line|sh|bash|dash|script|file|text|made|kept|mkdir|ls|umask)")
+_OWN = re.compile(rb"_(?:stdin|line|sh|bash|dash|script|file|text|made|kept|mkdir|ls|umask|bg;)")
 # Redirections of standard input, and those to files, in the tree's words.
 _INPUTS = ("Input", "HereDoc", "HereDocStrip", "HereString", "DupInput", "ReadWrite")
 _OUTPUTS = ("Output", "Append", "Clobber", "OutputBoth")
@@ -49,7 +49,7 @@ def prepared(text: str, process: Process, own: bool = True) -> str:
 
 # What stands in a template for what differs from process to process: the same script is run by many a host.
 _PID, _PARENT, _NAME = "\ue000pid\ue000", "\ue000parent\ue000", "\ue000name\ue000"
-_NUMBERS_FOR = {"$": _PID, "!": "${__bg-}", "EUID": "0", "UID": "0", "PPID": _PARENT, "0": _NAME}
+_NUMBERS_FOR = {"$": _PID, "!": "${__bg-$!}", "EUID": "0", "UID": "0", "PPID": _PARENT, "0": _NAME}
 
 
 @lru_cache(maxsize=256)
@@ -139,12 +139,16 @@ class _Walk:
         text = self.edits.text
         # What goes to the output of a pipe, a redirected group or a substitution stays the library's, which knows where that is.
         sends = bool(begins and after) and b">" in text[min(begins) : min(after)]
-        if not begins or not after or not (plain or sends):
+        if not begins or not after:
             self.commands(group, False, False)
             return
         start = min(begins)
         while start > begun and text[start - 1 : start] in (b" ", b"\t", b"(", b"{", b"!", b"\n"):
             start -= 1
+        if not (plain or sends):
+            self.edits.add(start, start, "unset __bg; ")  # $! is then the library's own
+            self.commands(group, False, False)
+            return
         end = text.rfind(b"&", start, min(after))
         if end < 0 or b"<<" in text[start:end]:
             self.commands(group, False, False)
@@ -237,7 +241,10 @@ class _Walk:
     def condition(self, words: Sequence[Any], own: bool) -> None:
         """[[ … ]]"""
         places = [self.word(word, own) for word in words]
-        self._sizes(places, [literal(word) for word in words], "( ", " || -d {} )")
+        names = [literal(word) for word in words]
+        if "-o" in names:
+            raise SyntaxProblem("line 1: this shell does not know [[ -o … ]]")
+        self._sizes(places, names, "( ", " || -d {} )")
 
     def _sizes(self, places: Sequence[Place | None], names: Sequence[str | None], opening: str, closing: str) -> None:
         """`-s`: a folder has a size."""
