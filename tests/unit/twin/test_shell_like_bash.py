@@ -21,7 +21,7 @@ from xapi_twin.scenario.load import read_scenario
 from xapi_twin.twin.pool import Twin
 
 FRAGMENTS = Path(__file__).parent / "bash_fragments.yml"
-LEAST = 300
+LEAST = 340
 KNOWN = "known differences"
 
 
