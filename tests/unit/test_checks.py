@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from ansible_collections.xapi.network.plugins.module_utils._bond.checks import grouped, names
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, grouped, names
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS, SpecError
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import rejection
@@ -418,12 +418,18 @@ def test_names_are_shortened_only_when_they_are_many() -> None:
     assert names([f"h{number}" for number in range(10)]) == "h0, h1, h2, h3, h4 and 5 more"
 
 
-def test_the_same_cause_twice_on_one_host_is_counted() -> None:
+def test_what_one_host_has_of_one_kind_is_all_named() -> None:
     made = tutorial()
     for device in ("eth2", "eth4"):
-        made.link("xs-2", device)["carrier"] = False
+        made.link("xs-1", device)["carrier"] = False
+    made.link("xs-2", "eth4")["carrier"] = False
     (line,) = grouped(plan(made.pool, spec()).problems)
-    assert "(2 times)" in line
+    assert line.startswith("[no_link] xs-1: eth2 has no link. xs-1: eth4 has no link. Likewise on xs-2. Check cable and switch port.")
+
+
+def test_many_of_one_kind_on_one_host_are_counted() -> None:
+    (line,) = grouped(Problem("no_link", "xs-1", f"xs-1: eth{number} has no link.", "Check cable.") for number in range(8))
+    assert line == "[no_link] xs-1: eth0 has no link. xs-1: eth1 has no link. xs-1: eth2 has no link. (5 more.) Check cable."
 
 
 @pytest.mark.parametrize(

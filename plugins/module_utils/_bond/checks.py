@@ -16,6 +16,8 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.rules import TW
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import RISKS, BondSpec
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Network, Pif, Pool, Task
 
+# Of problems of one kind on one host, so many are spelt out; 64 hosts have to fit on a screen.
+MOST_OF_ONE_KIND = 3
 WITHOUT_HA = "Disable HA for the change (xe pool-ha-disable) and enable it after."
 
 
@@ -417,16 +419,18 @@ def _management(problems: HostProblems, pool: Pool, nics: Sequence[Pif]) -> None
 
 
 def grouped(problems: Iterable[Problem], codes: bool = True) -> list[str]:
-    """Problems by cause, readable on one screen for 64 hosts: one line per code, the first sentence, and which other hosts have it."""
+    """Problems by cause, readable on one screen for 64 hosts: one line per code, what the first host has, and which others have it."""
     by_code: dict[str, list[Problem]] = {}
     for one in problems:
         by_code.setdefault(one.code, []).append(one)
     lines = []
     for code, alike in by_code.items():
         first = alike[0]
-        others = [one.host for one in alike[1:] if one.host and one.host != first.host]
-        also = f" Likewise on {names(others)}." if others else (f" ({len(alike)} times)" if len(alike) > 1 else "")
-        lines.append(f"{f'[{code}] ' if codes else ''}{first.sentence}{also} {first.remedy}".strip())
+        same_host = list(dict.fromkeys(one.sentence for one in alike if one.host == first.host))
+        said, more = same_host[:MOST_OF_ONE_KIND], len(same_host) - MOST_OF_ONE_KIND
+        others = [one.host for one in alike if one.host and one.host != first.host]
+        parts = [*said, *([f"({more} more.)"] if more > 0 else []), *([f"Likewise on {names(others)}."] if others else []), first.remedy]
+        lines.append(f"[{code}] {' '.join(parts)}".strip() if codes else " ".join(parts).strip())
     return lines
 
 
