@@ -196,7 +196,7 @@ def work(task: Task) -> dict[str, Any]:
         )
     with task.session() as session:
         pool = restart.pool_of(session.read(BEFORE))
-        host = restart.find_host(pool, options["host"] or task.host)
+        host = pool.host_meant(options["host"] or task.host)
         if shell is not None:
             restart.make_sure_it_is(host, shell, pool, task)
         skewed = restart.clock_skew(session, host)

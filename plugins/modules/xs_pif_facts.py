@@ -317,7 +317,7 @@ def work(task: Task) -> dict[str, Any]:
     expression = compiled(task.options["query"])
     with task.session() as session:
         pool = model.read(session.read(CLASSES))
-    facts = facts_of(pool, host_meant(pool, task.options["host"], task.options["address"]))
+    facts = facts_of(pool, pool.host_meant(task.options["host"], task.options["address"]))
     if expression is None:
         return {"changed": False, "ansible_facts": {"xs_network": facts}}
     try:
@@ -340,24 +340,6 @@ def compiled(query: str | None) -> Any:
         return jmespath.compile(query)
     except jmespath.exceptions.JMESPathError as error:
         raise NetworkError(f"query is not a JMESPath expression: {error}") from None
-
-
-def host_meant(pool: Pool, *names: str | None) -> Host:
-    """The host that one of the names fits, the first name first. Raises NetworkError when there is none, or when a name fits several."""
-    given = [name for name in names if name]
-    for name in given:
-        hosts = [host for host in pool.hosts if host.answers_to(name)]
-        if len(hosts) > 1:
-            raise NetworkError(
-                f"{len(hosts)} hosts of the pool {pool.name or pool.uuid} answer to {name}: "
-                f"{', '.join(f'{host.name} ({host.uuid}, {host.address})' for host in hosts)}. Say with host and a uuid which one is meant."
-            )
-        if hosts:
-            return hosts[0]
-    raise NetworkError(
-        f"The pool {pool.name or pool.uuid} has no host {' or '.join(dict.fromkeys(given))}. "
-        f"It has {', '.join(f'{host.name} ({host.address})' for host in pool.hosts)}: name one of them in host, by name, uuid or address."
-    )
 
 
 def facts_of(pool: Pool, host: Host) -> dict[str, Any]:

@@ -38,7 +38,8 @@ def play(pools: Pools, folder: Path, playbook: str, *arguments: str) -> Played:
 
 def table(played: Played) -> list[list[str]]:
     """The rows of the closing table, without those of one pool alone."""
-    (shown,) = [result.values["msg"] for result in played.results if result.task.startswith("Show what became of each pool")]
+    said = [result.values.get("msg") for result in played.results]
+    (shown,) = [lines for lines in said if isinstance(lines, list) and lines[0].startswith("pool ")]
     return [line.split(maxsplit=4) if "of" not in line else line.replace(" of ", "/", 1).split(maxsplit=4) for line in shown]
 
 

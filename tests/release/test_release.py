@@ -110,7 +110,8 @@ def test_a_rehearsal_runs_from_what_an_execution_environment_is_made_of(installe
         }
         (tmp_path / "pool.xs_pools.yml").write_text("plugin: xapi.network.xs_pools\n")
         wanted = json.dumps({"storage_bond_network": "NAS", "storage_bond_nics": ["eth2", "eth4"]})
-        command = [python.parent / "ansible-playbook", "-i", "pool.xs_pools.yml", "xapi.network.storage_bond_rehearse", "-e", wanted]
+        play = python.parent / "ansible-playbook"
+        command = [str(play), "-i", "pool.xs_pools.yml", "xapi.network.storage_bond_rehearse", "-e", wanted]
         said = run(*command, cwd=tmp_path, environment=environment, seconds=120)
         assert not pool.journal.writes()
     assert "The bond was made and verified on a twin of the pool" in said, said

@@ -268,15 +268,16 @@ def test_a_host_is_meant_by_name_uuid_or_address(name: str) -> None:
 
 
 def test_an_unknown_host_is_answered_with_those_there_are() -> None:
-    with pytest.raises(NetworkError, match=r'No host of the pool storage is called "xs-9". Its hosts are xs-1, xs-2.'):
+    with pytest.raises(NetworkError, match=r"The pool storage has no host xs-9. It has xs-1 \(.*\), xs-2 \(.*\): name one"):
         run(FakeSession(pool(), STARTED), Dom0(), host="xs-9")
 
 
 def test_two_hosts_of_one_name_are_listed_with_their_uuids() -> None:
     twice = pool()
     twice["host"]["h-xs-1"]["name_label"] = "xs-2"
-    with pytest.raises(NetworkError, match=f"2 hosts of the pool are called xs-2: {UUIDS['xs-2']}|{UUIDS['xs-1']}"):
+    with pytest.raises(NetworkError, match="2 hosts of the pool storage answer to xs-2: ") as refused:
         run(FakeSession(twice, STARTED), Dom0())
+    assert all(UUIDS[name] in refused.value.message for name in ("xs-1", "xs-2"))
 
 
 def test_a_module_process_has_no_way_into_dom0() -> None:

@@ -201,6 +201,11 @@ class Database:
         """The stamp of an object that was deleted."""
         return self._deleted.get((cls, ref))
 
+    @property
+    def tombstones(self) -> int:
+        """How many deleted objects are remembered."""
+        return len(self._deleted)
+
     async def changed(self, after: int) -> None:
         """Wait until there is a change later than number `after`."""
         while self._version <= after:

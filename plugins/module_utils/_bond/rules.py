@@ -62,11 +62,6 @@ class Match:
     def complete(self) -> bool:
         return None not in self.nics
 
-    @property
-    def rules_differ(self) -> bool:
-        """The two ways of recognising NICs name different ones: a restart under another xapi version would bond others."""
-        return any(one is not None and two is not None and one.ref != two.ref for one, two in zip(self.nics, self.other, strict=True))
-
 
 def match(pool: Pool, host: Host, devices: Sequence[str]) -> Match:
     """Which NICs of `host` stand for the master's `devices`, by the rule of the host's xapi and by the other one."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, carried_config, paths_of, vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, paths_of, vlans_over
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool
 
 # The words of ovs-vswitchd for XAPI's modes; "lacp" is balance-tcp, or balance-slb with hashing_algorithm=src_mac (xen-api, networkd). The
@@ -387,11 +387,3 @@ def links_missing(states: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
             sentence = f"{host}: no link on {down}, so that {state['device']} {rest}. Check cables and switch ports."
             found.append(Finding("degraded", host, sentence))
     return found
-
-
-def other_config_left(pool: Pool, bond: Bond) -> dict[str, str]:
-    """Keys that lie on the bond's primary NIC and not on the bond."""
-    primary, pif = pool.pifs.get(bond.primary), pool.pifs.get(bond.master)
-    if primary is None or pif is None:
-        return {}
-    return {key: value for key, value in carried_config(primary).items() if key not in pif.other_config}

@@ -283,6 +283,23 @@ class Pool:
         found = [host for host in self.hosts if host.answers_to(name)]
         return found[0] if len(found) == 1 else None
 
+    def host_meant(self, *names: str | None) -> Host:
+        """The host that one of the names fits, the first name first. Raises NetworkError when there is none, or more than one."""
+        given = [name for name in names if name]
+        for name in given:
+            hosts = [host for host in self.hosts if host.answers_to(name)]
+            if len(hosts) > 1:
+                raise NetworkError(
+                    f"{len(hosts)} hosts of the pool {self.name or self.uuid} answer to {name}: "
+                    f"{', '.join(f'{host.name} ({host.uuid}, {host.address})' for host in hosts)}. Give the uuid of one of them in host."
+                )
+            if hosts:
+                return hosts[0]
+        raise NetworkError(
+            f"The pool {self.name or self.uuid} has no host {' or '.join(dict.fromkeys(given))}. It has "
+            f"{', '.join(f'{host.name} ({host.address})' for host in self.hosts)}: name one of them in host, by name, uuid or address."
+        )
+
     def networks_called(self, name: str) -> tuple[Network, ...]:
         """All networks with this name: XAPI lets names repeat."""
         return tuple(sorted((network for network in self.networks.values() if network.name == name), key=lambda found: found.uuid))

@@ -74,20 +74,6 @@ def pool_of(records: Any) -> model.Pool:
         raise NetworkError(f"{error}") from None
 
 
-def find_host(pool: model.Pool, wanted: str) -> model.Host:
-    """The host that is meant. Raises NetworkError where there is none, or more than one."""
-    found = [host for host in pool.hosts if host.answers_to(wanted)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        uuids = ", ".join(host.uuid for host in found)
-        raise NetworkError(f"{len(found)} hosts of the pool are called {wanted}: {uuids}. Give the uuid of the one that is meant.")
-    names = ", ".join(host.name for host in pool.hosts)
-    raise NetworkError(
-        f'No host of the pool {pool.name} is called "{wanted}". Its hosts are {names}. Give one of them, by name, uuid or address, in host.'
-    )
-
-
 def make_sure_it_is(host: model.Host, shell: Shell, pool: model.Pool, task: Task) -> None:
     """The dom0 behind the task's connection is that of the host that is meant, and its xapi is not in the middle of a start."""
     seconds = min(SETTLE_SECONDS, task.options["wait_timeout"])

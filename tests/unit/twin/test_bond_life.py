@@ -250,7 +250,7 @@ async def test_hundreds_of_bonds_leave_nothing_behind() -> None:
             for _dummy in range(count):
                 await ground.call("Bond.destroy", await ground.bond("xs-1", ["eth2", "eth4"], network))
             sizes = {cls: len(database.all(cls)) for cls in database.schema.classes if cls not in ("message", "PIF_metrics")}
-            return {**sizes, "deleted": min(len(database._deleted), 4 * MOST_DELETED)}
+            return {**sizes, "deleted": min(database.tombstones, 4 * MOST_DELETED)}
 
         first = await cycles(5)
         later = await cycles(400)
