@@ -23,7 +23,7 @@ def journeys(pool: Pool) -> list[Journey]:
         _lock(pool),
         _timer(pool),
         Journey("module: xs_pool_info", _twice(Step(tasks=POOL_INFO, also=compare.pool_info))),
-        Journey("module: xs_pif_facts", _twice(Step(tasks=_facts_of(pool), also=compare.pif_facts))),
+        Journey("module: xs_pif_facts", _twice(Step(tasks=_facts_of(pool), also=compare.pif_facts)), quick=True),
         _facts_with_a_bond(pool),
         Journey("module: xs_dom0_facts", _twice(Step(tasks=DOM0_FACTS, on="xs_hosts", also=compare.dom0_facts))),
         _state_of_lacp(pool),
