@@ -17,6 +17,8 @@ description:
   - The lock ends with its owner. It expires after O(lease) seconds, and a new run that sees the same processes (the same control node, not
     rebooted since, and the same container) takes it over at once when the process of the first is gone. When in doubt, the first run is
     taken for alive until its lock expires.
+  - A run that ends without giving the lock back, because it was killed or its job in AWX cancelled, has left a process on the control node
+    that does so at once. Where that is killed too, with its whole container, the lock expires.
   - The lock keeps away other runs that ask for it. It does not stop XenCenter, Xen Orchestra or C(xe).
   - The role P(xapi.network.storage_bond#role) takes the lock before it changes anything, and gives it back at the end.
 options:
@@ -115,13 +117,16 @@ until:
   sample: "2026-11-22T12:15:00+00:00"
 """
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
-from ansible_collections.xapi.network.plugins.module_utils._run import this_run
+from ansible_collections.xapi.network.plugins.module_utils._run import this_run, watch
 from ansible_collections.xapi.network.plugins.module_utils._run.lock import hold, rejection, release
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **CONNECTION_OPTIONS,
@@ -150,6 +155,8 @@ def work(task: Task) -> dict[str, Any]:
         there = lease.read(pool["other_config"].get(lease.KEY, "")) if lease.KEY in pool["other_config"] else None
         now = lease.server_time(str(session.call("host.get_servertime", pool["master"])))
         blocked = there is not None and there.blocks(me, now, this_run.alive)
+        if there is not None and not blocked and not task.check_mode and (there.holder != me or task.options["state"] == "released"):
+            watch.end(there.holder, pool["uuid"])
         if task.options["state"] == "released":
             return release(session, ref, pool, blocked, there, task.check_mode)
         if blocked and there is not None:
@@ -157,8 +164,28 @@ def work(task: Task) -> dict[str, Any]:
         mine = there is not None and there.holder == me
         lock = lease.take(me, now, task.options["lease"], since=there.since if there is not None and mine else now)
         if not task.check_mode:
-            hold(session, ref, pool, lock)
+            _hold_watched(task, session, ref, pool, lock)
         return {"changed": not mine, "holder": str(me), "until": lock.until.isoformat()}
+
+
+def _hold_watched(task: Task, session: Session, ref: str, pool: Mapping[str, Any], lock: lease.Lock) -> None:
+    """Takes the lock, with somebody who takes it away when the run ends without that. A module process has no run to be watched."""
+    if task.host:
+        watch.begin(lock.holder, pool["uuid"], partial(let_go, task.options, lock.holder))
+    try:
+        hold(session, ref, pool, lock)
+    except NetworkError:
+        watch.end(lock.holder, pool["uuid"])
+        raise
+
+
+def let_go(options: Mapping[str, Any], me: lease.Holder) -> None:
+    """Takes the lock away, of which nobody else would know that its run has ended."""
+    with Task(options).session() as session:
+        ((ref, pool),) = session.read(("pool",))["pool"].items()
+        there = lease.read(pool["other_config"].get(lease.KEY, ""))
+        if there is not None and there.holder == me:
+            session.call("pool.remove_from_other_config", ref, lease.KEY)
 
 
 def main() -> None:

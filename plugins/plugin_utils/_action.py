@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task
+from ansible_collections.xapi.network.plugins.module_utils._run.watch import end_with
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
 from ansible_collections.xapi.network.plugins.plugin_utils._shells import in_time, on_all
 
@@ -103,6 +105,7 @@ class InProcessAction(ActionBase):
         return result
 
     def _run_here(self, options: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        end_with(os.getppid())
         warnings: list[str] = []
         task = Task(
             # As a module process gets them: by way of JSON, without Ansible's tags, which XML-RPC cannot send.

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,14 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import Holder, Lock
-from ansible_collections.xapi.network.plugins.module_utils._run import this_run
+from ansible_collections.xapi.network.plugins.module_utils._run import this_run, watch
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError
 from ansible_collections.xapi.network.plugins.modules import xs_pool_lock
 
-from tests.integration.playing import connection, play
+from tests.integration.playing import BIN, COLLECTIONS, connection, environment, play
 from xapi_twin.faults import Point
 from xapi_twin.running import RunningTwin
 
@@ -128,6 +130,92 @@ def test_an_expired_mark_is_taken_over_and_given_back(twin: RunningTwin, tmp_pat
     assert taken["changed"] and socket.gethostname() in taken["holder"]
     assert not renewed["changed"] and renewed["holder"] == taken["holder"]
     assert released["changed"] and released["holder"] == "" and mark(twin) == ""
+
+
+@pytest.fixture
+def at_work(twin: RunningTwin, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A run that has the lock and is at its next task, in a process group of its own as ansible-runner starts it."""
+    tasks = [{"xapi.network.xs_pool_lock": {}}, {"ansible.builtin.wait_for": {"timeout": 60}}]
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    around = {**os.environ, **environment(twin), "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_LOCAL_TEMP": str(tmp_path)}
+    command = [
+        str(BIN / "ansible-playbook"),
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        "-e",
+        f"ansible_python_interpreter={sys.executable}",
+        str(playbook),
+    ]
+    with subprocess.Popen(command, env=around, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
+        assert waited(lambda: mark(twin) != "", seconds=60)
+        yield running
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+
+
+def waited(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_a_run_that_is_killed_as_awx_cancels_it_gives_the_lock_back(twin: RunningTwin, at_work: subprocess.Popen[bytes]) -> None:
+    """ansible-runner kills the process group with SIGKILL (runner.py, handle_termination), which no run can see coming."""
+    os.killpg(at_work.pid, signal.SIGKILL)
+    at_work.wait()
+    assert waited(lambda: mark(twin) == "", seconds=10)
+
+
+def test_a_run_that_lives_keeps_its_lock_and_nobody_takes_it_meanwhile(twin: RunningTwin, at_work: subprocess.Popen[bytes]) -> None:
+    time.sleep(3)
+    assert at_work.poll() is None and mark(twin) != ""
+    with pytest.raises(NetworkError, match="Another run is changing this pool"):
+        lock(twin)
+
+
+def test_who_takes_over_from_a_killed_run_is_not_robbed_of_the_lock(
+    twin: RunningTwin, process: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    """The process that gives the lock back is waited for by the run that takes it over at the same moment."""
+    theirs, pool = of(process), str(twin.twin.pool.record["uuid"])
+    put(twin, theirs)
+    begun, go = tmp_path / "begun", tmp_path / "go"
+
+    def slowly() -> None:
+        begun.touch()
+        assert waited(go.exists, seconds=10)
+        xs_pool_lock.let_go({**connection(twin), "validate_certs": True}, theirs)
+
+    watch.begin(theirs, pool, slowly)
+    process.kill()
+    process.wait()
+    assert waited(begun.exists, seconds=10)
+    with ThreadPoolExecutor() as threads:
+        taking = threads.submit(lock, twin)
+        time.sleep(0.5)
+        assert not taking.done()
+        go.touch()
+        assert taking.result()["changed"]
+    assert mark(twin) != "" and lease.read(mark(twin)).holder == this_run.this_run(in_process=True)  # type: ignore[union-attr]
+
+
+def test_a_lock_that_was_given_back_leaves_no_process(process: subprocess.Popen[bytes]) -> None:
+    watch.begin(of(process), "some-pool", lambda: None)
+    assert len(watchers()) == 1
+    watch.begin(of(process), "some-pool", lambda: None)  # the lock is renewed
+    assert len(watchers()) == 1
+    watch.end(of(process), "some-pool")
+    assert watchers() == []
+
+
+def watchers() -> list[str]:
+    """Addresses at which one listens."""
+    lines = Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if "@xapi.network/" in line and line.endswith("/some-pool")]
 
 
 @pytest.mark.parametrize("door", DOORS)
