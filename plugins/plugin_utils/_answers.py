@@ -124,6 +124,7 @@ OPTIONS: Mapping[str, Option] = {
     "fingerprint": Option(text),
     "timeout": Option(number),
     "state": Option(text, "present", ("present", "absent", "verified")),
+    "pool": Option(text),
     "network": Option(text),
     "network_uuid": Option(text),
     "nics": Option(texts, ()),

@@ -146,7 +146,7 @@ def refused(options: Given, play: Play) -> str:
     if before:
         return before
     alone = _lines.in_terms_of_the_role(str(plan.get("msg") or ""))
-    more = _stop_is_asked_for(plan, run)
+    more = [*_another_pool(run, wanted), *_stop_is_asked_for(plan, run)]
     more += [*_left_out(run, wanted, play), *_not_in_inventory(run, wanted), *(options["dom0"].get("silent") or [])]
     kept = [host for host in run.hosts if not host.steps and host.name not in {sentence.partition(":")[0] for sentence in more}]
     more += [f"{finding.sentence} Wait until then and run again." for finding in _unconfirmed(options["dom0"], run.hosts)]
@@ -411,6 +411,14 @@ def _stopped_before(run: _record.Run, play: Play, variable: str) -> str:
         f"The pool {run.called} was stopped earlier in this play, on {', '.join(failed)}. Nothing was changed since."
         " When the cause is gone, run again."
     )
+
+
+def _another_pool(run: _record.Run, wanted: Given) -> list[str]:
+    if not run.pool_uuid or wanted["pool"] in ("", run.pool, run.pool_uuid):
+        return []
+    return [
+        f"This is the pool {run.called}, and storage_bond_pool says that {wanted['pool']} is meant. Look at the login and at the limit."
+    ]
 
 
 def _stop_is_asked_for(plan: Given, run: _record.Run) -> list[str]:

@@ -17,7 +17,20 @@ import pytest
 import yaml
 
 from tests.awx.controller import Record
-from tests.awx.jobs import ROOT, Job, Launch, as_awx_keeps, as_awx_writes, data, limited, playbook, shown, sliced, update_inventory
+from tests.awx.jobs import (
+    ROOT,
+    Job,
+    Launch,
+    as_awx_keeps,
+    as_awx_writes,
+    data,
+    limited,
+    playbook,
+    shown,
+    sliced,
+    template_of,
+    update_inventory,
+)
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import read_scenario
 
@@ -206,6 +219,17 @@ def test_verify_of_a_pool_without_the_bond_is_a_failed_job_that_says_what_is_mis
     assert job.status == "failed"
     assert "xs-2" in job.output
     assert writes(twin) == []
+
+
+def test_remove_takes_nothing_from_another_pool_than_the_one_that_was_typed(twin: RunningTwin, tmp_path: Path) -> None:
+    (question,) = data()["awx_survey_pool"]
+    assert question["required"] and question["default"] == "" and "awx_survey_pool" in template_of("remove")["survey_spec"]["spec"]
+    hosts = inventory(twin, tmp_path)
+    assert launch(twin, tmp_path, "apply", hosts).run().status == "successful"
+    before = len(writes(twin))
+    job = launch(twin, tmp_path, "remove", hosts, survey={**answers(), question["variable"]: "berlin"}).run()
+    assert job.status == "failed" and "This is the pool tutorial, and storage_bond_pool says that berlin is meant." in job.output
+    assert len(writes(twin)) == before and bonds(twin) == 2
 
 
 def test_wrong_password_is_a_sentence_and_not_the_password(twin: RunningTwin, tmp_path: Path) -> None:

@@ -401,6 +401,15 @@ def test_a_run_that_ends_with_its_plan_hands_the_fingerprint_on() -> None:
     assert "storage_bond_plan_fingerprint" not in left(known(a_pool(*HOSTS)))
 
 
+def test_a_run_on_another_pool_than_the_one_that_is_meant_is_refused() -> None:
+    for meant, said in (("", ""), ("another", "storage_bond_pool says that another is meant")):
+        found = rejection(known(a_pool("xs-1"), pool=meant))
+        assert said in found and bool(found) is bool(said)
+    so_far = known(a_pool("xs-1"))
+    for meant in (so_far["run"]["pool"], so_far["run"]["pool_uuid"]):
+        assert rejection(known(a_pool("xs-1"), pool=meant)) == ""
+
+
 # what AWX keeps
 
 
