@@ -25,8 +25,8 @@ options:
   on_drift:
     description:
       - What to do with a bond that is there and is different, in its mode, its properties, its NICs or its MAC.
-      - V(fail) names the differences and changes nothing. V(repair) puts them right, in place where XAPI can, and else by making the bond
-        anew.
+      - V(fail) names the differences and changes nothing. V(repair) puts them right, in place where XAPI can, and otherwise by
+        destroying and creating the bond.
       - What an interrupted run left unfinished is always completed.
     type: str
     choices: [fail, repair]

@@ -18,7 +18,7 @@ from tests.integration.playing import connection
 from xapi_twin.running import RunningTwin
 
 READ_ONLY = ["session.login_with_password", "event.from", "session.logout"]
-# Fields of a PIF that name objects which a change makes anew, or tell what was measured.
+# Fields of a PIF that name objects which a change makes again, or tell what was measured.
 RENEWED = ("uuid", "metrics", "VLAN_slave_of", "VLAN_master_of", "bond_master_of", "bond_slave_of", "igmp_snooping_status")
 LIFE = ["storage_in_use", "vifs_in_use", "ha_enabled", "pending_tasks", "no_link"]  # what speaks against a change in vlans-and-vms
 

@@ -3,7 +3,7 @@
 """The storage tutorial, typed by hand: every command over a real SSH client into the twin, every listing as the tutorial prints it.
 
 On XenServer 6.2, the tutorial's own version, the listings are the same letter by letter up to blanks. Later tools print the same
-facts in other words; there the facts are compared. What XAPI makes up anew each time, uuids, is written <like this>.
+facts in other words; there the facts are compared. What XAPI makes up again each time, uuids, is written <like this>.
 """
 
 from __future__ import annotations

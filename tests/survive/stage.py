@@ -26,7 +26,7 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / "build" / "dev"
 START_SECONDS = 120
-# What Ansible would otherwise import anew in each of its workers.
+# What Ansible would otherwise import again in each of its workers.
 LOADED = (
     "ansible.cli.playbook",
     "ansible.executor.playbook_executor",

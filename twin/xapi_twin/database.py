@@ -241,7 +241,7 @@ class Database:
             self._touch(other, target)
 
     def _rejoin(self, cls: str, ref: str, names: Set[str]) -> None:
-        """When one relation of a row changes, xapi's database makes its others anew: those rows are touched too (recorded)."""
+        """When one relation of a row changes, xapi's database makes its others again: those rows are touched too (recorded)."""
         record = self._records[cls][ref]
         for name, other, many in _OUTWARD.get(cls, ()):
             target = self._records[other].get(record.get(name, NULL)) if name in names else None

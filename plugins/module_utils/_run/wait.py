@@ -45,7 +45,7 @@ INHERITED_SECONDS = 120.0
 # and the host enabled in a start that has to wait for a server.
 POLLED_SECONDS = 60.0
 POLLED = ("link", "degraded", "host_disabled", "storage")
-# multipathd tries a path that failed again after 5 to 20 s, and an iSCSI session has to be opened anew before that.
+# multipathd tries a path that failed again after 5 to 20 s, and an iSCSI session has to be opened again before that.
 PATHS_SECONDS = 180.0
 PROVING_SECONDS = 10.0
 # DRBD has no events that reach this far; a resync of what one second of writes has changed takes seconds.

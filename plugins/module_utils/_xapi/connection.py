@@ -152,7 +152,7 @@ class _TooLarge(Exception):
 class _Response(http.client.HTTPResponse):
     """A response that is read until a deadline, status line and headers included: a host that sends a byte now and then does not hold us.
 
-    The standard library's own limit counts anew with each byte.
+    The standard library's own limit counts again with each byte.
     """
 
     def __init__(self, sock: socket.socket, *arguments: Any, deadline: float, **keywords: Any) -> None:

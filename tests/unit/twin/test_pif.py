@@ -155,7 +155,7 @@ async def test_bridge_names_of_new_networks_are_counted_and_never_used_again() -
         assert ground.database.get("network", second)["bridge"] == "xapi1"
         await ground.restart("xs-1")
         third = await ground.network("C")
-        assert ground.database.get("network", third)["bridge"] == "xapi0", "a new xapi counts anew, and skips what is taken"
+        assert ground.database.get("network", third)["bridge"] == "xapi0", "a new xapi counts again, and skips what is taken"
         assert ground.database.get("network", await ground.network("D"))["bridge"] == "xapi2"
 
 

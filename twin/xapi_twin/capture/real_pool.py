@@ -119,7 +119,7 @@ def _has_port(parts: SplitResult) -> bool:
 
 @contextmanager
 def _deadline(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
-    """The whole of an exchange: the connection's own timeout is that of each read, and begins anew with every byte. Raises TimeoutError."""
+    """The whole of an exchange: the connection's own timeout is that of each read. Raises TimeoutError."""
     over = threading.Event()
 
     def cut() -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modes of files: the library looks at the umask nowhere, gives a file that is written anew a new mode, and its mktemp is for all."""
+"""Modes of files: the library looks at the umask nowhere, gives a file that is written again a new mode, and its mktemp is for all."""
 
 from __future__ import annotations
 

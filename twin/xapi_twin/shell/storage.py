@@ -10,7 +10,7 @@ from xapi_twin.shell.call import Call
 from xapi_twin.xapi.state import HostState
 
 FOLDER = "/usr/sbin"
-#: After the network of a host was away, DRBD connects anew and copies what it has missed.
+#: After the network of a host was away, DRBD connects again and copies what it has missed.
 RESYNC_SECONDS = 10.0
 
 

@@ -398,7 +398,7 @@ class Host(HostState):
             self.xapi = "starting"
 
     def _hello(self) -> None:
-        """pool.hello: the master notes that the host begins anew. What it was doing for others is not done any more."""
+        """pool.hello: the master notes that the host begins again. What it was doing for others is not done any more."""
         database = self.pool.database
         host_helpers.set_enabled(self, False)
         if self._heartbeat is not None:

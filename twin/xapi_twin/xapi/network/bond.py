@@ -197,7 +197,7 @@ async def _plug_members(pool: XapiState, master: Record, members: Sequence[str],
 
 
 async def set_mode(pool: XapiState, bond: str, mode: str) -> None:
-    """Bond.set_mode: properties that the new mode does not know go, its defaults come, the bond is plugged anew."""
+    """Bond.set_mode: properties that the new mode does not know go, its defaults come, the bond is unplugged and plugged again."""
     pool.database.set("Bond", bond, mode=mode)
     record = pool.database.get("Bond", bond)
     if "properties" in record:
@@ -207,7 +207,7 @@ async def set_mode(pool: XapiState, bond: str, mode: str) -> None:
 
 
 async def set_property(pool: XapiState, bond: str, name: str, value: str) -> None:
-    """Bond.set_property, then the bond is plugged anew."""
+    """Bond.set_property, then the bond is unplugged and plugged again."""
     record = pool.database.get("Bond", bond)
     bond_properties.check(record["mode"], name, value)
     pool.database.set("Bond", bond, properties={**record["properties"], name: value})

@@ -49,7 +49,7 @@ class Links:
             self._timer = asyncio.get_running_loop().call_later(delay, self._look)
 
     def stamp(self) -> None:
-        """A new xapi measures everything anew; nothing but PIF_metrics.last_updated shows it (recorded)."""
+        """A new xapi measures everything again; nothing but PIF_metrics.last_updated shows it (recorded)."""
         database, now = self._host.pool.database, self._host.pool.now()
         for ref in self._host.pifs():
             pif = database.get("PIF", ref)

@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 
 async def reconfigure_ip(pool: XapiState, ref: str, mode: str, ip: str, netmask: str, gateway: str, dns: str) -> None:
-    """PIF.reconfigure_ip; the PIF is plugged anew when it was plugged. A bond's member takes it silently."""
+    """PIF.reconfigure_ip; the PIF is unplugged and plugged again when it was plugged. A bond's member takes it silently."""
     record = pool.database.get("PIF", ref)
     pif_helpers.managed(pool, ref)
     now = {name: record[name] for name in ("ip_configuration_mode", "IP", "netmask", "gateway")}
@@ -39,7 +39,7 @@ async def reconfigure_ip(pool: XapiState, ref: str, mode: str, ip: str, netmask:
 
 
 async def reconfigure_ipv6(pool: XapiState, ref: str, mode: str, ipv6: str, gateway: str, dns: str) -> None:
-    """PIF.reconfigure_ipv6; the PIF is plugged anew when it was plugged."""
+    """PIF.reconfigure_ipv6; the PIF is unplugged and plugged again when it was plugged."""
     record = pool.database.get("PIF", ref)
     pif_helpers.managed(pool, ref)
     now = (record["ipv6_configuration_mode"], record["IPv6"], record["ipv6_gateway"])
