@@ -24,6 +24,7 @@ NAMES = [
     " ", "\t", "\n", "[]", "{}", "None", "null", " NAS", "NAS ", "NA\nS", "NA\tS", "NA\x1b[31mS", "NA\x00S", "NA\x07S", "NA\x7fS",
     "NA\x9bS",
     "NA\u202eS", "NA\u200bS", "NA\u2028S", "NA\u2066S", "\ufeffNAS", "N" * 256, "N" * 100_000, "NA\x85S", "NA\ue000S",
+    "['NAS']", '["NAS"]', "{'name': 'NAS'}", "[['NAS']]",
 ]  # fmt: skip
 ADDRESSES = [
     "", "0.0.0.0", "127.0.0.1", "127.1.2.3", "224.0.0.1", "239.1.1.1", "255.255.255.255", "240.0.0.1", "172.16.0.0", "172.16.0.255",
@@ -228,6 +229,11 @@ def test_the_network_of_the_hosts_own_vms_is_never_used_whatever_its_name() -> N
 def test_a_prefix_is_a_netmask_and_a_list_of_servers_is_a_text() -> None:
     made = spec(addresses={"xs-1": {"ip": "172.16.0.35", "netmask": "24", "dns": ["172.16.0.1", "172.16.0.2"]}})
     assert (made.addresses["xs-1"].netmask, made.addresses["xs-1"].dns) == ("255.255.255.0", "172.16.0.1,172.16.0.2")
+
+
+@pytest.mark.parametrize("name", ["[old] NAS", "[NAS]", "{NAS}", "(NAS)", "NAS, old", "2026"])
+def test_a_name_with_brackets_is_a_name(name: str) -> None:
+    assert spec(network=name).network == name
 
 
 def test_nics_in_one_text_are_taken_apart() -> None:

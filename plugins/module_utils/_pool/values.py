@@ -8,6 +8,7 @@ XAPI takes nearly everything, and what cannot be then breaks on the live host; s
 
 from __future__ import annotations
 
+import ast
 import ipaddress
 import re
 import unicodedata
@@ -38,9 +39,19 @@ def name(option: str, value: str) -> str:
         raise ValueError(f"{option} has a character that cannot be seen (U+{ord(hidden):04X}); type it again.")
     if len(value) > LONGEST_NAME:
         raise ValueError(f"{option} has {len(value)} characters; at most {LONGEST_NAME} can be.")
+    if _is_collection(value):
+        raise ValueError(f"{option} is {value}, a list or dictionary; give the name alone.")
     if value != value.strip():
         raise ValueError(f'{option} begins or ends with a blank, which nobody sees in a list: "{value}".')
     return value
+
+
+def _is_collection(value: str) -> bool:
+    """Whether Ansible made the text of a list or dictionary, without a word, for an option that is a text; "[old] NAS" is a name."""
+    try:
+        return isinstance(ast.literal_eval(value.strip()), list | tuple | dict | set)
+    except (ValueError, SyntaxError):
+        return False
 
 
 def seconds(option: str, value: float) -> float:
@@ -108,15 +119,15 @@ def address(option: str, value: str) -> str:
         raise ValueError(f"{option} is {value or 'empty'}, which is no IPv4 address.") from None
     if found.is_unspecified or found.is_loopback or found.is_multicast or found.is_reserved:
         kind = (
-            "unspecified"
+            "the unspecified"
             if found.is_unspecified
-            else "loopback"
+            else "a loopback"
             if found.is_loopback
-            else "multicast"
+            else "a multicast"
             if found.is_multicast
-            else "reserved"
+            else "a reserved"
         )
-        raise ValueError(f"{option} is {value}, a {kind} address; no host can have it there.")
+        raise ValueError(f"{option} is {value}, {kind} address; no host can have it there.")
     return str(found)
 
 
