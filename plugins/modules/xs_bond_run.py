@@ -32,6 +32,7 @@ options:
       - judged
       - host_done
       - failed
+      - left_behind
       - taken_back
       - compared
       - ended
@@ -140,8 +141,8 @@ from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 EVENTS = (
-    "asked", "lead", "planned", "checked", "going_on", "host_begun", "armed", "pinged", "judged", "host_done", "failed", "taken_back",
-    "compared", "ended", "kept", "rehearsed", "verdict", "sum_up",
+    "asked", "lead", "planned", "checked", "going_on", "host_begun", "armed", "pinged", "judged", "host_done", "failed", "left_behind",
+    "taken_back", "compared", "ended", "kept", "rehearsed", "verdict", "sum_up",
 )  # fmt: skip
 ARGUMENT_SPEC: dict[str, Any] = {
     "event": {"type": "str", "required": True, "choices": list(EVENTS)},

@@ -141,14 +141,16 @@ class Run:
             )
         return replace(self._timed(timeline, "failed", now), failure=failure, findings=tuple(findings))
 
-    def with_remedy(self, scope: str, bonds: Mapping[str, str] | None) -> Run:
+    def with_remedy(self, scope: str, bonds: Mapping[str, str] | None, anyway: bool = False) -> Run:
         """With what is to be taken back of what this run has made, and how.
 
         `scope` says what the run itself takes back: "" nothing, `host` the bond of the host at work, `pool` everything. `bonds`: uuids of
-        the bonds that there are now, by host uuid; None when the pool could not be asked.
+        the bonds that there are now, by host uuid; None when the pool could not be asked. `anyway`: the host at work too where its bond is
+        gone already, since its NICs may not be plugged.
         """
         touched = [host for host in self.work if host.uuid == self.at or (scope == "pool" and host.seconds is not None)]
-        undo = [host.uuid for host in touched if host.made and (bonds is None or bonds.get(host.uuid))] if scope else []
+        left = [host for host in touched if bonds is None or bonds.get(host.uuid) or (anyway and host.uuid == self.at)]
+        undo = [host.uuid for host in left if host.made] if scope else []
         return replace(self, by_hand=self._by_hand(bonds), undo=tuple(undo), undo_network=scope == "pool" and self.makes_network)
 
     def _by_hand(self, bonds: Mapping[str, str] | None) -> str:

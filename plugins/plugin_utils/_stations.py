@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, grouped
-from ansible_collections.xapi.network.plugins.module_utils._bond.nics import dom0_problems
+from ansible_collections.xapi.network.plugins.module_utils._bond.nics import LeftBridge, dom0_problems, left_bridges
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings, drbd_problems
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding, Seen, dom0_findings
@@ -134,6 +134,7 @@ def checked(options: Given, play: Play) -> Result:
         named = f"called {plan['network']['name']}" if plan["network"]["name"] else "with that uuid"
         return {"lines": [f"Nothing to do: the pool has no network {named}."]}
     lines = _lines.plan_lines(plan["plan"])
+    lines += [f"First, in dom0 of {bridge.step}" for bridge in _left_bridges(plan, options["dom0"], _record.from_dict(options["run"]).work)]
     lines += _lines.guard_lines(plan.get("undo") or {}, options["options"]["confirm_timeout"])
     lines += [f"Note: {sentence}" for sentence in _took_back(options["dom0"], _record.from_dict(options["run"]).hosts)]
     return {"lines": [*lines, *_lines.saved_lines(options["options"], plan.get("fingerprint", ""))]}
@@ -151,7 +152,7 @@ def refused(options: Given, play: Play) -> str:
     kept = [host for host in run.hosts if not host.steps and host.name not in {sentence.partition(":")[0] for sentence in more}]
     more += [f"{finding.sentence} Wait until then and run again." for finding in _unconfirmed(options["dom0"], run.hosts)]
     more += _lines.by_cause(_of_dom0(plan, options["dom0"], run, kept))
-    more += grouped(_unknown_to_xapi(plan, options["dom0"], run))
+    more += grouped([problem for problem in _unknown_to_xapi(plan, options["dom0"], run, wanted["accept"]) if problem.blocks])
     return _lines.rejection([*_lines.reasons(alone), *more]) if more else alone
 
 
@@ -169,7 +170,9 @@ def host_begun(options: Given, play: Play) -> Result:
     # The timers of this run take away what the last ones have left, so that later answers of dom0 do not have it any more.
     if not run.notices:
         run = run.noted(_took_back(options["dom0"], run.hosts), _taken_back_at(options["dom0"], run.hosts))
-    return {**run.to_dict(), "lines": [run.progress()] if len(run.work) > 1 else []}
+    left = _left_bridges(options["plan"], options["dom0"], [run.host_at_work] if run.host_at_work else [])
+    commands = [bridge.command for bridge in left if bridge.deletable]
+    return {**run.to_dict(), "commands": commands, "lines": [run.progress()] if len(run.work) > 1 else []}
 
 
 def armed(options: Given, play: Play) -> Result:
@@ -211,7 +214,17 @@ def failed(options: Given, play: Play) -> Result:
     bonds = {host["uuid"]: host["bond"] for host in hosts.values()} if hosts is not None else None
     # Where Ansible stopped this pool because of another, or somebody asked for it, nothing is wrong here.
     wrong = bool(options["task"]) and not result.get("asked_to_stop")
-    return run.with_remedy(options["options"]["rollback"] if wrong else "", bonds).to_dict()
+    mends = "bridge_left" in options["options"]["accept"]
+    return run.with_remedy(options["options"]["rollback"] if wrong else "", bonds, anyway=mends).to_dict()
+
+
+def left_behind(options: Given, play: Play) -> Result:
+    """What deletes the bridges that the bonds of this run have left in dom0, so that their NICs can be plugged. `dom0`: asked just now."""
+    run = _record.from_dict(options["run"])
+    mine = [host for host in run.hosts if host.uuid in run.undo]
+    logins = {host.name: host.login for host in mine}
+    left = [bridge for bridge in _left_bridges(options["plan"], options["dom0"], mine) if bridge.deletable]
+    return {**run.to_dict(), "commands": [{"login": logins[bridge.host], "command": bridge.command} for bridge in left]}
 
 
 def taken_back(options: Given, play: Play) -> Result:
@@ -334,8 +347,8 @@ def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
 EVENTS: Mapping[str, Callable[[Given, Play], Result]] = {
     event.__name__: event
     for event in (
-        asked, lead, planned, checked, going_on, host_begun, armed, pinged, judged, host_done, failed, taken_back, compared, ended,
-        kept, rehearsed, verdict, sum_up,
+        asked, lead, planned, checked, going_on, host_begun, armed, pinged, judged, host_done, failed, left_behind, taken_back, compared,
+        ended, kept, rehearsed, verdict, sum_up,
     )
 }  # fmt: skip
 
@@ -431,7 +444,16 @@ def _take_away_stop(run: _record.Run) -> str:
     return f"To allow runs again, on the master: xe pool-param-remove uuid={run.pool_uuid} param-name=other-config param-key={STOP}"
 
 
-def _unknown_to_xapi(plan: Given, dom0: Given, run: _record.Run) -> list[Problem]:
+def _left_bridges(plan: Given, dom0: Given, hosts: Sequence[_record.HostRun]) -> list[LeftBridge]:
+    """The bridges in dom0 of these hosts that an incomplete bond has left, with NICs in them."""
+    return [
+        bridge
+        for host, facts in _answered(dom0, hosts)
+        for bridge in left_bridges(host.name, plan["hosts"][host.name]["nic_bridges"], facts)
+    ]
+
+
+def _unknown_to_xapi(plan: Given, dom0: Given, run: _record.Run, accept: Sequence[str]) -> list[Problem]:
     """What dom0 has of the NICs that the plan is about, and of the storage that hosts keep for each other, and XAPI does not see."""
     answers = dom0.get("dom0") or {}
     if not run.work:
@@ -445,7 +467,7 @@ def _unknown_to_xapi(plan: Given, dom0: Given, run: _record.Run) -> list[Problem
         problem
         for host in run.work
         if host.uuid in answers
-        for problem in dom0_problems(host.name, plan["hosts"][host.name]["nic_bridges"], answers[host.uuid])
+        for problem in dom0_problems(host.name, plan["hosts"][host.name]["nic_bridges"], answers[host.uuid], accept)
     ]
 
 

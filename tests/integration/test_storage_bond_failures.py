@@ -9,12 +9,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 from tests.integration.bonding import bond, changed, dom0, look, sentence, writes
+from tests.integration.test_bond import a_network, xapi
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import load_scenario
 
@@ -56,6 +59,56 @@ def test_a_nic_of_a_bond_whose_device_is_gone_is_found_although_xapi_says_that_i
         again = bond(twin, tmp_path)
         assert "there is no device eth4" in sentence(again) and "Nothing was changed" in sentence(again)
         assert len(writes(twin)) == before
+
+
+@pytest.mark.parametrize("strategy", ["direct", "restart"])
+def test_a_bridge_that_an_incomplete_bond_has_left_is_deleted_with_consent_before_the_bond_is_made(tmp_path: Path, strategy: str) -> None:
+    with pool("tutorial") as twin:
+        host = twin.twin.host("xs-2")
+        left_a_bridge(twin)
+        refused = bond(twin, tmp_path, strategy=strategy)
+        assert "Nothing was changed. [bridge_left] xs-2: dom0 has eth2 and eth4 in the bridge xapi" in sentence(refused)
+        assert "ovs-vsctl --if-exists del-br xapi" in sentence(refused) and "add bridge_left to storage_bond_accept" in sentence(refused)
+        done = bond(twin, tmp_path, strategy=strategy, accept=["bridge_left"])
+        assert done.status == 0, done.output
+        assert "First, in dom0 of xs-2: delete the bridge xapi" in done.output
+        assert not twin.call(lambda: [bridge for bridge in host.dom0.bridges.values() if bridge.held])
+        assert bond(twin, tmp_path, "storage_bond_verify").status == 0
+        assert changed(bond(twin, tmp_path, accept=["bridge_left"])) == 0
+
+
+def test_a_removal_deletes_it_too_and_gives_the_nic_its_address(tmp_path: Path) -> None:
+    with pool("tutorial") as twin:
+        left_a_bridge(twin)
+        assert "[bridge_left] xs-2" in sentence(bond(twin, tmp_path, "storage_bond_remove"))
+        done = bond(twin, tmp_path, "storage_bond_remove", accept=["bridge_left"])
+        assert done.status == 0, done.output
+        assert "172.16.0.36/28" in dom0(twin, "xs-2", "ip addr show xenbr2")
+
+
+def test_where_a_bond_cannot_be_taken_back_for_it_the_bridge_is_deleted_and_the_storage_address_is_back(tmp_path: Path) -> None:
+    """A NIC dies while its bond is made: nothing can be plugged before the bridge is gone, and then the NIC that is left can."""
+    with pool("tutorial") as twin:
+        host = twin.twin.host("xs-2")
+
+        def dies(point: Any) -> None:
+            if point.name == "bond.plug" and point.host == host.ref:
+                host.dom0.nics["eth4"] = replace(host.dom0.nics["eth4"], present=False)
+
+        twin.call(twin.twin.faults.on_point.append, dies)
+        stopped = bond(twin, tmp_path, strategy="direct", rollback="true", accept=["bridge_left"])
+        assert "xs-2" in sentence(stopped) and "eth4" in sentence(stopped)
+        assert "172.16.0.36/28" in dom0(twin, "xs-2", "ip addr show xenbr2")
+
+
+def left_a_bridge(twin: RunningTwin) -> None:
+    """A NIC's device was gone when xs-2 made a bond; the bond is destroyed, and the device is back."""
+    twin.run(twin.twin.host("xs-2").nic_gone, "eth4")
+    xapi(twin, a_network("Left"))
+    with pytest.raises(NetworkError):
+        xapi(twin, ("Bond.create", "network:Left", ["xs-2:eth2", "xs-2:eth4"], "", "active-backup", {}))
+    xapi(twin, ("Bond.destroy", "Bond:xs-2"))
+    twin.run(twin.twin.host("xs-2").nic_back, "eth4")
 
 
 def test_a_silent_server_ends_in_a_sentence_within_the_timeout(tmp_path: Path) -> None:

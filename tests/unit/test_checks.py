@@ -247,7 +247,8 @@ def test_what_is_fatal_cannot_be_accepted(case: Case) -> None:
 
 
 def test_every_risk_has_its_case() -> None:
-    assert {case.code for case in RISKY} == set(RISKS)
+    of_dom0 = {"bridge_left"}  # test_nics.py has its case: XAPI's records do not show it
+    assert {case.code for case in RISKY} | of_dom0 == set(RISKS)
 
 
 def test_xapi_before_7_0_would_lose_the_second_address() -> None:

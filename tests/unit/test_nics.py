@@ -51,7 +51,7 @@ def test_nics_in_a_bridge_that_half_a_bond_has_left_are_a_problem_with_the_very_
     (found,) = dom0_problems("xs-2", THERE, answer({"eth2": "xapi7", "eth4": "xapi7"}))
     assert (found.code, found.blocks) == ("bridge_left", True)
     assert "dom0 has eth2 and eth4 in the bridge xapi7, of which XAPI knows nothing" in found.sentence
-    assert found.remedy == "In dom0 of xs-2: ovs-vsctl del-br xapi7"
+    assert found.remedy == "In dom0 of xs-2: ovs-vsctl --if-exists del-br xapi7"
     (linux,) = dom0_problems("xs-2", THERE, answer({"eth2": "xapi7"}, backend="bridge"))
     assert linux.remedy == "In dom0 of xs-2: ip link set xapi7 down && brctl delbr xapi7"
 
@@ -62,3 +62,16 @@ def test_only_hosts_that_the_plan_changes_are_looked_at() -> None:
     answers = {host.uuid: answer({}, "eth4") for host in pool.hosts}
     assert [one.host for one in with_dom0(pool, plan(pool, spec()), answers).blocking] == ["xs-1"]
     assert with_dom0(pool, plan(pool, spec()), {}).blocking == ()
+
+
+def test_the_role_deletes_such_a_bridge_with_consent_where_xapi_has_given_it_its_name() -> None:
+    left = {"eth2": "xapi7", "eth4": "xapi7"}
+    (asks,) = dom0_problems("xs-2", THERE, answer(left), ())
+    assert asks.blocks and asks.remedy.endswith(
+        "del-br xapi7; or add bridge_left to storage_bond_accept, and the run does that itself, just before it changes the host"
+    )
+    (accepted,) = dom0_problems("xs-2", THERE, answer(left), ["bridge_left"])
+    assert not accepted.blocks
+    for strange in (answer({"eth2": "xenbr0"}), answer({"eth2": "br-lab"}), answer(left, backend="bridge")):
+        (kept,) = dom0_problems("xs-2", THERE, strange, ["bridge_left"])
+        assert kept.blocks and "storage_bond_accept" not in kept.remedy, "it may carry something else"

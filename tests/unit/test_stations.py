@@ -188,7 +188,23 @@ def test_a_nic_of_the_plan_that_dom0_has_not_or_has_elsewhere_stops_the_run() ->
     so_far["dom0"]["dom0"][UUIDS["xs-3"]]["bridge_of"] = {"eth2": "xapi55", "eth4": "xapi55"}
     said = rejection(so_far).splitlines()
     assert said[1].startswith("- [nic_device_missing] xs-2: dom0 has no device eth4")
-    assert said[2].startswith("- [bridge_left] xs-3: dom0 has eth2 and eth4 in the bridge xapi55") and "ovs-vsctl del-br xapi55" in said[2]
+    assert (
+        said[2].startswith("- [bridge_left] xs-3: dom0 has eth2 and eth4 in the bridge xapi55")
+        and "ovs-vsctl --if-exists del-br xapi55" in said[2]
+    )
+
+
+def test_a_bridge_that_an_incomplete_bond_has_left_is_deleted_with_consent_before_its_host_is_changed() -> None:
+    so_far = known(a_pool(), accept=["bridge_left"])
+    so_far["dom0"]["dom0"][UUIDS["xs-3"]]["bridge_of"] = {"eth2": "xapi55", "eth4": "xapi55"}
+    assert rejection(so_far) == ""
+    line = "ovs-vsctl --if-exists del-br xapi55"
+    shown = EVENTS["checked"](so_far, a_play())["lines"]
+    assert f"First, in dom0 of xs-3: delete the bridge xapi55 of an incomplete bond, which holds eth2 and eth4 ({line})" in shown
+    for name, commands in (("xs-2", []), ("xs-3", [line])):
+        assert EVENTS["host_begun"]({**so_far, "host": UUIDS[name]}, a_play())["commands"] == commands
+    taking_back = {**so_far, "run": {**so_far["run"], "undo": [UUIDS["xs-3"]]}}
+    assert EVENTS["left_behind"](taking_back, a_play())["commands"] == [{"login": "xs-3", "command": line}]
 
 
 def test_the_same_on_many_hosts_is_said_once() -> None:

@@ -18,6 +18,7 @@ STRATEGIES = ("direct", "restart")
 
 # The codes that `accept` may name. Every other problem is fatal.
 RISKS = (
+    "bridge_left",
     "cluster",
     "fcoe",
     "ha_enabled",

@@ -35,7 +35,7 @@ def hosts_of(pool: Pool, spec: BondSpec, plan: Plan) -> dict[str, dict[str, Any]
             "action": plan.actions.get(host.name, "none"),
             "steps": [step.action for step in plan.steps if step.host == host.name],
             "expected": prediction.to_dict() if prediction else {},
-            "nic_bridges": bridges_of_nics(pool, host, prediction.nics) if prediction else {},
+            "nic_bridges": bridges_of_nics(pool, host, prediction.nics if prediction else spec.nics),
             "replicated": replicated_storage(pool, host),
         }
     return hosts

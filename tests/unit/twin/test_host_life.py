@@ -14,6 +14,7 @@ from tests.conformance import virtual_time
 from tests.unit.twin.ground import THREE_HOSTS, Pool, pool
 from xapi_twin.database import Change
 from xapi_twin.datamodel.errors import XapiError
+from xapi_twin.datamodel.schema import NULL
 from xapi_twin.rpc.values import Wire
 from xapi_twin.scenario.load import load_scenario
 from xapi_twin.twin.pool import Twin
@@ -213,6 +214,30 @@ async def test_power_loss_takes_dom0s_network_and_a_boot_brings_back_what_matter
         await ground.up("xs-2")
         assert ground.addresses("xs-2") == {"xenbr0": ("172.16.0.11/27",), "xapi0": ("172.16.0.36/28",)}
         assert ground.pif_record("xs-2", "bond0", 50)["currently_attached"] is False, "a VLAN without address waits until it is needed"
+
+
+async def test_open_vswitch_keeps_the_bridge_of_a_bond_that_is_not_in_xapi_any_more_when_the_host_boots() -> None:
+    """As on a real pool, where the power went in the middle: no NIC in the bridge can be plugged until it is deleted in dom0."""
+    async with pool() as ground:
+        host = ground.twin.host("xs-2")
+        bond = await ground.bond("xs-2", ["eth2", "eth4"], await ground.network())
+        await host.power_off()
+        for nic in ("eth2", "eth4"):
+            ground.database.set("PIF", ground.pif("xs-2", nic), bond_slave_of=NULL)
+        ground.database.set("PIF", ground.pif("xs-2", "eth2"), ip_configuration_mode="Static", IP="172.16.0.36", netmask="255.255.255.240")
+        master = ground.database.get("Bond", bond)["master"]
+        ground.database.remove("Bond", bond)
+        ground.database.remove("PIF", master)
+
+        await host.power_on()
+        await ground.up("xs-2")
+        assert ground.addresses("xs-2") == {"xenbr0": ("172.16.0.11/27",)}, "the storage address is gone"
+        with pytest.raises(XapiError) as caught:
+            await ground.call("PIF.plug", ground.pif("xs-2", "eth2"))
+        assert "eth2 already exists on bridge xapi0" in caught.value.description[2]
+        await host.backend.bring_down("xapi0")
+        await ground.call("PIF.plug", ground.pif("xs-2", "eth2"))
+        assert ground.addresses("xs-2")["xenbr2"] == ("172.16.0.36/28",)
 
 
 async def test_calls_to_a_host_without_power_hang_and_then_fail() -> None:

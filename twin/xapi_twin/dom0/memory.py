@@ -24,6 +24,7 @@ class MemoryBackend:
     def __init__(self, dom0: Dom0, updelay: float = 1.0, link_seconds: float = 0.0) -> None:
         self.dom0 = dom0
         self.link_seconds = link_seconds
+        self._kept: dict[str, Bridge] = {}  # what Open vSwitch's database has of bonds while the host is off
         self._returning: dict[str, asyncio.TimerHandle] = {}  # NICs whose link is being negotiated
         self.when_links_change: list[Callable[[str], Awaitable[None]]] = []
         self._updelay = updelay
@@ -33,11 +34,18 @@ class MemoryBackend:
 
     async def start(self) -> None:
         self.dom0.powered = True
+        self.dom0.bridges.update(self._kept)
 
     async def stop(self) -> None:
+        """The host is off. Open vSwitch keeps its database: after a boot a bond's bridge holds its NICs until it is set up or deleted."""
         self._links_are_back()
-        for name in list(self.dom0.bonds):
-            self._forget_bond(name)
+        kept = {name: bridge for name, bridge in self.dom0.bridges.items() if bridge.held}
+        for bond in list(self.dom0.bonds.values()):
+            if self.dom0.network_backend == "openvswitch" and bond.bridge in self.dom0.bridges:
+                bridge = replace(self.dom0.bridges[bond.bridge], ports=(), addresses=(), gateway="", held_in=bond.name)
+                kept[bond.bridge] = replace(bridge, held=tuple(member.device for member in bond.members))
+            self._forget_bond(bond.name)
+        self._kept = kept
         self.dom0.bridges.clear()
         self.dom0.dns = ()
         self.dom0.powered = False
