@@ -79,6 +79,14 @@ async def test_a_vm_tells_its_free_vif_devices_and_keeps_maps() -> None:
         assert record["VCPUs_max"] >= 1 and record["memory_static_max"] > 0 and record["other_config"]["mac_seed"]
 
 
+async def test_dom0_is_a_vm_with_cpus_and_memory_like_any_other() -> None:
+    async with pool(WITH_VM) as ground:
+        found = [record for record in ground.database.all("VM").values() if record["is_control_domain"]]
+        assert len(found) == 3
+        assert all(record["VCPUs_max"] >= record["VCPUs_at_startup"] >= 1 for record in found)
+        assert all(record["memory_dynamic_min"] == record["memory_dynamic_max"] == record["memory_target"] > 0 for record in found)
+
+
 async def test_a_host_is_evacuated_when_the_others_can_take_its_vms() -> None:
     async with pool(WITH_VM) as ground:
         host, vm = ground.twin.host("xs-2").ref, the_vm(ground)

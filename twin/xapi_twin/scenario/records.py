@@ -206,6 +206,12 @@ def _host(draft: _Draft, host: HostOf) -> str:
         affinity=ref,
         domid=0,
         memory_static_max=4 * _GIB,
+        memory_dynamic_max=4 * _GIB,
+        memory_dynamic_min=4 * _GIB,
+        memory_target=4 * _GIB,
+        # create_misc.ml counts the CPUs that dom0 sees.
+        VCPUs_max=4,
+        VCPUs_at_startup=4,
     )
     if "control_domain" in draft.schema.fields("host"):
         draft.records["host"][ref]["control_domain"] = control_domain
