@@ -317,3 +317,12 @@ def test_bad_input_is_refused_before_anything_is_written(given: dict[str, Any], 
         refused = bond(twin, tmp_path, **given)
         assert refused.status == 2 and words in refused.output, refused.output
         assert writes(twin) == []
+
+
+def test_a_bond_that_has_lost_its_address_on_one_host_is_found_by_verify_without_addresses_given(tmp_path: Path) -> None:
+    with pool("tutorial") as twin:
+        assert bond(twin, tmp_path).status == 0
+        assert bond(twin, tmp_path, "storage_bond_verify").status == 0
+        xapi(twin, ("PIF.reconfigure_ip", "xs-2:bond0", "None", "", "", "", ""))
+        verified = bond(twin, tmp_path, "storage_bond_verify")
+        assert "xs-2: bond0 on NAS has no address, and others have one there (xs-1 172.16.0.35)" in sentence(verified)

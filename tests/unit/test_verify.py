@@ -225,3 +225,22 @@ def test_a_prediction_for_a_host_that_the_pool_does_not_have_is_an_error() -> No
     stranger = {"gone": replace(expected()["host-2-xs-2"], host="xs-9", host_uuid="gone")}
     with pytest.raises(NetworkError, match=r"xs-9 \(gone\) is no host of the pool"):
         of_this_pool(after().pool, stranger)
+
+
+def test_a_bond_without_an_address_is_a_finding_where_another_host_s_has_one() -> None:
+    """Nobody gave addresses, and no plan is known: what the other hosts have tells."""
+    made = after()
+    made.nic("xs-2", "bond0").update(ip_configuration_mode="None", IP="", netmask="")
+    network = next(one for one in made.pool.networks.values() if one.name == "NAS")
+    asked = spec(accept=ACCEPT)
+    said = [one.sentence for one in survey(made.pool, asked, network, {}, {}) if one.code == "ip"]
+    address = made.nic("xs-1", "bond0")["IP"]
+    assert said == [
+        f"xs-2: bond0 on NAS has no address, and others have one there (xs-1 {address}). Give it one in addresses"
+        " (storage_bond_addresses), or say there that it has none (mode: none)."
+    ]
+    meant = spec(accept=ACCEPT, addresses={"xs-2": {"mode": "none"}})
+    made.nic("xs-2", "bond0").update(ip_configuration_mode="None")
+    assert [one for one in survey(made.pool, meant, network, {}, {}) if one.code == "ip"] == []
+    made.nic("xs-1", "bond0").update(ip_configuration_mode="None", IP="", netmask="")
+    assert [one for one in survey(made.pool, asked, network, {}, {}) if one.code == "ip"] == [], "no host has one: a bond for VMs"

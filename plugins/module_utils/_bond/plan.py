@@ -57,6 +57,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.steps import (
 )
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import (
     Finding,
+    address_missing,
     compare,
     compare_absent,
     compare_after,
@@ -431,7 +432,11 @@ def _differences(pool: Pool, spec: BondSpec, host: Host, network: Network | None
         return [Finding("no_bond", host.name, one.sentence) for one in planned.problems] or [
             Finding("no_bond", host.name, f"{host.name}: there is no bond.")
         ]
-    return compare(pool, host, network, planned.prediction) + _extra_properties(pool, host, network, planned.prediction)
+    found = compare(pool, host, network, planned.prediction) + _extra_properties(pool, host, network, planned.prediction)
+    given = any(host.answers_to(name) for name in spec.addresses)
+    # What is found already, as an address that was left on a NIC, says more.
+    known = given or any(one.code in ("ip", "ip_on_nic") for one in found)
+    return found if known else found + address_missing(pool, host, network)
 
 
 def _extra_properties(pool: Pool, host: Host, network: Network | None, target: Prediction) -> list[Finding]:

@@ -140,6 +140,21 @@ def _addresses(host: Host, pif: Pif, members: tuple[Pif, ...], target: Predictio
     return [finding(host, code, sentence) for code, sentence in found]
 
 
+def address_missing(pool: Pool, host: Host, network: Network | None) -> list[Finding]:
+    """A bond without an address, where those of other hosts on that network have one: it was lost, or never given."""
+    bonds = {one.name: pool.bond_on(one, network) for one in pool.hosts} if network else {}
+    pifs = {name: pool.pifs[bond.master] for name, bond in bonds.items() if bond is not None and bond.master in pool.pifs}
+    own = pifs.pop(host.name, None)
+    others = [f"{name} {pif.ip or pif.ip_mode}" for name, pif in pifs.items() if pif.ip_mode != "None"]
+    if own is None or network is None or own.ip_mode != "None" or not others:
+        return []
+    sentence = (
+        f"{own.device} on {network.name} has no address, and others have one there ({', '.join(others[:3])}). Give it one in addresses"
+        " (storage_bond_addresses), or say there that it has none (mode: none)."
+    )
+    return [finding(host, "ip", sentence)]
+
+
 def _vlans(pool: Pool, host: Host, pif: Pif, target: Prediction) -> list[Finding]:
     tagged = {pool.vlans[ref].tag: pool.pifs.get(pool.vlans[ref].untagged) for ref in pif.vlan_slave_of if ref in pool.vlans}
     found = []
