@@ -109,7 +109,7 @@ taken_back:
   description:
     - What dom0 last took back by itself, empty when it did not. It has C(at) (in seconds since 1970), C(seconds) (after how long),
       C(owner) (whose change it was), C(done) (whether it came to its end), C(why) (what kept it from that, or what
-      dom0 saw of the bond before: LACP without a partner, a NIC without a link) and C(sentence).
+      dom0 saw of the bond before, such as LACP without a partner, a NIC without a link) and C(sentence).
   returned: success
   type: dict
   sample: {}
