@@ -135,7 +135,10 @@ def reasons(rejection: str) -> list[str]:
 OPTIONS_IN_SENTENCES = (
     (r"(?<![\w_])(on_drift|strategy|agent_method): ", r"storage_bond_\1: "),
     (r"(?<![\w_])(network_uuid|wait_timeout|confirm_timeout)\b", r"storage_bond_\1"),
-    (r"(^|[.;] |- )(accept|hosts|nics|addresses|vlans|properties) names\b", r"\1storage_bond_\2 names"),
+    (r"(^|[.;:] |- )(accept|hosts|nics|addresses|vlans|properties) names\b", r"\1storage_bond_\2 names"),
+    (r"^(network|hosts|nics|mac|mtu|purpose|vlans|timeout) (is|has|begins|puts)\b", r"storage_bond_\1 \2"),
+    (r"^addresses: ", "storage_bond_addresses: "),
+    (r"\bby either network or\b", "by either storage_bond_network or"),
     (r"\bin hosts\b", "in storage_bond_hosts"),
     (r"\bto accept\.", "to storage_bond_accept."),
 )

@@ -22,8 +22,9 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.verify import F
 from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import SECONDS, running
 from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import taken_back as taken_back_by_itself
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import STOP
+from ansible_collections.xapi.network.plugins.module_utils._pool import values
 from ansible_collections.xapi.network.plugins.plugin_utils import _artifact, _leader, _lines, _record
-from ansible_collections.xapi.network.plugins.plugin_utils._answers import OPTIONS, AnswerError, answer
+from ansible_collections.xapi.network.plugins.plugin_utils._answers import OPTIONS, answer
 
 # Options of the role that are options of xs_bond and xs_bond_info.
 OF_THE_SPEC = (
@@ -65,7 +66,10 @@ def asked(options: Given, play: Play) -> Result:
         return {"leads": False}
     try:
         read = {name: answer((play.given or {}).get(name), name) for name in OPTIONS}
-    except AnswerError as error:
+        for name in ("wait_timeout", "timeout"):
+            if read[name] != "":
+                values.seconds(f"storage_bond_{name}", read[name])
+    except ValueError as error:
         return _failed(str(error))
     if read["confirm_timeout"] and read["confirm_timeout"] not in SECONDS:
         return _failed(

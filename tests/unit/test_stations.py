@@ -277,6 +277,16 @@ def test_a_network_that_is_not_there_is_told_where_it_was_to_be_removed() -> Non
         ("Name the one you mean with network_uuid.", "Name the one you mean with storage_bond_network_uuid."),
         ("Name it in hosts, or choose strategy: direct.", "Name it in storage_bond_hosts, or choose storage_bond_strategy: direct."),
         ("2 hosts have no link.", "2 hosts have no link."),
+        ("network has a character that cannot be seen.", "storage_bond_network has a character that cannot be seen."),
+        ("nics is [], which is no name.", "storage_bond_nics is [], which is no name."),
+        ("mac is x, which is not a MAC address.", "storage_bond_mac is x, which is not a MAC address."),
+        ("mtu is 0; it can be 68.", "storage_bond_mtu is 0; it can be 68."),
+        ("timeout is -5; give more.", "storage_bond_timeout is -5; give more."),
+        ("vlans puts a VLAN on NAS.", "storage_bond_vlans puts a VLAN on NAS."),
+        ("addresses: xs-1 has gatewy.", "storage_bond_addresses: xs-1 has gatewy."),
+        ("xs-1: addresses names it twice.", "xs-1: storage_bond_addresses names it twice."),
+        ("Name it by either network or network_uuid.", "Name it by either storage_bond_network or storage_bond_network_uuid."),
+        ("xs-1: the network has a bond.", "xs-1: the network has a bond."),
         ("Its hosts are xs-1, xs-2; XAPI would accept one.", "Its hosts are xs-1, xs-2; XAPI would accept one."),
     ],
 )  # fmt: skip
@@ -388,6 +398,12 @@ def test_hosts_that_are_to_be_guarded_have_to_be_reached() -> None:
 @pytest.mark.parametrize("seconds", ["5", 9, -1, 3601])
 def test_a_time_that_is_no_time_for_a_change_is_refused(seconds: Any) -> None:
     assert "give 0 (no timer) or 10 to 3600 seconds" in options(confirm_timeout=seconds)["msg"]
+
+
+@pytest.mark.parametrize("option", ["wait_timeout", "timeout"])
+@pytest.mark.parametrize("seconds", [0, -1, 86401])
+def test_a_time_that_cannot_be_waited_is_refused_before_anything_is_asked(option: str, seconds: int) -> None:
+    assert options(**{option: seconds})["msg"] == f"storage_bond_{option} is {seconds}; give 1 to 86400 seconds."
 
 
 # saved plans
