@@ -222,6 +222,11 @@ hosts:
       description: The bridge in which dom0 should have each NIC, by what XAPI has.
       type: dict
       sample: {eth2: xenbr2, eth4: xenbr4}
+    bridges:
+      description: The bridges of what XAPI has attached on this host.
+      type: list
+      elements: str
+      sample: [xenbr0, xenbr2, xenbr4]
     replicated:
       description: Names of the storage on LINSTOR (XOSTOR) that the host has attached, and keeps for others over the network.
       type: list

@@ -453,7 +453,8 @@ def _left_bridges(plan: Given, dom0: Given, hosts: Sequence[_record.HostRun]) ->
     return [
         bridge
         for host, facts in _answered(dom0, hosts)
-        for bridge in left_bridges(host.name, plan["hosts"][host.name]["nic_bridges"], facts)
+        for about in [plan["hosts"][host.name]]
+        for bridge in left_bridges(host.name, about["nic_bridges"], facts, about["bridges"])
     ]
 
 
@@ -471,7 +472,8 @@ def _unknown_to_xapi(plan: Given, dom0: Given, run: _record.Run, accept: Sequenc
         problem
         for host in run.work
         if host.uuid in answers
-        for problem in dom0_problems(host.name, plan["hosts"][host.name]["nic_bridges"], answers[host.uuid], accept)
+        for about in [plan["hosts"][host.name]]
+        for problem in dom0_problems(host.name, about["nic_bridges"], answers[host.uuid], accept, about["bridges"])
     ]
 
 

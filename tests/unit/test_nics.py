@@ -6,7 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._bond.nics import bridges_of_nics, dom0_problems, with_dom0
+from ansible_collections.xapi.network.plugins.module_utils._bond.nics import (
+    bridges_in_use,
+    bridges_of_nics,
+    dom0_problems,
+    left_bridges,
+    with_dom0,
+)
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
 from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
 
@@ -54,6 +60,21 @@ def test_nics_in_a_bridge_that_half_a_bond_has_left_are_a_problem_with_the_very_
     assert found.remedy == "In dom0 of xs-2: ovs-vsctl --if-exists del-br xapi7"
     (linux,) = dom0_problems("xs-2", THERE, answer({"eth2": "xapi7"}, backend="bridge"))
     assert linux.remedy == "In dom0 of xs-2: ip link set xapi7 down && brctl delbr xapi7"
+
+
+def test_a_bridge_that_xapi_uses_is_never_one_to_delete() -> None:
+    made = tutorial()
+    made.network("Backup", bridge="xapi9")
+    made.bond("xs-2", "Backup", ["eth3", "eth5"])
+    pool = made.pool
+    in_use = bridges_in_use(pool, pool.hosts[1])
+    assert "xapi9" in in_use and "xapi7" not in in_use
+    (left,) = left_bridges("xs-2", THERE, answer({"eth2": "xapi9"}), in_use)
+    assert not left.deletable
+    found = left.problem({"bridge_left"})
+    assert found.blocks and "in the bridge xapi9, which XAPI has for something else" in found.sentence and "del-br" not in found.remedy
+    (gone,) = left_bridges("xs-2", THERE, answer({"eth2": "xapi7"}), in_use)
+    assert gone.deletable and not gone.problem({"bridge_left"}).blocks
 
 
 def test_only_hosts_that_the_plan_changes_are_looked_at() -> None:

@@ -32,6 +32,7 @@ class LeftBridge:
     name: str
     devices: tuple[str, ...]
     backend: str
+    in_use: bool = False
 
     @property
     def command(self) -> str:
@@ -43,7 +44,7 @@ class LeftBridge:
     @property
     def deletable(self) -> bool:
         """Whether a run may delete it, with consent."""
-        return self.backend != "bridge" and _OF_A_BOND.fullmatch(self.name) is not None
+        return not self.in_use and self.backend != "bridge" and _OF_A_BOND.fullmatch(self.name) is not None
 
     @property
     def step(self) -> str:
@@ -53,6 +54,11 @@ class LeftBridge:
 
     def problem(self, accept: Collection[str] | None) -> Problem:
         """`accept`: the risks that the run takes; None where nobody could delete the bridge."""
+        if self.in_use:
+            sentence = f"{self.host}: dom0 has {' and '.join(self.devices)} in the bridge {self.name}, which XAPI has for something else."
+            return Problem(
+                "bridge_left", self.host, sentence, f"Look at ovs-vsctl show in dom0 of {self.host}: somebody put the NICs there."
+            )
         sentence = (
             f"{self.host}: dom0 has {' and '.join(self.devices)} in the bridge {self.name}, of which XAPI knows nothing; an incomplete bond"
             " was left behind there."
@@ -77,25 +83,40 @@ def bridges_of_nics(pool: Pool, host: Host, devices: Iterable[str]) -> dict[str,
     return found
 
 
-def left_bridges(host: str, bridges: Mapping[str, str], answer: Any) -> list[LeftBridge]:
-    """The bridges that dom0 of this host has the NICs in, and XAPI has not. `bridges`: of `bridges_of_nics`; `answer`: of xs_dom0_facts."""
+def bridges_in_use(pool: Pool, host: Host) -> list[str]:
+    """The bridges of what XAPI has attached on this host."""
+    attached = (pif for pif in pool.pifs_of(host) if pif.attached and pif.network in pool.networks)
+    return sorted({pool.networks[pif.network].bridge for pif in attached})
+
+
+def left_bridges(host: str, bridges: Mapping[str, str], answer: Any, in_use: Collection[str] = ()) -> list[LeftBridge]:
+    """The bridges that dom0 of this host has the NICs in, and XAPI has not. `bridges`: of `bridges_of_nics`; `answer`: of xs_dom0_facts;
+    `in_use`: of `bridges_in_use`."""
     if not isinstance(answer, Mapping):
         return []
     inside: Mapping[str, str] = answer.get("bridge_of") or {}
     strange = {device: inside[device] for device, bridge in bridges.items() if bridge and inside.get(device, bridge) != bridge}
     return [
-        LeftBridge(host, bridge, tuple(device for device, where in strange.items() if where == bridge), str(answer.get("backend")))
+        LeftBridge(
+            host,
+            bridge,
+            tuple(device for device, where in strange.items() if where == bridge),
+            str(answer.get("backend")),
+            bridge in in_use,
+        )
         for bridge in sorted(set(strange.values()))
     ]
 
 
-def dom0_problems(host: str, bridges: Mapping[str, str], answer: Any, accept: Collection[str] | None = None) -> list[Problem]:
+def dom0_problems(
+    host: str, bridges: Mapping[str, str], answer: Any, accept: Collection[str] | None = None, in_use: Collection[str] = ()
+) -> list[Problem]:
     """What speaks against a change of this host by the facts of xs_dom0_facts. `accept`: as of `LeftBridge.problem`."""
     if not isinstance(answer, Mapping):
         return []  # a dom0 that is silent is another problem
     missing = [device for device in bridges if device not in answer["interfaces"]]
     found = [_device_missing(host, missing)] if missing else []
-    return found + [left.problem(accept) for left in left_bridges(host, bridges, answer)]
+    return found + [left.problem(accept) for left in left_bridges(host, bridges, answer, in_use)]
 
 
 def _device_missing(host: str, devices: list[str]) -> Problem:
@@ -111,6 +132,7 @@ def with_dom0(pool: Pool, plan: Plan, dom0: Mapping[str, Any]) -> Plan:
     for host in plan.hosts:
         prediction = plan.prediction(host)
         if host.name in touched and prediction is not None and host.uuid in dom0:
-            found += dom0_problems(host.name, bridges_of_nics(pool, host, prediction.nics), dom0[host.uuid])
+            bridges = bridges_of_nics(pool, host, prediction.nics)
+            found += dom0_problems(host.name, bridges, dom0[host.uuid], in_use=bridges_in_use(pool, host))
             found += drbd_problems(host.name, replicated_storage(pool, host), dom0[host.uuid])
     return replace(plan, problems=(*plan.problems, *found))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import grouped
-from ansible_collections.xapi.network.plugins.module_utils._bond.nics import bridges_of_nics
+from ansible_collections.xapi.network.plugins.module_utils._bond.nics import bridges_in_use, bridges_of_nics
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, find_network
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import replicated_storage
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
@@ -36,6 +36,7 @@ def hosts_of(pool: Pool, spec: BondSpec, plan: Plan) -> dict[str, dict[str, Any]
             "steps": [step.action for step in plan.steps if step.host == host.name],
             "expected": prediction.to_dict() if prediction else {},
             "nic_bridges": bridges_of_nics(pool, host, prediction.nics if prediction else spec.nics),
+            "bridges": bridges_in_use(pool, host),
             "replicated": replicated_storage(pool, host),
         }
     return hosts
