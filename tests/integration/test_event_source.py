@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 
 from tests.integration import playing
 from tests.integration.playing import BIN, COLLECTIONS
+from tests.integration.test_bond import bond
 from xapi_twin.running import RunningTwin
 
 SOURCE = COLLECTIONS / "ansible_collections/xapi/network/extensions/eda/plugins/event_source/xapi.py"
@@ -106,6 +108,21 @@ def test_a_link_that_is_lost_is_told_as_it_happens(twin: RunningTwin) -> None:
         event = listener.wait_for("nic_link_lost")
     assert (event["host"]["name"], event["pif"]["device"], event["pool"]["name"]) == ("xs-2", "eth4", "tutorial")
     assert twin.journal.writes() == []
+
+
+def test_the_example_speaks_of_what_comes_and_asks_for_what_there_is(twin: RunningTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    (rules,) = yaml.safe_load(source().EXAMPLES)
+    given, rule = rules["sources"][0]["xapi.network.xapi"], rules["rules"][0]
+    assert set(given) <= set(yaml.safe_load(source().DOCUMENTATION)["options"])
+    monkeypatch.setenv("XENSERVER_PASSWORD", PASSWORD)
+    bond(twin, strategy="direct")
+    with Listener({**given, "hostname": playing.connection(twin)["hostname"], "ca_path": str(twin.endpoints["ca"])}) as listener:
+        bonds = twin.twin.database.all("Bond")
+        eventually(lambda: {record["links_up"] for record in bonds.values()} == {2}, "bond with all its links", 60)
+        twin.run(twin.twin.host("xs-2").set_carrier, "eth4", False)
+        event = listener.wait_for("bond_link_lost")
+    assert jinja2.Environment().compile_expression(rule["condition"])(event=event) is True
+    assert jinja2.Template(rule["action"]["debug"]["msg"]).render(event=event) == "bond0 of xs-2 has 1 links left"
 
 
 def test_what_happened_while_the_master_restarted_is_told_afterwards(twin: RunningTwin, caplog: pytest.LogCaptureFixture) -> None:
