@@ -178,8 +178,8 @@ def _facts_with_a_bond(pool: Pool) -> Journey:
     bond = bond_of(pool, strategy="direct").but(vlans=[{"tag": 61, "network": f"{pool.network}-61"}])
     facts = Step(tasks=_facts_of(pool), end="", changes=0, also=compare.pif_facts)
     dom0 = Step(tasks=(ALL_CARRY, *DOM0_FACTS), on="xs_hosts", end="", changes=0, also=compare.dom0_facts)
-    return Journey("facts of bonds, row by row", (bond.run(changes=1), facts, dom0, Step(tasks=_INVENTORY, plugin=True, end="",
-                                                                                          also=compare.inventory)))  # fmt: skip
+    inventory = Step(tasks=_INVENTORY, plugin=True, end="", also=compare.inventory)
+    return Journey("facts of bonds, row by row", (bond.run(changes=1), facts, dom0, inventory))
 
 
 def _state_of_lacp(pool: Pool) -> Journey:

@@ -84,7 +84,7 @@ def test_check_mode_writes_nothing_and_its_plan_is_what_the_run_then_does(tmp_pa
 
 
 def plan_of(played: Any) -> list[dict[str, str]]:
-    (plan,) = [result.values["plan"] for result in played.results if "plan" in result.values and "pool" in result.values][:1]
+    (plan,) = [result.values["plan"] for result in played.results if "plan" in result.values and "fingerprint" in result.values][:1]
     return plan["steps"]  # type: ignore[no-any-return]
 
 

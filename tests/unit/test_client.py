@@ -247,8 +247,8 @@ def test_two_members_that_call_each_other_the_master_are_not_followed_in_a_circl
     slave = Failure(["HOST_IS_SLAVE", f"127.0.0.1:{rogue.port}"])
     rogue.answers["session.login_with_password"] = slave
     refused = pytest.raises(XapiFailure, match="member of a pool whose master is")
-    with Rogue({"session.login_with_password": slave}) as member, refused, session(member):
-        pass
+    with refused, Rogue({"session.login_with_password": slave}) as member:
+        session(member).__enter__()
     assert rogue.calls("session.login_with_password") == 1
 
 
