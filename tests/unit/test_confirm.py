@@ -134,7 +134,7 @@ def test_what_was_wrong_with_the_bond_is_kept_and_said(dom0: Dom0, shown: str, w
     (dom0.folder / "state" / "bond-pif.device").write_text("bond7\n")
     (dom0.folder / "state" / "shown").write_text(shown)
     tool = dom0.folder / "ovs-appctl"
-    tool.write_text('#!/bin/sh\n[ "$*" = "bond/show bond7" ] && cat "${0%/*}/state/shown"\n')
+    tool.write_text('#!/bin/sh\n[ "$*" = "-T 5 bond/show bond7" ] && cat "${0%/*}/state/shown"\n')
     tool.chmod(0o755)
     dom0.arm(seconds=1)
     dom0.ends()

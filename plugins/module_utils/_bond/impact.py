@@ -191,7 +191,7 @@ def absent_notices(pool: Pool, host: Host, network: Network, pif: Pif, primary: 
     tagged = sorted(vlans_over(pool, pif), key=lambda vlan: vlan.vlan)
     names = {ref: network.name for ref, network in pool.networks.items()}
     called = [f"VLAN {vlan.vlan} ({names.get(vlan.network, 'no network')})" for vlan in tagged]
-    if called:  # all in one sentence, since of several with the same code only the first is shown
+    if called:
         sentence = f"on {primary.device} there will be {' and '.join(called)}, also what was on another NIC before; the networks stay."
         said.append(notice(host, "vlan_moves", sentence))
     if not host.master and staying:

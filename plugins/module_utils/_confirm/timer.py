@@ -47,12 +47,13 @@ fixed() {
 
 
 # What is wrong with a bond before it goes, as far as its own host can tell: the last chance to see it. A NIC that Open vSwitch has disabled
-# may be one that only waits for its updelay.
+# may be one that only waits for its updelay. A switch that does not answer must not keep dom0 from taking the bond back; an ovs-appctl that
+# does not know -T fails, and nothing is said.
 _LOOK = """\
 look() {
   device=$(value "$(xe bond-param-get uuid="$1" param-name=master 2>/dev/null)" device)
   [ -n "$device" ] || return 0
-  state=$(cat "/proc/net/bonding/$device" 2>/dev/null || ovs-appctl bond/show "$device" 2>/dev/null)
+  state=$(cat "/proc/net/bonding/$device" 2>/dev/null || ovs-appctl -T 5 bond/show "$device" 2>/dev/null)
   case $state in
     *'lacp_status: configured'*|*'Partner Mac Address: 00:00:00:00:00:00'*) saw="LACP of $device had no partner";;
     *'may_enable: false'*|*'MII Status: down'*) saw="a NIC of $device had no link";;

@@ -19,6 +19,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import Holder
 
@@ -87,9 +88,10 @@ def _detach(run: int, listening: socket.socket, let_go: Callable[[], None]) -> N
         null = os.open(os.devnull, os.O_RDWR)
         for number in range(3):
             os.dup2(null, number)
-        kept = sorted((run, listening.fileno()))
-        for first, last in zip((2, *kept), (*kept, os.sysconf("SC_OPEN_MAX")), strict=True):
-            os.closerange(first + 1, last)
+        for number in map(int, os.listdir("/proc/self/fd")):  # and not up to a limit that may be 2 ** 30
+            if number > 2 and number not in (run, listening.fileno()):
+                with suppress(OSError):  # the folder was open itself
+                    os.close(number)
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         _wait(run, listening, let_go)
