@@ -132,7 +132,7 @@ class Type:
 
 @cache
 def parse_type(text: str) -> Type:
-    """ "PIF ref set" or "(string -> enum vif_operations) map" as a Type."""
+    """A Type from its text, such as "PIF ref set" or "(string -> enum vif_operations) map"."""
     if text.startswith("(") and text.endswith(") map"):
         key, value = text[1:-5].split(" -> ", 1)
         return Type("map", key=parse_type(key), item=parse_type(value))
