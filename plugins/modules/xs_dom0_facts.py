@@ -60,10 +60,12 @@ EXAMPLES = r"""
       {{ ansible_facts['xs_dom0']['interfaces'] | dict2items
          | selectattr('value.addresses', 'contains', '172.16.0.35/28') | map(attribute='key') }}
 
-- name: Make sure that both NICs of the bond carry traffic
-  ansible.builtin.assert:
-    that:
-      - ansible_facts['xs_dom0']['bonds']['bond0']['enabled'] == ['eth2', 'eth4']
+- name: Wait until both NICs of the bond carry traffic, which takes a new bond or a returned link some seconds
+  xapi.network.xs_dom0_facts:
+  register: dom0
+  until: dom0.ansible_facts.xs_dom0.bonds.bond0.enabled == ['eth2', 'eth4']
+  retries: 30
+  delay: 1
 
 - name: Ask one host from a play that runs on localhost
   xapi.network.xs_dom0_facts:

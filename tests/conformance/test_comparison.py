@@ -236,10 +236,10 @@ def test_a_folder_without_recordings_and_a_broken_recording_are_errors(tmp_path:
     assert "broken.json is not a recording" in capsys.readouterr().err
 
 
-def test_the_copies_that_come_with_the_tests_are_the_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_copies_that_come_with_the_tests_are_the_recordings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     if not BESIDE.is_dir():
         pytest.skip("the original recordings are not beside this checkout")
     assert ARCHIVE.is_file()
-    monkeypatch.setattr(recording_module, "BESIDE", Path("/nonexistent"))
+    monkeypatch.setattr(recording_module, "BESIDE", tmp_path / "recordings")
     copies: dict[str, Recording] = {recording.name: recording for recording in recordings()}
     assert copies == RECORDINGS

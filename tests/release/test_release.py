@@ -100,9 +100,10 @@ def test_a_rehearsal_runs_from_what_an_execution_environment_is_made_of(installe
     with RunningTwin("tutorial", restart_seconds=0, ssh=False) as pool:
         environment = {
             "PATH": f"{python.parent}:/usr/bin:/bin",
-            "HOME": "/nonexistent",
+            "HOME": str(python / "home"),  # below a file: not even root can make it
             "TMPDIR": str(tmp_path),
             "ANSIBLE_HOME": str(tmp_path / "ansible"),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(tmp_path / "cp"),  # AWX sets it for its jobs; Ansible's own is in the home
             "ANSIBLE_COLLECTIONS_PATH": str(installed.parents[2]),
             "XENSERVER_HOST": connection(pool)["hostname"],
             "XENSERVER_PASSWORD": pool.endpoints["password"],
