@@ -20,13 +20,24 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validated, options = self.validate_argument_spec(xs_bond_run.ARGUMENT_SPEC)
-        # By way of JSON, so that it holds plain values whichever way Ansible keeps its variables.
-        plain = json.loads(json.dumps({name: options.get(name) for name in xs_bond_run.ARGUMENT_SPEC}))
+        plain = self._known(task_vars or {})
         answer = _stations.EVENTS[plain["event"]](plain, self._play_now(task_vars or {}, plain["event"]))
         for line in answer.get("lines", []):
             self._display.display(_lines.shown(line))
         return {**result, "changed": False, **answer}
+
+    def _known(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of the task, with what other tasks have registered in place of the names under which they did.
+
+        They come by name, since templating the record of a pool costs more than all else that such a task does.
+        """
+        _validated, options = self.validate_argument_spec(xs_bond_run.ARGUMENT_SPEC)
+        known = {name: options.get(name) for name in xs_bond_run.ARGUMENT_SPEC}
+        for name in xs_bond_run.REGISTERED:
+            found = variables.get(known[name])
+            known[name] = found if isinstance(found, Mapping) else {}
+        # By way of JSON, so that it holds plain values whichever way Ansible keeps its variables.
+        return dict(json.loads(json.dumps(known)))
 
     def _play_now(self, variables: Mapping[str, Any], event: str) -> _stations.Play:
         return _stations.Play(

@@ -26,6 +26,25 @@ options:
         not answer, a text that says why. That is a finding too.
     type: dict
     default: {}
+  ask_dom0:
+    description:
+      - The hosts whose dom0 is asked while XAPI is read, as the inventory's names by the uuid of the host, in the way of
+        O(xapi.network.xs_dom0_facts#module:hosts). What they answer is compared as what O(dom0) has.
+    type: dict
+    default: {}
+    version_added: 1.1.0
+  drbd_timeout:
+    description: As O(xapi.network.xs_dom0_facts#module:drbd_timeout), for the hosts of O(ask_dom0).
+    type: int
+    default: 0
+    version_added: 1.1.0
+  differences:
+    description:
+      - What findings are. With V(report) they are in the result. With V(fail) the module fails, with all of them in its message.
+    type: str
+    choices: [report, fail]
+    default: report
+    version_added: 1.1.0
   degraded:
     description:
       - What a bond is that has a NIC without a link. With V(warn) it conforms, and a warning says which cable to look at. With V(fail) that
@@ -65,6 +84,15 @@ EXAMPLES = r"""
     that: storage.conforms
     fail_msg: "{{ storage.findings | map(attribute='sentence') | join(' ') }}"
 
+- name: Fail where a host differs, in XAPI or in its dom0, which is asked at the same time
+  xapi.network.xs_bond_info:
+    hostname: xs-1.example.com
+    password: "{{ xapi_password }}"
+    network: NAS
+    nics: [eth2, eth4]
+    ask_dom0: "{{ storage.pool.hosts | xapi.network.inventory_hosts(hostvars) }}"
+    differences: fail
+
 - name: Wait until xs-2 has it
   xapi.network.xs_bond_info:
     hostname: xs-1.example.com
@@ -82,7 +110,7 @@ conforms:
   type: bool
 findings:
   description: In what a host differs. Each has C(code), C(host) and C(sentence).
-  returned: success
+  returned: success, and when O(differences=fail) and there are some
   type: list
   elements: dict
   sample:
@@ -123,10 +151,11 @@ seconds:
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import by_cause
 from ansible_collections.xapi.network.plugins.module_utils._bond.given import of_this_pool, read_dom0
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, survey, wanted_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
@@ -141,6 +170,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.verify import F
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import hosts_of, network_of, pool_of, rejection
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Pool
 from ansible_collections.xapi.network.plugins.module_utils._pool.topology import pictured
+from ansible_collections.xapi.network.plugins.module_utils._run.ask_dom0 import asked_meanwhile
 from ansible_collections.xapi.network.plugins.module_utils._run.read_pool import read_pool
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_findings
@@ -150,6 +180,9 @@ ARGUMENT_SPEC = {
     **CONNECTION_OPTIONS,
     **SPEC_OPTIONS,
     "dom0": {"type": "dict", "default": {}},
+    "ask_dom0": {"type": "dict", "default": {}},
+    "drbd_timeout": {"type": "int", "default": 0},
+    "differences": {"type": "str", "choices": ["report", "fail"], "default": "report"},
     "degraded": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
     "wait_timeout": {"type": "int", "default": 0},
 }
@@ -161,18 +194,20 @@ def work(task: Task) -> dict[str, object]:
     spec = from_task(task.options)
     expected = read_expected(task.options)
     begun = time.monotonic()
-    with task.session() as session:
+    with asked_meanwhile(task, task.options["ask_dom0"]) as answers, task.session() as session:
         pool = read_pool(session, spec, planned=bool(expected))
         the_plan = plan(pool, spec)
         unclear = [problem for problem in the_plan.problems if problem.code in ("network_ambiguous", "host_unknown")]
         if unclear:
             raise NetworkError(rejection(the_plan))
         of_this_pool(pool, expected)
-        dom0 = read_dom0(pool, task.options["dom0"])
+        dom0 = read_dom0(pool, {**task.options["dom0"], **answers()})
         missing = partial(_missing, spec, expected, dom0, task.options["degraded"] == "fail")
         findings = missing(pool)
         if findings:
             pool, findings = await_findings(session, pool, spec, missing, bool(expected), task.options["wait_timeout"], task.progress)
+        if findings and task.options["differences"] == "fail":
+            return _failure(findings)
         hosts = hosts_of(pool, spec, plan(pool, spec))
         degraded = links_missing(hosts)
         for finding in degraded:
@@ -189,6 +224,12 @@ def work(task: Task) -> dict[str, object]:
             "seconds": round(time.monotonic() - begun, 2),
             **pictured(task.options["picture"], pool, the_plan.hosts),
         }
+
+
+def _failure(findings: Sequence[Finding]) -> dict[str, object]:
+    """Without the rest of the result, which Ansible would print whole."""
+    found = [finding.to_dict() for finding in findings]
+    return {"changed": False, "failed": True, "msg": "\n".join(by_cause(found)), "findings": found}
 
 
 def _missing(spec: BondSpec, expected: Mapping[str, Prediction], dom0: Mapping[str, Any], links: bool, pool: Pool) -> list[Finding]:

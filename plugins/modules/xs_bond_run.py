@@ -25,11 +25,10 @@ options:
       - lead
       - planned
       - checked
-      - going_on
       - host_begun
+      - going_on
       - armed
       - pinged
-      - judged
       - host_done
       - failed
       - left_behind
@@ -41,25 +40,26 @@ options:
       - verdict
       - sum_up
   options:
-    description: The options of the role, as the event V(asked) returned them.
-    type: dict
-    default: {}
+    description: The variable under which the options of the role are registered, as the event V(asked) returned them.
+    type: str
+    default: ""
   run:
-    description: The record so far.
-    type: dict
-    default: {}
+    description: The variable with the record so far.
+    type: str
+    default: ""
   plan:
-    description: The result of M(xapi.network.xs_bond) in check mode, or of M(xapi.network.xs_bond_info).
-    type: dict
-    default: {}
+    description: The variable with the result of M(xapi.network.xs_bond) in check mode, or of M(xapi.network.xs_bond_info).
+    type: str
+    default: ""
   dom0:
-    description: The result of M(xapi.network.xs_dom0_facts) with O(xapi.network.xs_dom0_facts#module:hosts).
-    type: dict
-    default: {}
+    description:
+      - The variable with the result of M(xapi.network.xs_dom0_facts) with O(xapi.network.xs_dom0_facts#module:hosts).
+    type: str
+    default: ""
   now:
-    description: The result of M(xapi.network.xs_bond_info) after a change.
-    type: dict
-    default: {}
+    description: The variable with the result of M(xapi.network.xs_bond_info) after a change.
+    type: str
+    default: ""
   host:
     description: Uuid of the host that is concerned.
     type: str
@@ -141,16 +141,14 @@ from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 EVENTS = (
-    "asked", "lead", "planned", "checked", "going_on", "host_begun", "armed", "pinged", "judged", "host_done", "failed", "left_behind",
+    "asked", "lead", "planned", "checked", "host_begun", "going_on", "armed", "pinged", "host_done", "failed", "left_behind",
     "taken_back", "compared", "ended", "kept", "rehearsed", "verdict", "sum_up",
 )  # fmt: skip
+# Options that name what another task has registered, where it has.
+REGISTERED = ("options", "run", "plan", "dom0", "now")
 ARGUMENT_SPEC: dict[str, Any] = {
     "event": {"type": "str", "required": True, "choices": list(EVENTS)},
-    "options": {"type": "dict", "default": {}},
-    "run": {"type": "dict", "default": {}},
-    "plan": {"type": "dict", "default": {}},
-    "dom0": {"type": "dict", "default": {}},
-    "now": {"type": "dict", "default": {}},
+    **{name: {"type": "str", "default": ""} for name in REGISTERED},
     "host": {"type": "str"},
     "task": {"type": "str", "default": ""},
     "result": {"type": "dict", "default": {}},

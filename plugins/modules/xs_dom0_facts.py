@@ -219,17 +219,16 @@ ansible_facts:
           sample: {}
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
-from ansible_collections.xapi.network.plugins.module_utils._run.task import Shells, Task, run_as_module
-from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_drbd
+from ansible_collections.xapi.network.plugins.module_utils._dom0.answers import PROBE
+from ansible_collections.xapi.network.plugins.module_utils._run.ask_dom0 import SECONDS, ask, facts
+from ansible_collections.xapi.network.plugins.module_utils._run.task import Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "hosts": {"type": "dict"},
-    "timeout": {"type": "int", "default": 60},
+    "timeout": {"type": "int", "default": SECONDS},
     "drbd_timeout": {"type": "int", "default": 0},
 }
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
@@ -238,37 +237,13 @@ CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 def work(task: Task) -> dict[str, Any]:
     """Ask dom0 over the task's connection, or many over theirs. Raises NetworkError."""
     wanted = task.options.get("hosts")
-    if task.shell is None or (wanted is not None and task.shells is None):
+    if wanted is not None:
+        return ask(task, wanted, task.options["timeout"])
+    if task.shell is None:
         raise NetworkError(
             "xs_dom0_facts asks dom0 over the connection of the task. It cannot run as a module process (async, or its own file)."
         )
-    shells = task.shells
-    if wanted is not None and shells is not None:
-        return await_drbd(lambda: _of_many(wanted, shells, task.options["timeout"]), task.options["drbd_timeout"], task.progress)
-    return {"changed": False, "ansible_facts": {"xs_dom0": _facts(*task.shell(answers.PROBE))}}
-
-
-def _of_many(hosts: Mapping[str, str], shells: Shells, seconds: float) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    silent: list[str] = []
-    replies = shells(list(hosts.values()), answers.PROBE, seconds)
-    for uuid, name in hosts.items():
-        reply = replies[name]
-        try:
-            found[uuid] = reply if isinstance(reply, str) else _facts(*reply)
-        except NetworkError as error:
-            found[uuid] = error.message
-        if isinstance(found[uuid], str):
-            silent.append(f"{name}: {found[uuid]}")
-        elif found[uuid]["uuid"] != uuid:
-            silent.append(f"{name}: the SSH connection leads to {found[uuid]['hostname']}, which is another host.")
-    return {"changed": False, "dom0": found, "silent": silent}
-
-
-def _facts(status: int, output: str, error: str) -> dict[str, Any]:
-    if status and "#xapi.network" not in output:
-        raise NetworkError(f"dom0 did not carry out the command that asks for its network (status {status}): {(error or output).strip()}")
-    return answers.parse(output).facts()
+    return {"changed": False, "ansible_facts": {"xs_dom0": facts(*task.shell(PROBE))}}
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import by_cause
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import links_missing
-from ansible_collections.xapi.network.plugins.plugin_utils import _lines
 from ansible_collections.xapi.network.plugins.plugin_utils._record import Run
 
 STAGES = {"present": "apply", "absent": "remove", "verified": "verify"}
@@ -35,7 +35,7 @@ def artifacts(stage: str, pool: str, entry: Mapping[str, Any]) -> dict[str, Any]
 
 def of_run(run: Run, refusal: str, told: Sequence[str], plan: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """`refusal`: why it did not begin; `told`: what it said; `plan`: of xs_bond or xs_bond_info; `now`: its hosts, as they are."""
-    wrong = refusal or (run.message if run.failure else "") or "\n".join(_lines.by_cause(run.findings))
+    wrong = refusal or (run.message if run.failure else "") or "\n".join(by_cause(run.findings))
     done = not wrong and run.stage == "over"
     return {
         **_entry(stage(run), done, wrong or "\n".join(told)),

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.plugin_utils._record import Run, plural, shortened
+from ansible_collections.xapi.network.plugins.plugin_utils._record import Run, plural
 
 HOSTS = ("host", "bond", "bridge", "NICs", "mode", "address", "MAC", "links", "seconds")
 POOLS = ("pool", "hosts", "changed", "seconds", "outcome")
@@ -149,18 +149,3 @@ def in_terms_of_the_role(sentence: str) -> str:
     for module, role in OPTIONS_IN_SENTENCES:
         sentence = re.sub(module, role, sentence)
     return sentence
-
-
-def by_cause(findings: Sequence[Mapping[str, str]]) -> list[str]:
-    """The sentences of findings, those that say the same of several hosts as one."""
-    hosts: dict[str, list[str]] = {}
-    first: dict[str, str] = {}
-    for finding in findings:
-        host, sentence = finding.get("host", ""), finding["sentence"]
-        cause = sentence.replace(host, "…") if host else sentence
-        hosts.setdefault(cause, []).append(host)
-        first.setdefault(cause, sentence)
-    return [
-        first[cause] + (f" Likewise on {shortened(names[1:])}." if len(names := list(dict.fromkeys(alike))) > 1 else "")
-        for cause, alike in hosts.items()
-    ]

@@ -111,6 +111,10 @@ class Run:
         renew = now - self.held > RENEW_SECONDS
         return replace(self, at=uuid, begun=now, renew=renew, held=now if renew else self.held, armed_until=0)
 
+    def before_host(self) -> Run:
+        """The run has not come to its host after all."""
+        return replace(self, at="")
+
     def noted(self, notices: Sequence[str], taken_back: Mapping[str, float]) -> Run:
         """What dom0 did before this run: as sentences, and when, by host."""
         moments = ({"host": name, "what": "taken_back", "at": at} for name, at in taken_back.items())

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
-from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, grouped
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, by_cause, grouped
 from ansible_collections.xapi.network.plugins.module_utils._bond.nics import LeftBridge, dom0_problems, left_bridges
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings, drbd_problems
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
@@ -155,28 +155,35 @@ def refused(options: Given, play: Play) -> str:
     more += [*_left_out(run, wanted, play), *_not_in_inventory(run, wanted), *(options["dom0"].get("silent") or [])]
     kept = [host for host in run.hosts if not host.steps and host.name not in {sentence.partition(":")[0] for sentence in more}]
     more += [f"{finding.sentence} Wait until then and run again." for finding in _unconfirmed(options["dom0"], run.hosts)]
-    more += _lines.by_cause(_of_dom0(plan, options["dom0"], run, kept))
+    more += by_cause(_of_dom0(plan, options["dom0"], run, kept))
     more += grouped([problem for problem in _unknown_to_xapi(plan, options["dom0"], run, wanted["accept"]) if problem.blocks])
     return _lines.rejection([*_lines.reasons(alone), *more]) if more else alone
 
 
-def going_on(options: Given, play: Play) -> Result:
-    """Whether somebody has asked the run to end before the next host. `now`: the result of xs_bond_info for the host before."""
-    run = _record.from_dict(options["run"])
-    if not (options["now"].get("pool") or {}).get("stop") or not run.done:
-        return {}
-    return {**_failed(f"other_config of the pool has {STOP}, which asks for that. {_take_away_stop(run)}"), "asked_to_stop": True}
-
-
 def host_begun(options: Given, play: Play) -> Result:
-    """The run comes to the next host."""
-    run = _record.from_dict(options["run"]).ready().at_work(options["host"], play.now)
+    """The run comes to the next host, and whether it stops there. `now`: the result of xs_bond_info for the host before."""
+    run = _record.from_dict(options["run"])
+    stops = bool((options["now"].get("pool") or {}).get("stop") and run.done)
+    run = run.ready().at_work(options["host"], play.now)
     # The timers of this run take away what the last ones have left, so that later answers of dom0 do not have it any more.
     if not run.notices:
         run = run.noted(_took_back(options["dom0"], run.hosts), _taken_back_at(options["dom0"], run.hosts))
     left = _left_bridges(options["plan"], options["dom0"], [run.host_at_work] if run.host_at_work else [])
     commands = [bridge.command for bridge in left if bridge.deletable]
-    return {**run.to_dict(), "commands": commands, "lines": [run.progress()] if len(run.work) > 1 else []}
+    guarded = options["host"] in (options["plan"].get("undo") or {})
+    return {
+        **run.to_dict(),
+        "stops": stops,
+        "commands": commands,
+        "prepares": bool(stops or run.renew or commands or options["options"]["ping"] or guarded),
+        "lines": [run.progress()] if len(run.work) > 1 and not stops else [],
+    }
+
+
+def going_on(options: Given, play: Play) -> Result:
+    """Somebody has asked the run to end before this host."""
+    run = _record.from_dict(options["run"])
+    return {**_failed(f"other_config of the pool has {STOP}, which asks for that. {_take_away_stop(run)}"), "asked_to_stop": True}
 
 
 def armed(options: Given, play: Play) -> Result:
@@ -197,12 +204,6 @@ def pinged(options: Given, play: Play) -> Result:
     return _failed(f"dom0 of {host} does not reach {lost}{full} after the change, and did before.")
 
 
-def judged(options: Given, play: Play) -> Result:
-    """Whether a host, or the pool, is what it was planned to be. `now`: the result of xs_bond_info."""
-    findings = options["now"]["findings"]
-    return _differs(findings) if findings else {}
-
-
 def host_done(options: Given, play: Play) -> Result:
     """The host at work is proved."""
     return _record.from_dict(options["run"]).proved(options["timeline"], play.now).to_dict()
@@ -211,6 +212,8 @@ def host_done(options: Given, play: Play) -> Result:
 def failed(options: Given, play: Play) -> Result:
     """What went wrong, and what is to be taken back. `now`: what the pool has, without `hosts` where it did not say."""
     result, run = options["result"], _record.from_dict(options["run"])
+    if result.get("asked_to_stop"):
+        run = run.before_host()
     findings = result.get("findings") or []
     reason = _lines.in_terms_of_the_role(str(result.get("msg") or "see the task before."))
     run = run.failed(options["task"], reason, findings, [*options["timeline"], *(result.get("timeline") or [])], play.now)
@@ -351,7 +354,7 @@ def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
 EVENTS: Mapping[str, Callable[[Given, Play], Result]] = {
     event.__name__: event
     for event in (
-        asked, lead, planned, checked, going_on, host_begun, armed, pinged, judged, host_done, failed, left_behind, taken_back, compared,
+        asked, lead, planned, checked, host_begun, going_on, armed, pinged, host_done, failed, left_behind, taken_back, compared,
         ended, kept, rehearsed, verdict, sum_up,
     )
 }  # fmt: skip
@@ -366,7 +369,7 @@ def _failed(message: str) -> Result:
 
 
 def _differs(findings: Sequence[Mapping[str, Any]]) -> Result:
-    said = _lines.by_cause(findings)
+    said = by_cause(findings)
     return {**_failed("\n".join(said)), "findings": list(findings)}
 
 

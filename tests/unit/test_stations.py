@@ -49,7 +49,7 @@ def known(made: APool, play: Play | None = None, **given: Any) -> dict[str, Any]
     """What the tasks up to the plan have registered, with an answer of each dom0 that agrees with XAPI."""
     asked = spec(strategy="restart", **({"hosts": given["hosts"]} if "hosts" in given else {}))
     answer = result(made.pool, asked, plan(made.pool, asked))
-    so_far: dict[str, Any] = {"options": options(**given), "plan": answer, "variable": "storage_bond_run"}
+    so_far: dict[str, Any] = {"options": options(**given), "plan": answer, "now": {}, "variable": "storage_bond_run"}
     so_far["run"] = EVENTS["planned"](so_far, play or a_play())
     so_far["dom0"] = {"dom0": {UUIDS[name]: dom0_of(number, name) for number, name in enumerate(HOSTS, 1)}, "silent": []}
     return so_far
@@ -238,13 +238,15 @@ def test_a_batch_after_one_that_has_failed_on_the_same_pool_does_not_begin() -> 
 
 def test_a_run_that_is_asked_to_stop_ends_after_the_host_it_is_at_and_takes_nothing_back() -> None:
     so_far = known(a_pool(), rollback="pool")
-    going_on = EVENTS["going_on"]
+    begun = EVENTS["host_begun"]
     asked_to_stop = {"pool": {"stop": True}}
-    assert going_on({**so_far, "now": asked_to_stop}, a_play()) == {}, "of an earlier run"
-    so_far["run"] = EVENTS["host_begun"]({**so_far, "host": UUIDS["xs-1"]}, a_play())
+    so_far["run"] = begun({**so_far, "now": asked_to_stop, "host": UUIDS["xs-1"]}, a_play())
+    assert not so_far["run"]["stops"], "of an earlier run"
     so_far["run"] = EVENTS["host_done"]({**so_far, "timeline": []}, a_play())
-    assert going_on({**so_far, "now": {"pool": {"stop": False}}}, a_play()) == {}
-    stopped = going_on({**so_far, "now": asked_to_stop}, a_play())
+    assert not begun({**so_far, "now": {"pool": {"stop": False}}, "host": UUIDS["xs-2"]}, a_play())["stops"]
+    so_far["run"] = begun({**so_far, "now": asked_to_stop, "host": UUIDS["xs-2"]}, a_play())
+    assert so_far["run"]["stops"] and so_far["run"]["prepares"] and not so_far["run"]["lines"]
+    stopped = EVENTS["going_on"](so_far, a_play())
     bonds = {"hosts": {"xs-1": {"uuid": UUIDS["xs-1"], "bond": "bond-1"}}}
     ended = EVENTS["failed"]({**so_far, "task": "Go on to xs-2", "result": stopped, "timeline": [], "now": bonds}, a_play())
     assert "Finished: xs-1. Not touched: xs-2, xs-3." in ended["message"]

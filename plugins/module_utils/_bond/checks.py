@@ -8,7 +8,7 @@ A problem is fatal, or a risk that the user accepts by naming its code. `notices
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -431,6 +431,22 @@ def grouped(problems: Iterable[Problem], codes: bool = True) -> list[str]:
         others = [one.host for one in alike if one.host and one.host != first.host]
         parts = [*said, *([f"({more} more.)"] if more > 0 else []), *([f"Likewise on {names(others)}."] if others else []), first.remedy]
         lines.append(f"[{code}] {' '.join(parts)}".strip() if codes else " ".join(parts).strip())
+    return lines
+
+
+def by_cause(findings: Sequence[Mapping[str, str]]) -> list[str]:
+    """The sentences of findings, those that say the same of several hosts as one."""
+    hosts: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    for finding in findings:
+        host, sentence = finding.get("host", ""), finding["sentence"]
+        cause = sentence.replace(host, "…") if host else sentence
+        hosts.setdefault(cause, []).append(host)
+        first.setdefault(cause, sentence)
+    lines = []
+    for cause, alike in hosts.items():
+        also = [name for name in alike if name != alike[0]]
+        lines.append(first[cause] + (f" Likewise on {names(also, most=8)}." if also else ""))
     return lines
 
 

@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Asks dom0 of many hosts about its network, at the same time, over their connections of the inventory. Private to the collection."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
+from ansible_collections.xapi.network.plugins.module_utils._run.task import Shells, Task
+from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_drbd
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
+
+SECONDS = 60  # within which every host has to answer, where nothing else is said
+
+
+def facts(status: int, output: str, error: str) -> dict[str, Any]:
+    """The facts xs_dom0 out of an answer of dom0. Raises NetworkError where it is none."""
+    if status and "#xapi.network" not in output:
+        raise NetworkError(f"dom0 did not carry out the command that asks for its network (status {status}): {(error or output).strip()}")
+    return answers.parse(output).facts()
+
+
+def ask(task: Task, hosts: Mapping[str, str], seconds: float = SECONDS) -> dict[str, Any]:
+    """`dom0`: what each host answers, or a text that says why there is nothing, by uuid; `silent`: a sentence for each that did not.
+
+    `hosts`: the inventory's names by uuid. While DRBD is behind on one of them, all are asked again for `drbd_timeout` seconds of the task.
+    Raises NetworkError in a module process, which has no connections.
+    """
+    shells = task.shells
+    if shells is None:
+        raise NetworkError(
+            "dom0 is asked over connections of the inventory, by a task of the play. A module process (async, or its own file) has none."
+        )
+    return await_drbd(lambda: _once(hosts, shells, seconds), task.options["drbd_timeout"], task.progress)
+
+
+@contextmanager
+def asked_meanwhile(task: Task, hosts: Mapping[str, str]) -> Iterator[Callable[[], Mapping[str, Any]]]:
+    """`ask`, while something else is done: gives a function that waits for the answers and returns them by uuid."""
+    if not hosts:
+        yield dict
+        return
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # Ansible keeps the context of a task in context variables, and a thread begins with none.
+        asked = beside.submit(contextvars.copy_context().run, ask, task, hosts)
+        yield lambda: asked.result()["dom0"]
+
+
+def _once(hosts: Mapping[str, str], shells: Shells, seconds: float) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    silent: list[str] = []
+    replies = shells(list(hosts.values()), answers.PROBE, seconds)
+    for uuid, name in hosts.items():
+        reply = replies[name]
+        try:
+            found[uuid] = reply if isinstance(reply, str) else facts(*reply)
+        except NetworkError as error:
+            found[uuid] = error.message
+        if isinstance(found[uuid], str):
+            silent.append(f"{name}: {found[uuid]}")
+        elif found[uuid]["uuid"] != uuid:
+            silent.append(f"{name}: the SSH connection leads to {found[uuid]['hostname']}, which is another host.")
+    return {"changed": False, "dom0": found, "silent": silent}
