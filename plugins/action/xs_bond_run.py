@@ -36,8 +36,8 @@ class ActionModule(ActionBase):
         for name in xs_bond_run.REGISTERED:
             found = variables.get(known[name])
             known[name] = found if isinstance(found, Mapping) else {}
-        # By way of JSON, so that it holds plain values whichever way Ansible keeps its variables.
-        return dict(json.loads(json.dumps(known)))
+        # By way of JSON, so that it holds plain values whichever way Ansible keeps its variables: warnings of a result are objects.
+        return dict(json.loads(json.dumps(known, default=str)))
 
     def _play_now(self, variables: Mapping[str, Any], event: str) -> _stations.Play:
         return _stations.Play(

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "storage_bond"
@@ -47,3 +48,9 @@ def test_three_filters_are_for_users() -> None:
 def test_the_play_that_sums_up_stands_once() -> None:
     summing = [path for path in PLAYBOOKS if "event: sum_up" in path.read_text(encoding="utf-8")]
     assert [path.name for path in summing] == ["sum_up.yml"]
+
+
+def test_the_readme_of_the_role_names_every_option() -> None:
+    options = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    said = (ROLE / "README.md").read_text(encoding="utf-8")
+    assert [one for one in options if f"`{one}`" not in said and f"`_{one.removeprefix('storage_bond_')}`" not in said] == []
