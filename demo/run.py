@@ -71,8 +71,8 @@ def demo(endpoints: Path, inventory: Path, log: TextIO) -> None:
 
 
 def storage_nics(state: str) -> list[str]:
-    """The lines of the hosts and of the two NICs that are to be bonded."""
-    return [line for line in state.splitlines() if re.match(r"xs-\d |  eth[24] .*(Static|None) ", line)]
+    """The lines of the hosts and of the two NICs that are to be bonded, with the header of their table."""
+    return [line for line in state.splitlines() if re.match(r"xs-\d |  PIF +NETWORK|  eth[24] .*(Static|None) ", line)]
 
 
 @contextlib.contextmanager
@@ -107,7 +107,8 @@ def state(endpoints: Path) -> str:
 
 def narrow(text: str) -> str:
     """For a terminal of 100 columns: XAPI's name for the network of a NIC is long, and says nothing that the line does not."""
-    return re.sub(r"Pool-wide network associated with (eth\d+)", r"network of \1", text)
+    text = re.sub(r"Pool-wide network associated with (eth\d+)", r"network of \1", text)
+    return text.replace("NETWORK".ljust(40), "NETWORK".ljust(17))
 
 
 def play(inventory: Path, log: TextIO) -> str:
@@ -137,18 +138,23 @@ def play(inventory: Path, log: TextIO) -> str:
 
 
 def changes(before: str, after: str) -> list[str]:
-    """The lines that differ, each with the host that it is about. Columns that only became wider do not count."""
+    """The lines that differ, each with its host and its table. Columns that only became wider do not count."""
     compared = difflib.ndiff(_lines(before), _lines(after))
     return [line for line in compared if line[:2] in ("- ", "+ ")]
 
 
 def _lines(state: str) -> list[str]:
-    found, host = [], "pool"
+    found, host, table = [], "pool", ""
     for line in state.splitlines():
+        cells = re.split(r" {2,}", line.strip())
         if line and not line.startswith(" "):
-            host = line.split()[0]
-        elif line.strip() and not line.isupper():  # a table's header is no news
-            found.append(f"{host}:  {'  '.join(re.split(r' {2,}', line.strip()))}")
+            host, table = line.split()[0], ""
+        elif line.isupper():  # the header of a table: NAME, PIF, BOND, BRIDGE IN DOM0, BOND IN DOM0
+            table = "" if cells[0] == "NAME" else f" {cells[0] if cells[0] == 'PIF' else cells[0].lower()}"
+        elif line.strip():
+            found.append(f"{host}{table}:  {'  '.join(cells)}")
+        else:
+            table = ""
     return found
 
 
