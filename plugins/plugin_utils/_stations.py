@@ -71,6 +71,8 @@ def asked(options: Given, play: Play) -> Result:
                 values.seconds(f"storage_bond_{name}", read[name])
     except ValueError as error:
         return _failed(str(error))
+    if lost := _not_given(read):
+        return _failed(lost)
     if read["confirm_timeout"] and read["confirm_timeout"] not in SECONDS:
         return _failed(
             f"storage_bond_confirm_timeout is {read['confirm_timeout']}; give 0 (no timer) or {SECONDS.start} to {SECONDS.stop - 1}"
@@ -157,7 +159,9 @@ def refused(options: Given, play: Play) -> str:
     more += [f"{finding.sentence} Wait until then and run again." for finding in _unconfirmed(options["dom0"], run.hosts)]
     more += by_cause(_of_dom0(plan, options["dom0"], run, kept))
     more += grouped([problem for problem in _unknown_to_xapi(plan, options["dom0"], run, wanted["accept"]) if problem.blocks])
-    return _lines.rejection([*_lines.reasons(alone), *more]) if more else alone
+    if not more and (not alone or "Nothing was changed" in alone):
+        return alone
+    return _lines.rejection([*_lines.reasons(alone), *more])
 
 
 def host_begun(options: Given, play: Play) -> Result:
@@ -358,6 +362,20 @@ EVENTS: Mapping[str, Callable[[Given, Play], Result]] = {
         ended, kept, rehearsed, verdict, sum_up,
     )
 }  # fmt: skip
+
+
+def _not_given(read: Given) -> str:
+    """What nobody but the user can know."""
+    lost = []
+    if not (read["network"] or read["network_uuid"]):
+        lost.append("storage_bond_network (the name of the bond's network, such as NAS)")
+    if not read["nics"] and read["state"] != "absent":
+        lost.append("storage_bond_nics (its NICs, such as [eth2, eth4])")
+    if not lost:
+        return ""
+    one = len(lost) == 1
+    where = "in the inventory, in the play or with -e. Nothing was changed."
+    return f"{' and '.join(lost)} {'is' if one else 'are'} not given. Give {'it' if one else 'them'} {where}"
 
 
 def _only_plan(read: Given, play: Play) -> bool:

@@ -263,6 +263,25 @@ def test_no_run_begins_while_runs_are_asked_to_stop() -> None:
     assert rejection(idle) == ""
 
 
+def test_options_that_only_the_user_can_know_are_asked_for_by_their_names() -> None:
+    without = EVENTS["asked"]({}, a_play(given={"state": "present"}))
+    assert without["failed"]
+    assert without["msg"] == (
+        "storage_bond_network (the name of the bond's network, such as NAS) and storage_bond_nics (its NICs, such as [eth2, eth4]) are not"
+        " given. Give them in the inventory, in the play or with -e. Nothing was changed."
+    )
+    assert "storage_bond_nics" in EVENTS["asked"]({}, a_play(given={"network_uuid": "929521ce"}))["msg"]
+    assert "failed" not in EVENTS["asked"]({}, a_play(given={"network": "NAS", "state": "absent"})), "the NICs of a bond are known"
+
+
+def test_a_pool_that_cannot_be_read_is_said_to_be_unchanged() -> None:
+    so_far = known(a_pool())
+    so_far["plan"] = {"failed": True, "msg": "127.0.0.1 refuses connections on port 443: its xapi is down or restarting."}
+    so_far["run"] = EVENTS["planned"](so_far, a_play())
+    said = "Nothing was changed. 127.0.0.1 refuses connections on port 443: its xapi is down or restarting."
+    assert rejection({**so_far, "dom0": {}}) == said
+
+
 def test_a_network_that_is_not_there_is_told_where_it_was_to_be_removed() -> None:
     so_far = known(a_pool(), state="absent")
     so_far["plan"]["plan"]["steps"] = []
