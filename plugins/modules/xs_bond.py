@@ -281,6 +281,13 @@ plan:
       description: What is worth knowing and stops nothing.
       type: list
       elements: str
+    estimate:
+      description:
+        - How long it may take by what such steps took on real pools, in seconds. C(least) and C(most) are those of all hosts, one after
+          the other, and C(hosts) has them for each host that is changed.
+        - The sync of storage on LINSTOR (XOSTOR) comes on top.
+      type: dict
+      sample: {least: 17, most: 70, hosts: {xs-1: {least: 2, most: 10}, xs-2: {least: 15, most: 60}}}
 fingerprint:
   description: A line that stands for the plan and for every fact of the pool that it rests on; see O(plan_fingerprint).
   returned: always, when a plan could be made

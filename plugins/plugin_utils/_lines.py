@@ -10,18 +10,18 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.plugin_utils._record import Run, plural
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import by_cause
+from ansible_collections.xapi.network.plugins.plugin_utils._record import Run, plural, shortened
 
 HOSTS = ("host", "bond", "bridge", "NICs", "mode", "address", "MAC", "links", "seconds")
 POOLS = ("pool", "hosts", "changed", "seconds", "outcome")
-# What a restart of xapi takes, from a small host to one with many VMs and storages.
-RESTART_SECONDS = (15, 60)
+MINUTES_FROM = 120  # seconds
 COLUMNS = 90  # of 100, which leaves room for the times that a log puts before each line
 
 
 def shown(line: str) -> str:
     """A line for the terminal: a long step or note of a plan goes on below itself. Tables and what is to be copied stay as they are."""
-    start = re.match(r"\d+\. |Note: ", line)
+    start = re.match(r"\d+\. |Note: |Accepted: |Time: ", line)
     if start is None or len(line) <= COLUMNS:
         return line
     indent = " " * len(start[0])
@@ -29,7 +29,7 @@ def shown(line: str) -> str:
 
 
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:
-    """The steps in order, numbered, then the notices, then how long it may take."""
+    """The steps in order, numbered, then the notices."""
     notes = [f"Note: {notice}" for notice in plan["notices"]]
     if not plan["steps"]:
         return ["Nothing to do: every host has what it should have.", *notes]
@@ -38,8 +38,14 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
         where = f"{step['host']}: " if step["host"] else ""
         interrupts = f" ({step['interrupts']})" if step["interrupts"] else ""
         lines.append(f"{number}. {where}{step['sentence']}{interrupts}")
-    restarts = sum(1 for step in plan["steps"] if step["action"] == "restart_agent")
-    return [*lines, *notes, *([estimate(restarts)] if restarts else [])]
+    return [*lines, *notes]
+
+
+def risk_lines(problems: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each risk that was accepted comes to on this pool."""
+    accepted = [problem for problem in problems if problem["accepted"]]
+    codes = dict.fromkeys(problem["code"] for problem in accepted)
+    return [f"Accepted: [{code}] {sentence}" for code in codes for sentence in by_cause([one for one in accepted if one["code"] == code])]
 
 
 def guard_lines(undo: Mapping[str, Mapping[str, Any]], seconds: int) -> list[str]:
@@ -57,14 +63,37 @@ def saved_lines(options: Mapping[str, Any], fingerprint: str) -> list[str]:
     return [*where, f"Its fingerprint: {fingerprint}" if where else f"The fingerprint of the plan: {fingerprint}"]
 
 
-def estimate(restarts: int) -> str:
-    """How long that many restarts of xapi take, one after the other."""
-    least, most = (_duration(restarts * seconds) for seconds in RESTART_SECONDS)
-    return f"It restarts xapi {'once' if restarts == 1 else f'{restarts} times, one host after the other'}: about {least} to {most}."
+def time_lines(estimate: Mapping[str, Any], wait_timeout: int, confirm_timeout: int, syncs: bool) -> list[str]:
+    """How long each host may take and the pool in all, and what ends a wait. `syncs`: hosts keep storage for each other."""
+    hosts = estimate.get("hosts") or {}
+    if not hosts:
+        return []
+    alike: dict[tuple[int, int], list[str]] = {}
+    for name, seconds in hosts.items():
+        alike.setdefault((seconds["least"], seconds["most"]), []).append(name)
+    each = ", ".join(
+        f"{_span(least, most)} {'each ' if len(names) > 1 else ''}for {shortened(names)}" for (least, most), names in alike.items()
+    )
+    total = f"; one host after the other, {_span(estimate['least'], estimate['most'])} in all" if len(hosts) > 1 else ""
+    sync = " The sync of the storage on LINSTOR, which is waited for after each host, comes on top." if syncs else ""
+    lines = [f"Time: about {each}{total}.{sync} The run stops at a host that is not done after {wait_timeout} s."]
+    late = [name for name, seconds in hosts.items() if 0 < confirm_timeout < seconds["most"]]
+    if late:
+        lines.append(
+            f"Note: {shortened(late)} may take longer than the {confirm_timeout} s of storage_bond_confirm_timeout, and dom0 would"
+            " then take back what was in order."
+        )
+    return lines
+
+
+def _span(least: int, most: int) -> str:
+    if most < MINUTES_FROM:
+        return f"{least} to {plural(most, 'second')}"
+    return f"{_duration(least)} to {_duration(most)}"
 
 
 def _duration(seconds: int) -> str:
-    return plural(round(seconds / 60), "minute") if seconds >= 120 else plural(seconds, "second")
+    return plural(round(seconds / 60), "minute") if seconds >= MINUTES_FROM else plural(seconds, "second")
 
 
 def hosts_table(hosts: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, Any]) -> list[str]:

@@ -141,7 +141,12 @@ def checked(options: Given, play: Play) -> Result:
         return {"lines": [f"Nothing to do: the pool has no network {named}."]}
     lines = _lines.plan_lines(plan["plan"])
     lines += [f"First, in dom0 of {bridge.step}" for bridge in _left_bridges(plan, options["dom0"], _record.from_dict(options["run"]).work)]
+    lines += _lines.risk_lines([*(plan.get("problems") or []), *_accepted_in_dom0(options)])
     lines += _lines.guard_lines(plan.get("undo") or {}, options["options"]["confirm_timeout"])
+    syncs = options["options"]["dom0"] and any(host.get("replicated") for host in plan["hosts"].values())
+    lines += _lines.time_lines(
+        plan["plan"].get("estimate") or {}, options["options"]["wait_timeout"], options["options"]["confirm_timeout"], syncs
+    )
     lines += [f"Note: {sentence}" for sentence in _took_back(options["dom0"], _record.from_dict(options["run"]).hosts)]
     return {"lines": [*lines, *_lines.saved_lines(options["options"], plan.get("fingerprint", ""))]}
 
@@ -182,6 +187,11 @@ def host_begun(options: Given, play: Play) -> Result:
         "prepares": bool(stops or run.renew or commands or options["options"]["ping"] or guarded),
         "lines": [run.progress()] if len(run.work) > 1 and not stops else [],
     }
+
+
+def _accepted_in_dom0(options: Given) -> list[dict[str, Any]]:
+    run, accept = _record.from_dict(options["run"]), options["options"]["accept"]
+    return [problem.to_dict() for problem in _unknown_to_xapi(options["plan"], options["dom0"], run, accept) if problem.accepted]
 
 
 def going_on(options: Given, play: Play) -> Result:

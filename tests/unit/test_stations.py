@@ -47,7 +47,7 @@ def a_pool(*bonded: str) -> APool:
 
 def known(made: APool, play: Play | None = None, **given: Any) -> dict[str, Any]:
     """What the tasks up to the plan have registered, with an answer of each dom0 that agrees with XAPI."""
-    asked = spec(strategy="restart", **({"hosts": given["hosts"]} if "hosts" in given else {}))
+    asked = spec(strategy="restart", **{name: given[name] for name in ("hosts", "accept") if name in given})
     answer = result(made.pool, asked, plan(made.pool, asked))
     so_far: dict[str, Any] = {"options": options(**given), "plan": answer, "now": {}, "variable": "storage_bond_run"}
     so_far["run"] = EVENTS["planned"](so_far, play or a_play())
@@ -129,10 +129,34 @@ def test_once_the_pool_is_read_its_uuids_decide_who_leads() -> None:
 # before anything is changed
 
 
-def test_a_good_plan_is_shown_with_how_long_the_restarts_take() -> None:
+def test_a_good_plan_is_shown_with_how_long_each_host_may_take() -> None:
     shown = EVENTS["checked"](known(a_pool()), a_play())
     assert shown["lines"][0] == "1. make the network NAS with MTU 1500"
-    assert shown["lines"][-1] == "It restarts xapi 2 times, one host after the other: about 30 seconds to 2 minutes."
+    assert shown["lines"][-1] == (
+        "Time: about 2 to 10 seconds for xs-1, 15 to 60 seconds each for xs-2, xs-3; one host after the other, 32 seconds to 2 minutes in all."
+        " The run stops at a host that is not done after 600 s."
+    )
+
+
+def test_a_confirm_timeout_that_is_shorter_than_a_host_may_take_is_said() -> None:
+    shown = EVENTS["checked"](known(a_pool(), confirm_timeout="40"), a_play())
+    assert shown["lines"][-1] == (
+        "Note: xs-2, xs-3 may take longer than the 40 s of storage_bond_confirm_timeout, and dom0 would then take back what was in order."
+    )
+    assert "Note: " not in EVENTS["checked"](known(a_pool(), confirm_timeout="60"), a_play())["lines"][-1]
+
+
+def test_the_plan_says_what_each_accepted_risk_comes_to_on_this_pool() -> None:
+    made = a_pool()
+    for host in ("xs-2", "xs-3"):
+        made.link(host, "eth4")["carrier"] = False
+    made.storage("xs-2", "nas-1", server="172.16.0.200")
+    shown = EVENTS["checked"](known(made, accept=["no_link", "storage_in_use"]), a_play())
+    (storage,) = [line for line in shown["lines"] if "[storage_in_use]" in line]
+    assert storage.startswith("Accepted: [storage_in_use] xs-2: storage is attached through eth2: ") and "about a second" in storage
+    (link,) = [line for line in shown["lines"] if "[no_link]" in line]
+    assert link.startswith("Accepted: [no_link] xs-2: eth4 has no link. Until it has one, the other NICs carry the traffic of the bond")
+    assert link.endswith("Likewise on xs-3.")
 
 
 def test_every_wanted_host_is_asked_also_those_with_nothing_to_do() -> None:

@@ -18,6 +18,13 @@ from ansible_collections.xapi.network.plugins.module_utils._pool.model import Ho
 
 # Of problems of one kind on one host, so many are spelt out; 64 hosts have to fit on a screen.
 MOST_OF_ONE_KIND = 3
+# What a risk comes to that was accepted, where its sentence does not say so already.
+ACCEPTED_MEANS: Mapping[str, str] = {
+    "cluster": "It stops for about a second, which the cluster may take for a failure of the host.",
+    "fcoe": "Where one does, the NIC may not get into the bond; the proof of the host tells.",
+    "ipv6_lost": "The host does not have it any more after the change.",
+    "no_link": "Until it has one, the other NICs carry the traffic of the bond, and no failure of theirs is made up for.",
+}
 WITHOUT_HA = "Disable HA for the change (xe pool-ha-disable) and enable it after."
 
 
@@ -50,6 +57,8 @@ def judged(accept: Iterable[str], code: str, host: str, sentence: str, remedy: s
     risk, accepted = code in RISKS, code in accept
     if risk and not accepted:
         remedy = f"{remedy} To go on all the same, add {code} to accept."
+    if risk and accepted and code in ACCEPTED_MEANS:
+        sentence = f"{sentence} {ACCEPTED_MEANS[code]}"
     return Problem(code, host, sentence, remedy, fatal=not risk, accepted=risk and accepted)
 
 

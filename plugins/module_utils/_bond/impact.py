@@ -21,7 +21,7 @@ def use_problems(pool: Pool, spec: BondSpec, host: Host, nics: Sequence[Pif], mt
     """Who would notice that these NICs become a bond. `mtu`: that of the bond."""
     problems = HostProblems(spec, host)
     for nic in nics:
-        behind = _storage_behind(pool, host, nic)
+        behind = storage_behind(pool, host, nic)
         if behind:
             problems.add(
                 "storage_in_use",
@@ -79,7 +79,7 @@ def removal_problems(pool: Pool, spec: BondSpec, host: Host, bond: Bond) -> list
             )
         sentence = f"{pif.device} is the management interface; its connection breaks for a moment."
         problems.add("management", sentence, "Make sure that you have a console.")
-    behind = _storage_behind(pool, host, pif)
+    behind = storage_behind(pool, host, pif)
     if behind:
         problems.add(
             "storage_in_use",
@@ -96,7 +96,7 @@ def removal_problems(pool: Pool, spec: BondSpec, host: Host, bond: Bond) -> list
     return problems.found
 
 
-def _storage_behind(pool: Pool, host: Host, pif: Pif) -> list[str]:
+def storage_behind(pool: Pool, host: Host, pif: Pif) -> list[str]:
     """Names of the storage that this host has attached at an address in the subnet of this PIF, or that may run over any one."""
     subnet = pif.subnet
     attached = [storage for storage in pool.storages_of(host) if storage.attached]

@@ -23,6 +23,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.checks import (
     problem,
     vlan_problems,
 )
+from ansible_collections.xapi.network.plugins.module_utils._bond.duration import estimate
 from ansible_collections.xapi.network.plugins.module_utils._bond.impact import (
     absent_notices,
     absent_problems,
@@ -101,6 +102,7 @@ class Plan:
             "steps": [step.to_dict() for step in self.steps],
             "predictions": [prediction.to_dict() for prediction in self.predictions],
             "notices": grouped(self.notices, codes=False),
+            "estimate": estimate(self.steps).to_dict(),
         }
 
 

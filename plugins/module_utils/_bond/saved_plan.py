@@ -9,7 +9,7 @@ before the run, and a problem that the plan did not have refuses it. What an int
 difference: a host that is on its way to the plan's own prediction is as the plan wants it.
 
 The fingerprint says the same in one line, for where a file does not travel: two digests for each host, one of its facts, one of what it
-comes to. Pure.
+comes to, and the codes of the risks that were accepted for it. Pure.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._bond.impact import storage_behind
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, find_network, wanted_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, match, vlans_over
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
@@ -28,6 +29,7 @@ from ansible_collections.xapi.network.plugins.module_utils._pool.model import Ho
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 KIND = "xapi.network plan"
+CHECKSUM = "checksum"  # against an edit by accident, and a file that lost a part and still is JSON
 FORMAT = 1
 DIGITS = 12  # of a digest in a fingerprint: 48 bits, against chance and not against an attacker
 
@@ -44,9 +46,10 @@ NIC_FACTS = (
 OTHER_PIF_FACTS = ("ip_mode", "ip", "netmask", "management")
 BOND_FACTS = ("uuid", "mode", "properties")
 # Accepted, and gone or come by the next read: an approver cannot say anything about these.
-PASSING_PROBLEMS = frozenset({"pending_tasks"})
-# Of a prediction, what is not the outcome: the way to it, names that XAPI chooses as it makes things, and what a cable does by itself.
-NOT_OUTCOME = ("moves", "inherits", "bridges_gone", "bridge", "network_uuid", "device", "without_link", "paths")
+PASSING_RISKS = frozenset({"pending_tasks"})
+# Of a prediction, what is not the outcome: the way to it, names that XAPI chooses as it makes things, what a cable does by itself, and
+# storage, of which the facts have what is behind the NICs.
+NOT_OUTCOME = ("moves", "inherits", "bridges_gone", "bridge", "network_uuid", "device", "without_link", "paths", "storages")
 # Of a spec, what says how a run goes, and not what comes out.
 NOT_OF_THE_PLAN = ("accept",)
 
@@ -58,20 +61,20 @@ NAMES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """What a file holds. `facts`: by host uuid (and "pool" for the network), label to text. `problems`: those that the plan had, accepted
-    or not, as (host uuid, code). `about` is for people: pool, time, versions; nothing is decided by it.
+    """What a file holds. `facts`: by host uuid (and "pool" for the network), label to text. `accepted`: the risks that
+    were accepted, as (host uuid, code). `about` is for people: pool, time, versions, risks in words; nothing is decided by it.
     """
 
     spec: Mapping[str, Any]
     steps: tuple[Mapping[str, Any], ...]
     predictions: Mapping[str, Mapping[str, Any]]
     facts: Mapping[str, Mapping[str, str]]
-    problems: frozenset[tuple[str, str]]
+    accepted: frozenset[tuple[str, str]]
     pool: str
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        values = {
             "kind": KIND,
             "format": FORMAT,
             "about": dict(self.about),
@@ -79,20 +82,25 @@ class SavedPlan:
             "fingerprint": self.fingerprint,
             "spec": dict(self.spec),
             "steps": [dict(step) for step in self.steps],
-            "problems": [{"host": host, "code": code} for host, code in sorted(self.problems)],
+            "accepted": [{"host": host, "code": code} for host, code in sorted(self.accepted)],
             "predictions": {uuid: dict(values) for uuid, values in self.predictions.items()},
             "facts": {uuid: dict(values) for uuid, values in self.facts.items()},
         }
+        return {**values, CHECKSUM: digest(values)}
 
     @property
     def fingerprint(self) -> str:
-        """One line without blanks: `1:<spec>:<pool>;<host's uuid>=<facts>/<outcome>;…`."""
+        """One line without blanks: `1:<spec>:<pool>;<host's uuid>=<facts>/<outcome>[/<accepted risk>,…];…`."""
         hosts = [
-            f"{uuid}={digest(facts)}/{digest(_outcome(self.predictions.get(uuid, {})))}"
+            "/".join([f"{uuid}={digest(facts)}", digest(_outcome(self.predictions.get(uuid, {}))), *self._risks(uuid)])
             for uuid, facts in sorted(self.facts.items())
             if uuid != "pool"
         ]
         return ";".join([f"{FORMAT}:{digest(self.spec)}:{digest(self.facts.get('pool', {}))}", *hosts])
+
+    def _risks(self, uuid: str) -> list[str]:
+        codes = sorted(code for host, code in self.accepted if host == uuid)
+        return [",".join(codes)] if codes else []
 
 
 def digest(value: Any) -> str:
@@ -108,7 +116,9 @@ def save(pool: Pool, spec: BondSpec, plan: Plan, about: Mapping[str, Any]) -> Sa
         steps=tuple(step.to_dict() for step in plan.steps),
         predictions={one.host_uuid: one.to_dict() for one in plan.predictions},
         facts={"pool": _pool_facts(pool, spec), **{host.uuid: host_facts(pool, spec, host) for host in _resting_on(pool, spec)}},
-        problems=frozenset((uuids.get(one.host, one.host), one.code) for one in plan.problems),
+        accepted=frozenset(
+            (uuids.get(one.host, one.host), one.code) for one in plan.problems if one.accepted and one.code not in PASSING_RISKS
+        ),
         pool=pool.uuid,
         about=about,
     )
@@ -176,6 +186,7 @@ def _pif_facts(pool: Pool, pif: Pif) -> dict[str, str]:
     called, on = _called(pif), pool.networks.get(pif.network)
     facts = {f"{called} {_name(key)}": _said(getattr(pif, key)) for key in NIC_FACTS}
     facts[f"{called} network"] = _network(on)
+    facts[f"{called} storage"] = ", ".join(storage_behind(pool, pool.host(pif.host), pif))
     facts[f"{called} VLANs"] = ", ".join(str(vlan.vlan) for vlan in vlans_over(pool, pif))
     facts[f"{called} bond"] = bond.uuid if (bond := pool.bonds.get(pif.bond_slave_of)) else ""
     return facts
@@ -217,9 +228,11 @@ def differences(saved: SavedPlan, pool: Pool, spec: BondSpec, plan: Plan) -> lis
     found = _changed("the pool", saved.facts.get("pool", {}), now.facts["pool"], ignore=_made_network(saved, now))
     for uuid in sorted({*saved.facts, *now.facts} - {"pool"}, key=lambda uuid: names.get(uuid, uuid)):
         found += _host_differences(saved, now, pool, spec, uuid, names.get(uuid, uuid))
-    new = sorted(code for code in now.problems - saved.problems if code[1] not in PASSING_PROBLEMS)
-    found += [f"{names.get(host, host) or 'The pool'}: the plan did not have the problem {code}." for host, code in new]
-    return found
+    return found + [_not_accepted(names.get(host, host) or "The pool", code) for host, code in sorted(now.accepted - saved.accepted)]
+
+
+def _not_accepted(name: str, code: str) -> str:
+    return f"{name}: the plan did not have the risk {code}, or it was not accepted then."
 
 
 def _host_differences(saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSpec, uuid: str, name: str) -> list[str]:
@@ -230,9 +243,14 @@ def _host_differences(saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSp
     changed = _changed(name, saved.facts[uuid], now.facts[uuid])
     if changed:
         return [] if _on_its_way(saved, now, pool, spec, uuid) else changed
-    before = [step for step in saved.steps if step["host"] == name]
-    after = [step for step in now.steps if step["host"] == name]
-    if before != after or _outcome(saved.predictions.get(uuid, {})) != _outcome(now.predictions.get(uuid, {})):
+    before, after = _outcome(saved.predictions.get(uuid, {})), _outcome(now.predictions.get(uuid, {}))
+    keys = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
+    if keys:
+        return [
+            f"{name} would have {_name(key)} {_said(after.get(key))} in the end; in the saved plan it is {_said(before.get(key))}."
+            for key in keys
+        ]
+    if [step for step in saved.steps if step["host"] == name] != [step for step in now.steps if step["host"] == name]:
         return [f"{name}: the plan made now has other steps than the saved one, though the host is as it was; another version made it."]
     return []
 
@@ -288,7 +306,7 @@ def fingerprint_differences(fingerprint: str, pool: Pool, spec: BondSpec, plan: 
     try:
         form, of_spec, of_pool = head.split(":")
         before = {uuid: tuple(digests.split("/")) for uuid, digests in (host.split("=") for host in hosts)}
-        if form != str(FORMAT) or any(len(digests) != 2 for digests in before.values()):
+        if form != str(FORMAT) or any(len(digests) not in (2, 3) for digests in before.values()):
             raise ValueError
     except ValueError:
         raise NetworkError(
@@ -310,6 +328,9 @@ def fingerprint_differences(fingerprint: str, pool: Pool, spec: BondSpec, plan: 
             found.append(f"{name} is in the pool now, and was not when the plan was made.")
         elif not _fits(before[uuid], pool, spec, now, uuid):
             found.append(f"{name} is not as it was when the plan was made.")
+        else:
+            accepted = {code for digests in (before[uuid][2:]) for code in digests.split(",")}
+            found += [_not_accepted(name, code) for host, code in sorted(now.accepted) if host == uuid and code not in accepted]
     return found
 
 
@@ -321,7 +342,7 @@ def _of_this_pool(fingerprints: str, pool: Pool) -> str:
 
 def _fits(before: Sequence[str], pool: Pool, spec: BondSpec, now: SavedPlan, uuid: str) -> bool:
     """Whether a host is as it was, or on its way to the outcome of that plan."""
-    facts, outcome = before
+    facts, outcome = before[:2]
     host = next(host for host in pool.hosts if host.uuid == uuid)
     network = find_network(pool, spec)
     bonded = network is not None and pool.bond_on(host, network) is not None
@@ -345,41 +366,65 @@ def to_text(plan: SavedPlan) -> str:
 
 def read_file(text: str, where: str) -> SavedPlan:
     """The plan that this text holds. Raises NetworkError for a file that is not one, is cut, or comes from a later version."""
+    values = _of_our_kind(text, where)
+    if values.get("format") != FORMAT:
+        raise NetworkError(
+            f"{where} has the format {json.dumps(values.get('format'))[:40]}, and this version of xapi.network reads {FORMAT}. Nothing was"
+            " changed. Make a new plan with this version, or run the version that made it."
+        )
+    try:
+        plan = _from_dict(values)
+    except KeyError as error:
+        raise NetworkError(
+            f"{where} is a saved plan that lacks {error}; it was cut or edited. Nothing was changed. Make a new plan."
+        ) from None
+    except (TypeError, AttributeError, ValueError):
+        raise NetworkError(f"{where} is a saved plan that was edited: it cannot be read. Nothing was changed. Make a new plan.") from None
+    if values.get(CHECKSUM) != digest({key: value for key, value in values.items() if key != CHECKSUM}):
+        raise NetworkError(f"{where} was edited since it was made: its checksum does not match. Nothing was changed. Make a new plan.")
+    return plan
+
+
+def plan_of(text: str, where: str) -> tuple[str, str, str]:
+    """Of which pool (uuid) and which network (name and uuid) this saved plan is, whether or not it could still be carried out. Raises
+    NetworkError for a text that is none.
+    """
+    values = _of_our_kind(text, where)
+    spec = values.get("spec")
+    network = spec if isinstance(spec, Mapping) else {}
+    return str(values.get("pool")), str(network.get("network") or ""), str(network.get("network_uuid") or "")
+
+
+def _of_our_kind(text: str, where: str) -> Mapping[str, Any]:
+    if not text.strip():
+        raise NetworkError(f"{where} is empty, and no saved plan. Nothing was changed.")
     try:
         values = json.loads(text)
-    except ValueError as error:
-        raise NetworkError(f"{where} is no saved plan: it is not JSON, or it is cut off ({error}). Nothing was changed.") from None
+    except (ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())[:120]
+        raise NetworkError(f"{where} is no saved plan: it is not JSON, or it is cut off ({said}). Nothing was changed.") from None
     if not isinstance(values, Mapping) or values.get("kind") != KIND:
         raise NetworkError(
             f"{where} is no saved plan of xapi.network. Nothing was changed. Make one with --check and storage_bond_plan_file."
         )
-    if values.get("format") != FORMAT:
-        raise NetworkError(
-            f"{where} has the format {values.get('format')}, and this version of xapi.network reads {FORMAT}. Nothing was changed."
-            " Make a new plan with this version, or run the version that made it."
-        )
-    try:
-        plan = _from_dict(values)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise NetworkError(
-            f"{where} is a saved plan that lacks {error}; it was cut or edited. Nothing was changed. Make a new plan."
-        ) from None
-    if plan.fingerprint != values.get("fingerprint"):
-        raise NetworkError(f"{where} was edited since it was made: its fingerprint does not match. Nothing was changed. Make a new plan.")
-    return plan
+    return values
 
 
 def _from_dict(values: Mapping[str, Any]) -> SavedPlan:
+    """Raises KeyError, TypeError, AttributeError or ValueError."""
+
     def texts(facts: Mapping[str, Any]) -> dict[str, str]:
         return {str(label): str(value) for label, value in facts.items()}
 
-    steps: Sequence[Mapping[str, Any]] = values["steps"]
+    predictions = {str(uuid): dict(one) for uuid, one in values["predictions"].items()}
+    for one in predictions.values():
+        Prediction.from_dict(one)
     return SavedPlan(
-        spec=values["spec"],
-        steps=tuple(dict(step) for step in steps),
-        predictions={str(uuid): dict(one) for uuid, one in values["predictions"].items()},
+        spec=dict(values["spec"]),
+        steps=tuple({**step, "action": str(step["action"]), "host": str(step["host"])} for step in values["steps"]),
+        predictions=predictions,
         facts={str(uuid): texts(facts) for uuid, facts in values["facts"].items()},
-        problems=frozenset((str(one["host"]), str(one["code"])) for one in values["problems"]),
+        accepted=frozenset((str(one["host"]), str(one["code"])) for one in values["accepted"]),
         pool=str(values["pool"]),
         about=values.get("about") or {},
     )

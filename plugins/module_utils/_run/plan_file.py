@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Saved plans on disk: written whole or not at all, read with a limit, and compared."""
+"""Saved plans on disk: written whole or not at all, never over anything else, read with a limit, and compared."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
+from ansible_collections.xapi.network.plugins.module_utils._bond.duration import estimate
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.saved_plan import (
     SavedPlan,
     differences,
     fingerprint_differences,
+    plan_of,
     read_file,
     save,
     to_text,
@@ -52,26 +55,39 @@ def approved_plan(options: Mapping[str, Any]) -> ApprovedPlan | None:
     if not options.get("saved_plan"):
         return None
     where = Path(options["saved_plan"])
+    return ApprovedPlan(read_file(_text_of(where), str(where)), "")
+
+
+def _text_of(where: Path) -> str:
+    """Raises NetworkError."""
     try:
+        # A pipe or a device would be waited for without end.
+        if not stat.S_ISREG(mode := where.stat().st_mode):
+            kind = "is a folder" if stat.S_ISDIR(mode) else "is no regular file"
+            raise NetworkError(f"The saved plan {where} cannot be read: it {kind}. Nothing was changed.")
         with where.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise NetworkError(f"The saved plan {where} cannot be read: {error.strerror}. Nothing was changed.") from None
     if len(text) > MOST_BYTES:
         raise NetworkError(f"{where} is larger than any saved plan. Nothing was changed.")
-    return ApprovedPlan(read_file(text.decode("utf-8", "replace"), str(where)), "")
+    return text.decode("utf-8", "replace")
 
 
 def save_plan(options: Mapping[str, Any], pool: Pool, spec: BondSpec, plan: Plan) -> str:
-    """Writes the plan where the options say so, and answers its fingerprint. Raises NetworkError when it cannot be written."""
+    """Writes the plan where the options say so, unless something speaks against it, and answers its fingerprint. Raises NetworkError when
+    it cannot be written.
+    """
     about = {
         "pool": pool.name,
         "hosts": [host.name for host in plan.hosts],
         "made_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "ansible_core": ansible_version,
+        "accepted": [one.sentence for one in plan.problems if one.accepted],
+        "estimate": estimate(plan.steps).to_dict(),
     }
     saved = save(pool, spec, plan, about)
-    if options.get("save_plan"):
+    if options.get("save_plan") and not plan.blocking:
         _write(Path(options["save_plan"]), to_text(saved))
     return saved.fingerprint
 
@@ -83,9 +99,42 @@ def _write(where: Path, text: str) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
-            os.replace(name, where)
-        except OSError:
-            os.unlink(name)
-            raise
+            if not _put_new(name, where):
+                _same_plan(where, text)
+                os.replace(name, where)
+        finally:
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise NetworkError(f"The plan cannot be saved to {where}: {error.strerror}. Nothing was changed.") from None
+
+
+def _put_new(name: str, where: Path) -> bool:
+    """Whether there was nothing: of two runs that come at once, for the first."""
+    try:
+        os.link(name, where)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        if where.exists():
+            return False
+        os.replace(name, where)
+    return True
+
+
+def _same_plan(where: Path, text: str) -> None:
+    """Raises NetworkError when the file that is there is not an earlier plan of the same bond."""
+    ours = plan_of(text, "")
+    try:
+        theirs = plan_of(_text_of(where), str(where))
+    except NetworkError as error:
+        raise NetworkError(
+            f"The plan was not saved over what is there: {error.message.partition(' Nothing was changed.')[0]} Nothing was changed."
+            " Delete that, or give another name."
+        ) from None
+    if theirs != ours:
+        pool, network, uuid = theirs
+        raise NetworkError(
+            f"The plan was not saved, since {where} holds another one, for the network {network or uuid} of the pool {pool}. Nothing was"
+            " changed. Delete that file, or give each pool and network a file of its own, for instance plan-{{ xs_pool }}.json with the"
+            " inventory plugin xs_pools."
+        )
