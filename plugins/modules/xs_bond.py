@@ -57,6 +57,7 @@ options:
     description:
       - A file to which the plan is written, in check mode too, with everything that it rests on. It is JSON, holds no secrets, and is made
         for one pool.
+      - It is written over nothing but an earlier plan of the same pool and network, and not at all when something speaks against the plan.
       - The file is on the machine that the task runs on, which without C(delegate_to) is the control node.
     type: path
     version_added: 1.1.0
@@ -292,7 +293,7 @@ fingerprint:
   description: A line that stands for the plan and for every fact of the pool that it rests on; see O(plan_fingerprint).
   returned: always, when a plan could be made
   type: str
-  sample: 1:9f2c60a1b7d3:1f6f1c0b52aa;4b4b0a4e-1d1a-4d0f-8f5b-7c5b6c1f0f11=6d0c3c5a7e11/0b1d8a9f6c22
+  sample: 1:9f2c60a1b7d3:1f6f1c0b52aa;4b4b0a4e-1d1a-4d0f-8f5b-7c5b6c1f0f11=6d0c3c5a7e11/0b1d8a9f6c22//storage_in_use
 undo:
   description: What dom0 of a host is to take back unless the change is confirmed, by uuid of the host, for M(xapi.network.xs_confirm).
   returned: when O(confirm_timeout) is more than 0 and a plan could be made
@@ -433,7 +434,7 @@ def work(task: Task) -> dict[str, object]:
         if approved is not None:
             answer["differences"] = approved.differences(before, spec, the_plan)
         if the_plan.blocking:
-            raise NetworkError(rejection(the_plan), **{**answer, "changed": False})
+            raise NetworkError(rejection(the_plan, answer.get("differences", [])), **{**answer, "changed": False})
         if answer.get("differences"):
             raise NetworkError(not_as_approved(answer["differences"]), **{**answer, "changed": False})
         if task.check_mode or not (the_plan.steps or expected):

@@ -253,7 +253,65 @@ def test_a_text_that_is_no_fingerprint_says_so(text: str) -> None:
 
 
 def test_of_the_fingerprints_of_several_pools_the_one_of_this_pool_counts() -> None:
-    made, other = tutorial(), "1:aaaaaaaaaaaa:bbbbbbbbbbbb;another-host=cccccccccccc/dddddddddddd"
+    made, other = tutorial(), "1:aaaaaaaaaaaa:bbbbbbbbbbbb;another-host=cccccccccccc/dddddddddddd//"
     mine, now = saved(made).fingerprint, plan(made.pool, spec())
     assert fingerprint_differences(f"{other} {mine}", made.pool, spec(), now) == []
     assert fingerprint_differences(other, made.pool, spec(), now) != []
+
+
+def remade(uuid: str, mac: str) -> APool:
+    """A pool whose xs-2 has a bond with this uuid and MAC."""
+    made = tutorial()
+    made.network("NAS")
+    for host in ("xs-1", "xs-2"):
+        made.bond(host, "NAS", ["eth2", "eth4"])
+    own = made.nic("xs-2", "bond0")
+    own["MAC"] = mac
+    made.records["bond"][own["bond_master_of"][0]]["uuid"] = uuid
+    return made
+
+
+def test_a_bond_that_the_plan_makes_again_may_be_another_one_and_no_other_bond_may() -> None:
+    options = {"on_drift": "repair", "hosts": ["xs-2"], "mac": "00:26:55:d1:ff:01"}
+    kept = saved(remade("old", "00:26:55:d1:e8:cc"), **options)
+    assert found(kept, remade("old", "00:26:55:d1:e8:cc"), **options) == []
+    assert found(kept, remade("new", "00:26:55:d1:ff:01"), **options) == [], "destroyed and created by the plan"
+    stays = {"on_drift": "repair", "mode": "balance-slb"}
+    kept = saved(remade("old", "00:26:55:d1:e8:cc"), **stays)
+    assert "xs-2: bond0 bond uuid is new; the plan was made for old." in found(kept, remade("new", "00:26:55:d1:e8:cc"), **stays)
+
+
+def test_a_bond_that_the_plan_changes_in_place_may_be_half_way_there_and_nowhere_else() -> None:
+    def pool(mode: str, other_config: dict[str, str] | None = None) -> APool:
+        made = remade("old", "00:26:55:d1:e8:cc")
+        made.nic("xs-2", "bond0")["other_config"] = other_config or {}
+        made.records["bond"][made.nic("xs-2", "bond0")["bond_master_of"][0]]["mode"] = mode
+        return made
+
+    options = {"on_drift": "repair", "mode": "active-backup", "purpose": "Storage"}
+    kept = saved(pool("balance-slb"), **options)
+    assert differences_of(kept, pool("active-backup"), **options) == []
+    assert differences_of(kept, pool("active-backup", {"management_purpose": "Storage"}), **options) == []
+    assert differences_of(kept, pool("lacp"), **options) == ["xs-2: bond0 bond mode is lacp; the plan was made for balance-slb."]
+    assert differences_of(kept, pool("balance-slb", {"management_purpose": "Backup"}), **options) == [
+        "xs-2: bond0 other_config is management_purpose=Backup; the plan was made for none."
+    ]
+    spoilt = pool("active-backup")
+    spoilt.nic("xs-2", "bond0")["disallow_unplug"] = True
+    assert differences_of(kept, spoilt, **options) == ["xs-2: bond0 disallow_unplug is yes; the plan was made for no."]
+
+
+def differences_of(kept: SavedPlan, made: APool, **options: Any) -> list[str]:
+    """By the file alone: the fingerprint does not tell a bond that is half way there from another one, and refuses both."""
+    asked = spec(**options)
+    return differences(kept, made.pool, asked, plan(made.pool, asked))
+
+
+@pytest.mark.parametrize(("device", "field", "value"), [("eth5", "IP", "10.0.0.2"), ("eth0", "IP", "192.0.2.99")])
+def test_what_a_plan_does_not_touch_matters_on_a_host_that_is_done_too(device: str, field: str, value: str) -> None:
+    kept, made = saved(tutorial()), tutorial()
+    made.network("NAS")
+    for host in ("xs-1", "xs-2"):
+        made.bond(host, "NAS", ["eth2", "eth4"])
+    made.nic("xs-2", device).update({"ip_configuration_mode": "Static", field: value})
+    assert any(f"xs-2: {device} address is {value}" in sentence for sentence in differences_of(kept, made))

@@ -133,7 +133,8 @@ def test_a_good_plan_is_shown_with_how_long_each_host_may_take() -> None:
     shown = EVENTS["checked"](known(a_pool()), a_play())
     assert shown["lines"][0] == "1. make the network NAS with MTU 1500"
     assert shown["lines"][-1] == (
-        "Time: about 2 to 10 seconds for xs-1, 15 to 60 seconds each for xs-2, xs-3; one host after the other, 32 seconds to 2 minutes in all."
+        "Time: about 2 to 10 seconds for xs-1, 15 to 60 seconds each for xs-2, xs-3;"
+        " one host after the other, 32 seconds to 2 minutes in all."
         " The run stops at a host that is not done after 600 s."
     )
 

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._bond.done_already import unexplained
 from ansible_collections.xapi.network.plugins.module_utils._bond.impact import storage_behind
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, find_network, wanted_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, match, vlans_over
@@ -61,8 +62,9 @@ NAMES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """What a file holds. `facts`: by host uuid (and "pool" for the network), label to text. `accepted`: the risks that
-    were accepted, as (host uuid, code). `about` is for people: pool, time, versions, risks in words; nothing is decided by it.
+    """What a file holds. `facts`: by host uuid (and "pool" for the network), label to text. `accepted`: the risks that were accepted, as
+    (host uuid, code). `bonds`: uuid of the host's bond on the network, where it has one. `about` is for people: pool, time, versions, risks
+    in words; nothing is decided by it.
     """
 
     spec: Mapping[str, Any]
@@ -71,6 +73,7 @@ class SavedPlan:
     facts: Mapping[str, Mapping[str, str]]
     accepted: frozenset[tuple[str, str]]
     pool: str
+    bonds: Mapping[str, str]
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,6 +82,7 @@ class SavedPlan:
             "format": FORMAT,
             "about": dict(self.about),
             "pool": self.pool,
+            "bonds": dict(self.bonds),
             "fingerprint": self.fingerprint,
             "spec": dict(self.spec),
             "steps": [dict(step) for step in self.steps],
@@ -90,22 +94,37 @@ class SavedPlan:
 
     @property
     def fingerprint(self) -> str:
-        """One line without blanks: `1:<spec>:<pool>;<host's uuid>=<facts>/<outcome>[/<accepted risk>,…];…`."""
+        """One line without blanks: `1:<spec>:<pool>;<host's uuid>=<facts>/<outcome>/<its bond>/<accepted risk>,…;…`."""
         hosts = [
-            "/".join([f"{uuid}={digest(facts)}", digest(_outcome(self.predictions.get(uuid, {}))), *self._risks(uuid)])
+            "/".join(
+                [
+                    f"{uuid}={digest(facts)}",
+                    digest(_outcome(self.predictions.get(uuid, {}))),
+                    self._bond(uuid),
+                    self._risks(uuid),
+                ]
+            )
             for uuid, facts in sorted(self.facts.items())
             if uuid != "pool"
         ]
         return ";".join([f"{FORMAT}:{digest(self.spec)}:{digest(self.facts.get('pool', {}))}", *hosts])
 
-    def _risks(self, uuid: str) -> list[str]:
-        codes = sorted(code for host, code in self.accepted if host == uuid)
-        return [",".join(codes)] if codes else []
+    def _bond(self, uuid: str) -> str:
+        """A digest of the bond that the host has, after a minus sign where the plan destroys it."""
+        ending = any(step["action"] == "destroy_bond" and step["host"] == self.facts[uuid].get("name") for step in self.steps)
+        return f"{'-' if ending else ''}{_short(self.bonds[uuid])}" if uuid in self.bonds else ""
+
+    def _risks(self, uuid: str) -> str:
+        return ",".join(sorted(code for host, code in self.accepted if host == uuid))
 
 
 def digest(value: Any) -> str:
     """Of a plain value, the same on every machine."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:DIGITS]
+
+
+def _short(uuid: str | None) -> str:
+    return digest(uuid) if uuid else ""
 
 
 def save(pool: Pool, spec: BondSpec, plan: Plan, about: Mapping[str, Any]) -> SavedPlan:
@@ -120,6 +139,7 @@ def save(pool: Pool, spec: BondSpec, plan: Plan, about: Mapping[str, Any]) -> Sa
             (uuids.get(one.host, one.host), one.code) for one in plan.problems if one.accepted and one.code not in PASSING_RISKS
         ),
         pool=pool.uuid,
+        bonds={host.uuid: bond for host in _resting_on(pool, spec) if (bond := _bonded(pool, spec, host.uuid))},
         about=about,
     )
 
@@ -225,7 +245,8 @@ def differences(saved: SavedPlan, pool: Pool, spec: BondSpec, plan: Plan) -> lis
         return said
     now = save(pool, spec, plan, {})
     names = {host.uuid: host.name for host in pool.hosts}
-    found = _changed("the pool", saved.facts.get("pool", {}), now.facts["pool"], ignore=_made_network(saved, now))
+    then, here = saved.facts.get("pool", {}), now.facts["pool"]
+    found = _changed("the pool", then, here, {*then, *here} - _made_network(saved, now))
     for uuid in sorted({*saved.facts, *now.facts} - {"pool"}, key=lambda uuid: names.get(uuid, uuid)):
         found += _host_differences(saved, now, pool, spec, uuid, names.get(uuid, uuid))
     return found + [_not_accepted(names.get(host, host) or "The pool", code) for host, code in sorted(now.accepted - saved.accepted)]
@@ -240,32 +261,39 @@ def _host_differences(saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSp
         return [f"{name} is in the pool now, and was not when the plan was made."]
     if uuid not in now.facts:
         return [f"{name} was in the plan and is not in the pool any more."]
-    changed = _changed(name, saved.facts[uuid], now.facts[uuid])
-    if changed:
-        return [] if _on_its_way(saved, now, pool, spec, uuid) else changed
-    before, after = _outcome(saved.predictions.get(uuid, {})), _outcome(now.predictions.get(uuid, {}))
+    then, here = saved.facts[uuid], now.facts[uuid]
+    steps = [step for step in saved.steps if step["host"] == then.get("name")]
+    predicted = saved.predictions.get(uuid, {})
+    made = now.bonds.get(uuid) not in (None, saved.bonds.get(uuid))
+    foreign = unexplained(then, here, {str(step["action"]) for step in steps}, predicted, made)
+    if foreign:
+        return _changed(name, then, here, foreign)
+    if spec.absent and not _bonded(pool, spec, uuid):
+        return _changed(name, then, here) if _left(pool, spec, uuid, predicted) else []
+    before, after = _outcome(predicted), _outcome(now.predictions.get(uuid, {}))
     keys = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
     if keys:
         return [
             f"{name} would have {_name(key)} {_said(after.get(key))} in the end; in the saved plan it is {_said(before.get(key))}."
             for key in keys
         ]
-    if [step for step in saved.steps if step["host"] == name] != [step for step in now.steps if step["host"] == name]:
+    if then == here and steps != [step for step in now.steps if step["host"] == name]:
         return [f"{name}: the plan made now has other steps than the saved one, though the host is as it was; another version made it."]
     return []
 
 
-def _on_its_way(saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSpec, uuid: str) -> bool:
-    """Whether this plan has begun on the host, and what it would come to now is what it was to come to."""
-    host = next(host for host in pool.hosts if host.uuid == uuid)
-    predicted = saved.predictions.get(uuid)
-    if predicted is None:
-        return False
-    if spec.absent:
-        return not compare_absent(pool, host, find_network(pool, spec), Prediction.from_dict(predicted))
+def _bonded(pool: Pool, spec: BondSpec, uuid: str) -> str:
+    """The uuid of the host's bond on the network; "" when it has none."""
     network = find_network(pool, spec)
-    begun = network is not None and pool.bond_on(host, network) is not None
-    return begun and _outcome(predicted) == _outcome(now.predictions.get(uuid, {}))
+    bond = pool.bond_on(next(host for host in pool.hosts if host.uuid == uuid), network) if network else None
+    return bond.uuid if bond else ""
+
+
+def _left(pool: Pool, spec: BondSpec, uuid: str, predicted: Mapping[str, Any]) -> bool:
+    """Whether a host without its bond is not what a removal comes to, but for NICs that are yet to be plugged."""
+    host = next(host for host in pool.hosts if host.uuid == uuid)
+    target = Prediction.from_dict(predicted) if predicted else None
+    return any(one.code != "not_attached" for one in compare_absent(pool, host, find_network(pool, spec), target))
 
 
 def _outcome(prediction: Mapping[str, Any]) -> dict[str, Any]:
@@ -282,10 +310,10 @@ def _made_network(saved: SavedPlan, now: SavedPlan) -> frozenset[str]:
     return frozenset({"network MTU"}) if any(step["action"] == "set_mtu" for step in planned) else frozenset()
 
 
-def _changed(name: str, before: Mapping[str, str], now: Mapping[str, str], ignore: frozenset[str] = frozenset()) -> list[str]:
+def _changed(name: str, before: Mapping[str, str], now: Mapping[str, str], only: Collection[str] | None = None) -> list[str]:
     return [
         f"{name}: {label} is {now.get(label) or 'none'}; the plan was made for {before.get(label) or 'none'}."
-        for label in sorted({*before, *now} - ignore)
+        for label in sorted({*before, *now} if only is None else only)
         if before.get(label, "") != now.get(label, "")
     ]
 
@@ -306,7 +334,7 @@ def fingerprint_differences(fingerprint: str, pool: Pool, spec: BondSpec, plan: 
     try:
         form, of_spec, of_pool = head.split(":")
         before = {uuid: tuple(digests.split("/")) for uuid, digests in (host.split("=") for host in hosts)}
-        if form != str(FORMAT) or any(len(digests) not in (2, 3) for digests in before.values()):
+        if form != str(FORMAT) or any(len(digests) != 4 for digests in before.values()):
             raise ValueError
     except ValueError:
         raise NetworkError(
@@ -326,10 +354,10 @@ def fingerprint_differences(fingerprint: str, pool: Pool, spec: BondSpec, plan: 
             found.append(f"{name} was in the plan and is not in the pool any more.")
         elif uuid not in before:
             found.append(f"{name} is in the pool now, and was not when the plan was made.")
-        elif not _fits(before[uuid], pool, spec, now, uuid):
+        elif not _fits(before[uuid], spec, now, uuid):
             found.append(f"{name} is not as it was when the plan was made.")
         else:
-            accepted = {code for digests in (before[uuid][2:]) for code in digests.split(",")}
+            accepted = before[uuid][3].split(",")
             found += [_not_accepted(name, code) for host, code in sorted(now.accepted) if host == uuid and code not in accepted]
     return found
 
@@ -340,15 +368,17 @@ def _of_this_pool(fingerprints: str, pool: Pool) -> str:
     return next((one for one in given if any(f";{host.uuid}=" in one for host in pool.hosts)), given[0])
 
 
-def _fits(before: Sequence[str], pool: Pool, spec: BondSpec, now: SavedPlan, uuid: str) -> bool:
-    """Whether a host is as it was, or on its way to the outcome of that plan."""
-    facts, outcome = before[:2]
-    host = next(host for host in pool.hosts if host.uuid == uuid)
-    network = find_network(pool, spec)
-    bonded = network is not None and pool.bond_on(host, network) is not None
+def _fits(before: Sequence[str], spec: BondSpec, now: SavedPlan, uuid: str) -> bool:
+    """Whether a host is as it was, or on its way to the outcome of that plan: it has a bond that this has made, or all of it."""
+    facts, outcome, had = before[:3]
+    has = _short(now.bonds.get(uuid))
+    if facts == digest(now.facts[uuid]):
+        return outcome == digest(_outcome(now.predictions.get(uuid, {}))) or (spec.absent and not has)
     if spec.absent:
-        return facts == digest(now.facts[uuid]) or not bonded
-    return outcome == digest(_outcome(now.predictions.get(uuid, {}))) and (facts == digest(now.facts[uuid]) or bonded)
+        return bool(had) and not has
+    begun = bool(has) and (not had or (had.startswith("-") and had != f"-{has}"))
+    done = not any(step["host"] == now.facts[uuid]["name"] for step in now.steps)
+    return (begun or done) and outcome == digest(_outcome(now.predictions.get(uuid, {})))
 
 
 def _without_network(facts: Mapping[str, str]) -> dict[str, str]:
@@ -426,5 +456,6 @@ def _from_dict(values: Mapping[str, Any]) -> SavedPlan:
         facts={str(uuid): texts(facts) for uuid, facts in values["facts"].items()},
         accepted=frozenset((str(one["host"]), str(one["code"])) for one in values["accepted"]),
         pool=str(values["pool"]),
+        bonds=texts(values["bonds"]),
         about=values.get("about") or {},
     )

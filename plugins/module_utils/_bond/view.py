@@ -94,9 +94,9 @@ def difference(before: Pool, spec: BondSpec, plan: Plan) -> dict[str, Any]:
     return {"before": was, "after": will, "before_header": f"bonds on {spec.called}", "after_header": f"bonds on {spec.called}"}
 
 
-def rejection(plan: Plan) -> str:
-    """Why nothing was written: every problem that stops, by cause."""
-    lines = grouped(plan.blocking)
+def rejection(plan: Plan, differences: Sequence[str] = ()) -> str:
+    """Why nothing was written: in what the pool is not as approved, and every problem that stops, by cause."""
+    lines = [*differences, *grouped(plan.blocking)]
     if len(lines) == 1:
         return f"Nothing was changed. {lines[0]}"
     return "Nothing was changed, for these reasons:\n" + "\n".join(f"- {line}" for line in lines)
