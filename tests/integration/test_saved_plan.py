@@ -5,18 +5,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
+import xapi_twin
 from tests.integration import bonding
 from tests.integration.bonding import look, sentence
 from tests.integration.playing import Played
 from tests.integration.test_bond import bond, running, written
 from xapi_twin.running import RunningTwin
+from xapi_twin.scenario.load import read_scenario
+
+SCENARIOS = Path(xapi_twin.__file__).parent / "scenarios"
 
 # The tutorial's NICs, bonded on all hosts by calls.
 DIRECT: dict[str, Any] = {"state": "present"}
@@ -137,3 +142,57 @@ def test_the_role_refuses_a_plan_of_another_state_and_names_what_is_different(li
     done = bonding.bond(live, tmp_path, plan_fingerprint=handed)
     assert done.status == 0, done.output
     assert "storage_bond_plan_fingerprint" not in handed_on(done)
+
+
+# two pools in one play
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[RunningTwin, RunningTwin]]:
+    """Two pools whose hosts have names of their own, for one inventory."""
+    other = read_scenario((SCENARIOS / "three-hosts.yml").read_text(encoding="utf-8").replace("xs-", "ys-"), "three-hosts")
+    with RunningTwin("tutorial", ssh=False, restart_seconds=0) as first, RunningTwin(other, ssh=False, restart_seconds=0) as second:
+        yield first, second
+
+
+def both(two: tuple[RunningTwin, RunningTwin], folder: Path, *arguments: str, **variables: Any) -> Played:
+    """The role on both pools in one play, without dom0."""
+    given = {"dom0": False, "strategy": "direct", "accept": ["storage_in_use"], **variables}
+    return bonding.bond(two[0], folder, "storage_bond", "-i", str(two[1].inventory_path), *arguments, **given)
+
+
+def test_two_pools_with_one_file_are_refused_and_with_one_each_they_are_not(two: tuple[RunningTwin, RunningTwin], tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    planned = both(two, tmp_path, "--check", plan_file=str(file))
+    said = [str(result.values["msg"]) for result in planned.results if result.status == "failed"]
+    kept = json.loads(file.read_text())
+    assert planned.status != 0 and [text.startswith("The plan was not saved, since ") for text in said] == [True], planned.output
+    assert f"holds another one, for the network NAS of the pool {kept['about']['pool']} ({kept['pool']})." in said[0], said
+
+    ran = both(two, tmp_path, plan_file=str(file))
+    assert ran.status != 0 and "The plan was made for the pool" in sentence(ran), ran.output
+    done = [twin for twin in two if bonding.writes(twin)]
+    assert [twin.endpoints["pool"] for twin in done] == [kept["about"]["pool"]], "the pool of the plan, and no other"
+
+    pattern = str(tmp_path / "{{ xs_pool }}.json")
+    assert both(two, tmp_path, "--check", plan_file=pattern).status == 0
+    done_too = both(two, tmp_path, plan_file=pattern)
+    assert done_too.status == 0, done_too.output
+    assert [len(twin.database.all("Bond")) for twin in two] == [2, 3]
+
+
+# All of them are in tests/unit/test_plan_file.py.
+HOSTILE: dict[str, Callable[[Path], object]] = {
+    "cut off": lambda where: where.write_text('{"kind": "xapi.network plan", "format": 1, "spec'),
+    "has the format 7": lambda where: where.write_text('{"kind": "xapi.network plan", "format": 7}'),
+    "it is no regular file": lambda where: (where.unlink(), os.mkfifo(where)),
+}
+
+
+def test_through_the_role_a_file_that_is_no_plan_ends_in_a_sentence_before_anything_is_asked(twin: RunningTwin, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    for what, make in HOSTILE.items():
+        make(file)
+        refused = bonding.bond(twin, tmp_path, plan_file=str(file), dom0=False, strategy="direct")
+        assert refused.status != 0 and what in sentence(refused) and "Nothing was changed" in sentence(refused), refused.output
+        assert "Traceback" not in refused.output and list(twin.journal) == []

@@ -183,7 +183,7 @@ def refusals(twin: RunningTwin, where: str, fingerprint: str, **options: Any) ->
     ways: tuple[dict[str, Any], ...] = ({"saved_plan": where}, {"plan_fingerprint": fingerprint})
     for given in ways:
         with pytest.raises(NetworkError) as refused:
-            bond(twin, **given, **options)
+            bond(twin, wait_timeout=1, **given, **options)
         assert refused.value.message.startswith("Nothing was changed") and refused.value.facts["differences"]
         said.append(refused.value.message)
     assert written(twin, before) == []

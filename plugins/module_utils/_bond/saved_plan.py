@@ -32,6 +32,7 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import N
 KIND = "xapi.network plan"
 CHECKSUM = "checksum"  # against an edit by accident, and a file that lost a part and still is JSON
 FORMAT = 1
+MOST_SHOWN = 600  # characters of a sentence with a value from a file
 DIGITS = 12  # of a digest in a fingerprint: 48 bits, against chance and not against an attacker
 
 # What a plan rests on, field by field of the model; the rest is left out on purpose (tests/unit/test_saved_plan.py holds both lists
@@ -240,7 +241,7 @@ def differences(saved: SavedPlan, pool: Pool, spec: BondSpec, plan: Plan) -> lis
     far. `plan` is the plan made now of `pool`.
     """
     if saved.pool != pool.uuid:
-        return [f"The plan was made for the pool {saved.pool}, and this is {pool.name or 'a pool'} ({pool.uuid})."]
+        return [_shown(f"The plan was made for the pool {saved.pool}, and this is {pool.name or 'a pool'} ({pool.uuid}).")]
     if said := _other_spec(saved.spec, _spec(spec)):
         return said
     now = save(pool, spec, plan, {})
@@ -274,7 +275,7 @@ def _host_differences(saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSp
     keys = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
     if keys:
         return [
-            f"{name} would have {_name(key)} {_said(after.get(key))} in the end; in the saved plan it is {_said(before.get(key))}."
+            _shown(f"{name} would have {_name(key)} {_said(after.get(key))} in the end; in the saved plan it is {_said(before.get(key))}.")
             for key in keys
         ]
     if then == here and steps != [step for step in now.steps if step["host"] == name]:
@@ -312,7 +313,7 @@ def _made_network(saved: SavedPlan, now: SavedPlan) -> frozenset[str]:
 
 def _changed(name: str, before: Mapping[str, str], now: Mapping[str, str], only: Collection[str] | None = None) -> list[str]:
     return [
-        f"{name}: {label} is {now.get(label) or 'none'}; the plan was made for {before.get(label) or 'none'}."
+        _shown(f"{name}: {label} is {now.get(label) or 'none'}; the plan was made for {before.get(label) or 'none'}.")
         for label in sorted({*before, *now} if only is None else only)
         if before.get(label, "") != now.get(label, "")
     ]
@@ -320,7 +321,7 @@ def _changed(name: str, before: Mapping[str, str], now: Mapping[str, str], only:
 
 def _other_spec(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [
-        f"The plan was made with {key} {_said(before.get(key)) or 'none'}, and this run asks for {_said(now.get(key)) or 'none'}."
+        _shown(f"The plan was made with {key} {_said(before.get(key)) or 'none'}, and this run asks for {_said(now.get(key)) or 'none'}.")
         for key in sorted({*before, *now})
         if before.get(key) != now.get(key)
     ]
@@ -415,14 +416,27 @@ def read_file(text: str, where: str) -> SavedPlan:
     return plan
 
 
-def plan_of(text: str, where: str) -> tuple[str, str, str]:
-    """Of which pool (uuid) and which network (name and uuid) this saved plan is, whether or not it could still be carried out. Raises
-    NetworkError for a text that is none.
-    """
+@dataclass(frozen=True)
+class Subject:
+    """What a saved plan is about: a network, by name or uuid, of a pool. `said`: in words."""
+
+    pool: str
+    network: str
+    network_uuid: str
+    said: str = field(compare=False)
+
+
+def subject_of(text: str, where: str) -> Subject:
+    """Of a saved plan, whether or not it could still be carried out. Raises NetworkError for a text that is none."""
     values = _of_our_kind(text, where)
-    spec = values.get("spec")
-    network = spec if isinstance(spec, Mapping) else {}
-    return str(values.get("pool")), str(network.get("network") or ""), str(network.get("network_uuid") or "")
+    spec, about = (given if isinstance(given := values.get(key), Mapping) else {} for key in ("spec", "about"))
+    pool, name, uuid = str(values.get("pool")), str(spec.get("network") or ""), str(spec.get("network_uuid") or "")
+    return Subject(pool, name, uuid, _shown(f"the network {name or uuid} of the pool {about.get('pool')} ({pool})"))
+
+
+def _shown(text: str) -> str:
+    """What stands in a file, for a message: one line, cut, without control characters."""
+    return "".join(one if one.isprintable() else " " for one in text)[:MOST_SHOWN]
 
 
 def _of_our_kind(text: str, where: str) -> Mapping[str, Any]:

@@ -21,9 +21,9 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.saved_plan impo
     SavedPlan,
     differences,
     fingerprint_differences,
-    plan_of,
     read_file,
     save,
+    subject_of,
     to_text,
 )
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
@@ -123,18 +123,15 @@ def _put_new(name: str, where: Path) -> bool:
 
 def _same_plan(where: Path, text: str) -> None:
     """Raises NetworkError when the file that is there is not an earlier plan of the same bond."""
-    ours = plan_of(text, "")
     try:
-        theirs = plan_of(_text_of(where), str(where))
+        theirs = subject_of(_text_of(where), str(where))
     except NetworkError as error:
         raise NetworkError(
             f"The plan was not saved over what is there: {error.message.partition(' Nothing was changed.')[0]} Nothing was changed."
             " Delete that, or give another name."
         ) from None
-    if theirs != ours:
-        pool, network, uuid = theirs
+    if theirs != subject_of(text, ""):
         raise NetworkError(
-            f"The plan was not saved, since {where} holds another one, for the network {network or uuid} of the pool {pool}. Nothing was"
-            " changed. Delete that file, or give each pool and network a file of its own, for instance plan-{{ xs_pool }}.json with the"
-            " inventory plugin xs_pools."
+            f"The plan was not saved, since {where} holds another one, for {theirs.said}. Nothing was changed. Delete that file, or give"
+            " each pool and network a file of its own, for instance plan-{{ xs_pool }}.json with the inventory plugin xs_pools."
         )
