@@ -293,7 +293,7 @@ fingerprint:
   description: A line that stands for the plan and for every fact of the pool that it rests on; see O(plan_fingerprint).
   returned: always, when a plan could be made
   type: str
-  sample: 1:9f2c60a1b7d3:1f6f1c0b52aa;4b4b0a4e-1d1a-4d0f-8f5b-7c5b6c1f0f11=6d0c3c5a7e11/0b1d8a9f6c22//storage_in_use
+  sample: 1:9f2c60a1b7d3:1f6f1c0b52aa:;4b4b0a4e-1d1a-4d0f-8f5b-7c5b6c1f0f11=6d0c3c5a7e11/0b1d8a9f6c22//storage_in_use
 undo:
   description: What dom0 of a host is to take back unless the change is confirmed, by uuid of the host, for M(xapi.network.xs_confirm).
   returned: when O(confirm_timeout) is more than 0 and a plan could be made

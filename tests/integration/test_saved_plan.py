@@ -185,13 +185,13 @@ def test_two_pools_with_one_file_are_refused_and_with_one_each_they_are_not(two:
 HOSTILE: dict[str, Callable[[Path], object]] = {
     "cut off": lambda where: where.write_text('{"kind": "xapi.network plan", "format": 1, "spec'),
     "has the format 7": lambda where: where.write_text('{"kind": "xapi.network plan", "format": 7}'),
-    "it is no regular file": lambda where: (where.unlink(), os.mkfifo(where)),
+    "it is no regular file": os.mkfifo,
 }
 
 
 def test_through_the_role_a_file_that_is_no_plan_ends_in_a_sentence_before_anything_is_asked(twin: RunningTwin, tmp_path: Path) -> None:
-    file = tmp_path / "plan.json"
     for what, make in HOSTILE.items():
+        file = tmp_path / f"{what}.json"
         make(file)
         refused = bonding.bond(twin, tmp_path, plan_file=str(file), dom0=False, strategy="direct")
         assert refused.status != 0 and what in sentence(refused) and "Nothing was changed" in sentence(refused), refused.output

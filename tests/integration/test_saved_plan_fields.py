@@ -196,7 +196,7 @@ def test_a_field_that_matters_refuses_and_is_named(planned: tuple[RunningTwin, s
     with changed(planned[0], one):
         by_file, by_fingerprint = refusals(*planned, **PLAN)
     assert one.said in by_file, by_file
-    where = "The pool" if one.kind in ("pool", "network") else "xs-two" if "name_label" in one.changes else "xs-2"
+    where = {"pool": "The pool's", "network": "The bond's network"}.get(one.kind) or ("xs-two" if "name_label" in one.changes else "xs-2")
     assert where in by_fingerprint, by_fingerprint
 
 
@@ -228,7 +228,7 @@ def test_another_master_refuses(planned: tuple[RunningTwin, str, str]) -> None:
     with changed(twin, Field("pool", "", {"master": other})):
         by_file, by_fingerprint = refusals(*planned, **PLAN)
     assert "xs-1: master is no; the plan was made for yes." in by_file and "xs-2: master is yes; the plan was made for no." in by_file
-    assert "The pool's master, HA or the bond's network is not as it was" in by_fingerprint
+    assert "The pool's master or HA is not as it was" in by_fingerprint
 
 
 # the role

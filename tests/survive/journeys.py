@@ -30,6 +30,7 @@ class Journey:
     `bonded`: it begins with the bonds in place. `faults`: entries of the twin's fault plan, for the first run only. `blows`: the ways to
     strike (places.BLOWS). `begins`, `ends`: it is struck only from the first point with this name on, up to the last with that one.
     `forsaken`: nobody runs again before the timers in dom0 have run out; until then each host is as it was or as it should be.
+    `keeps_to`: both runs carry out the plan that was saved before the first, by its "file" or its "fingerprint".
     `hold_states`: every read falls into a moment between two writes, also the first ones of the run that comes after (twin/README.md).
     """
 
@@ -44,14 +45,22 @@ class Journey:
     ends: str = ""
     hold_states: float = 0.0
     forsaken: bool = False
+    keeps_to: str = ""
 
     def arguments(self, inventory: Path) -> list[str]:
         """Those of ansible-playbook."""
-        variables = {f"storage_bond_{name}": value for name, value in {**WISH, **self.variables}.items()}
+        given = {**WISH, **self.variables}
+        if self.keeps_to == "file":
+            given["plan_file"] = str(inventory.with_name(SAVED))
+        elif self.keeps_to:
+            given["plan_fingerprint"] = json.loads(inventory.with_name(SAVED).read_text())["fingerprint"]
+        variables = {f"storage_bond_{name}": value for name, value in given.items()}
         return ["-i", str(inventory), f"xapi.network.{self.playbook}", "-e", json.dumps(variables)]
 
 
+SAVED = "plan.json"
 NO_BOND_ON_XS_2 = {"when": {"moment": "bond.plug", "host": "xs-2"}, "do": "fail_to_plug"}
+OTHER_MODE = {"mode": "balance-slb", "on_drift": "repair", "purpose": "Storage"}
 
 JOURNEYS = (
     Journey("restart", variables={"strategy": "restart"}),
@@ -63,6 +72,11 @@ JOURNEYS = (
     Journey("between", variables={"strategy": "restart"}, hold_states=0.5, blows=("kill",), begins="network.create"),
     # a control node that dies and never comes back; a second of dom0 takes a twentieth here
     Journey("forsaken", variables={"confirm_timeout": 900}, blows=("kill",), begins="pool.add_to_other_config", forsaken=True),
+    # what a killed run of a saved plan has done is no difference to the next run of that plan
+    Journey("file", variables={"strategy": "restart"}, blows=("kill",), keeps_to="file"),
+    Journey("line", variables={"strategy": "direct"}, blows=("kill",), keeps_to="fingerprint"),
+    Journey("unbond", "storage_bond_remove", {"strategy": "direct"}, bonded=True, blows=("kill",), keeps_to="file"),
+    Journey("mode", variables={**OTHER_MODE, "strategy": "direct"}, bonded=True, blows=("kill",), keeps_to="file"),
     Journey("rollback", variables={"strategy": "direct", "rollback": True}, faults=(NO_BOND_ON_XS_2,), begins="Async.Bond.create"),
     Journey("crash", variables={"strategy": "direct", "wait_timeout": 8}, blows=("crash",)),
     Journey("down", variables={"strategy": "direct", "wait_timeout": 8}, blows=("down",)),
@@ -76,10 +90,18 @@ def pool(journey: Journey, on_point: OnPoint | None = None) -> RunningTwin:
 def prepare(journey: Journey, twin: RunningTwin) -> None:
     """What is there when the journey begins."""
     if journey.bonded:
-        defaults = {name: about.get("default") for name, about in xs_bond.ARGUMENT_SPEC.items()}
-        xs_bond.work(Task(options={**defaults, **connection(twin), **WISH, "state": "present", "strategy": "direct"}))
+        _module(twin, {**WISH, "state": "present", "strategy": "direct"})
+    if journey.keeps_to:
+        state = "absent" if journey.playbook == "storage_bond_remove" else "present"
+        file = str(twin.inventory_path.with_name(SAVED))
+        _module(twin, {**WISH, **journey.variables, "state": state, "save_plan": file}, check=True)
     for fault in journey.faults:
         twin.add_fault(**fault)
+
+
+def _module(twin: RunningTwin, options: Mapping[str, Any], check: bool = False) -> None:
+    defaults = {name: about.get("default") for name, about in xs_bond.ARGUMENT_SPEC.items()}
+    xs_bond.work(Task(options={**defaults, **connection(twin), **options}, check_mode=check))
 
 
 def state(twin: RunningTwin) -> dict[str, Any]:

@@ -50,6 +50,11 @@ def test_the_play_that_sums_up_stands_once() -> None:
     assert [path.name for path in summing] == ["sum_up.yml"]
 
 
+def test_no_description_of_an_option_is_a_template() -> None:
+    """Ansible resolves the argument specs as the run begins, descriptions too: a variable that is not there would end every run."""
+    assert "{{" not in (ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+
+
 def test_the_readme_of_the_role_names_every_option() -> None:
     options = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     said = (ROLE / "README.md").read_text(encoding="utf-8")

@@ -204,6 +204,25 @@ def test_a_removal_that_was_interrupted_goes_on() -> None:
     half_done.address("xs-1", "eth2", "172.16.0.35")
     assert found(kept, bonded(), state="absent", nics=["eth2", "eth4"]) == []
     assert found(kept, half_done, state="absent", nics=["eth2", "eth4"]) == []
+    assert found(kept, tutorial(), state="absent", nics=["eth2", "eth4"]) == [], "all bonds and the network are gone"
+
+
+def test_what_xapi_leaves_to_the_plan_is_no_difference_once_it_is_done() -> None:
+    options = {"strategy": "restart", "purpose": "Storage"}
+    kept, made = saved(tutorial(), **options), tutorial()
+    made.network("NAS")
+    for host in ("xs-1", "xs-2"):
+        made.bond(host, "NAS", ["eth2", "eth4"])
+        made.nic(host, "bond0")["other_config"] = {"management_purpose": "Storage"}
+    assert found(kept, made, **options) == []
+
+
+def test_an_mtu_that_the_plan_sets_is_no_difference() -> None:
+    made = tutorial()
+    made.network("NAS")
+    kept = saved(made, mtu=9000)
+    made.network_called("NAS").update(MTU="9000")
+    assert found(kept, made, mtu=9000) == []
 
 
 def test_other_options_than_those_of_the_plan_are_named() -> None:
@@ -253,7 +272,7 @@ def test_a_text_that_is_no_fingerprint_says_so(text: str) -> None:
 
 
 def test_of_the_fingerprints_of_several_pools_the_one_of_this_pool_counts() -> None:
-    made, other = tutorial(), "1:aaaaaaaaaaaa:bbbbbbbbbbbb;another-host=cccccccccccc/dddddddddddd//"
+    made, other = tutorial(), "1:aaaaaaaaaaaa:bbbbbbbbbbbb:;another-host=cccccccccccc/dddddddddddd//"
     mine, now = saved(made).fingerprint, plan(made.pool, spec())
     assert fingerprint_differences(f"{other} {mine}", made.pool, spec(), now) == []
     assert fingerprint_differences(other, made.pool, spec(), now) != []

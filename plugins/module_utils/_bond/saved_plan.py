@@ -49,9 +49,9 @@ OTHER_PIF_FACTS = ("ip_mode", "ip", "netmask", "management")
 BOND_FACTS = ("uuid", "mode", "properties")
 # Accepted, and gone or come by the next read: an approver cannot say anything about these.
 PASSING_RISKS = frozenset({"pending_tasks"})
-# Of a prediction, what is not the outcome: the way to it, names that XAPI chooses as it makes things, what a cable does by itself, and
-# storage, of which the facts have what is behind the NICs.
-NOT_OUTCOME = ("moves", "inherits", "bridges_gone", "bridge", "network_uuid", "device", "without_link", "paths", "storages")
+# Of a prediction, what is not the outcome: the way to it and what is left to do on it, names that XAPI chooses as it makes things, what a
+# cable does by itself, and storage, of which the facts have what is behind the NICs.
+NOT_OUTCOME = ("moves", "inherits", "bridges_gone", "bridge", "network_uuid", "device", "without_link", "paths", "storages", "left_out")
 # Of a spec, what says how a run goes, and not what comes out.
 NOT_OF_THE_PLAN = ("accept",)
 
@@ -95,7 +95,7 @@ class SavedPlan:
 
     @property
     def fingerprint(self) -> str:
-        """One line without blanks: `1:<spec>:<pool>;<host's uuid>=<facts>/<outcome>/<its bond>/<accepted risk>,…;…`."""
+        """One line without blanks: `1:<spec>:<pool>:<network>;<host's uuid>=<facts>/<outcome>/<its bond>/<accepted risk>,…;…`."""
         hosts = [
             "/".join(
                 [
@@ -108,7 +108,17 @@ class SavedPlan:
             for uuid, facts in sorted(self.facts.items())
             if uuid != "pool"
         ]
-        return ";".join([f"{FORMAT}:{digest(self.spec)}:{digest(self.facts.get('pool', {}))}", *hosts])
+        pool = self.facts.get("pool", {})
+        return ";".join([f"{FORMAT}:{digest(self.spec)}:{digest(_without_network(pool))}:{self.network}", *hosts])
+
+    @property
+    def network(self) -> str:
+        """A digest of the network, but for an MTU that the spec names and a run sets; "" where there is none."""
+        pool = self.facts.get("pool", {})
+        found = {label: value for label, value in pool.items() if label not in _without_network(pool)}
+        if self.spec.get("mtu") is not None:
+            found.pop(f"network {_name('mtu')}", None)
+        return digest(found) if found else ""
 
     def _bond(self, uuid: str) -> str:
         """A digest of the bond that the host has, after a minus sign where the plan destroys it."""
@@ -303,7 +313,9 @@ def _outcome(prediction: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _made_network(saved: SavedPlan, now: SavedPlan) -> frozenset[str]:
-    """Facts of a network that the plan was to make, and that is there now as it was to be."""
+    """Facts of a network that the plan was to make, and that is there now as it was to be, or that went with its bonds."""
+    if saved.spec.get("state") == "absent" and "network uuid" not in now.facts["pool"]:
+        return frozenset(f"network {_name(key)}" for key in NETWORK_FACTS)
     planned = [step for step in saved.steps if step["action"] in ("create_network", "set_mtu")]
     made = any(step["action"] == "create_network" for step in planned) and "network uuid" not in saved.facts.get("pool", {})
     if made and now.facts["pool"].get("network managed", "yes") == "yes":
@@ -333,7 +345,7 @@ def fingerprint_differences(fingerprint: str, pool: Pool, spec: BondSpec, plan: 
     """
     head, *hosts = _of_this_pool(fingerprint, pool).split(";")
     try:
-        form, of_spec, of_pool = head.split(":")
+        form, of_spec, of_pool, network = head.split(":")
         before = {uuid: tuple(digests.split("/")) for uuid, digests in (host.split("=") for host in hosts)}
         if form != str(FORMAT) or any(len(digests) != 4 for digests in before.values()):
             raise ValueError
@@ -347,8 +359,10 @@ def fingerprint_differences(fingerprint: str, pool: Pool, spec: BondSpec, plan: 
         return ["The plan was made with other options than those of this run."]
     names = {host.uuid: host.name for host in pool.hosts}
     found = []
-    if of_pool not in (digest(now.facts["pool"]), digest(_without_network(now.facts["pool"]))):
-        found.append("The pool's master, HA or the bond's network is not as it was when the plan was made.")
+    if of_pool != digest(_without_network(now.facts["pool"])):
+        found.append("The pool's master or HA is not as it was when the plan was made.")
+    if network not in ("", now.network) and not (spec.absent and not now.network):
+        found.append("The bond's network is not as it was when the plan was made.")
     for uuid in sorted({*before, *now.facts} - {"pool"}, key=lambda uuid: names.get(uuid, uuid)):
         name = names.get(uuid, uuid)
         if uuid not in now.facts:
@@ -383,7 +397,7 @@ def _fits(before: Sequence[str], spec: BondSpec, now: SavedPlan, uuid: str) -> b
 
 
 def _without_network(facts: Mapping[str, str]) -> dict[str, str]:
-    """As the pool was before the plan's network was made."""
+    """The facts of the pool alone."""
     return {label: value for label, value in facts.items() if not label.startswith("network ")}
 
 

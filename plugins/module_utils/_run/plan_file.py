@@ -133,5 +133,5 @@ def _same_plan(where: Path, text: str) -> None:
     if theirs != subject_of(text, ""):
         raise NetworkError(
             f"The plan was not saved, since {where} holds another one, for {theirs.said}. Nothing was changed. Delete that file, or give"
-            " each pool and network a file of its own, for instance plan-{{ xs_pool }}.json with the inventory plugin xs_pools."
+            " each pool and network a file of its own, for instance with the variable xs_pool of the inventory plugin in its name."
         )
