@@ -45,10 +45,24 @@ options:
     choices: [report, fail]
     default: report
     version_added: 1.1.0
+  lacp_timeout:
+    description: As O(xapi.network.xs_dom0_facts#module:lacp_timeout), for the hosts of O(ask_dom0).
+    type: int
+    default: 0
+    version_added: 1.1.0
+  lacp:
+    description:
+      - What an LACP bond is that the switch does not bundle, by what dom0 says. No partner answers, or the NICs have different ones. With
+        V(warn) a warning says so, with V(fail) it is a finding, with the code V(lacp_partner).
+    type: str
+    choices: [warn, fail]
+    default: warn
+    version_added: 1.1.0
   degraded:
     description:
       - What a bond is that has a NIC without a link. With V(warn) it conforms, and a warning says which cable to look at. With V(fail) that
         is a finding, with the code V(degraded).
+      - V(fail) goes for O(lacp) too.
     type: str
     choices: [warn, fail]
     default: warn
@@ -118,7 +132,9 @@ findings:
       host: xs-2
       sentence: "xs-2: bond0 has mode balance-slb instead of active-backup."
 degraded:
-  description: The bonds that have a NIC without a link, with the same keys as RV(findings), whatever O(degraded) says.
+  description:
+    - The bonds that have a NIC without a link, or, by O(dom0), no LACP partner or different ones, with the same keys as RV(findings),
+      whatever O(degraded) says.
   returned: success
   type: list
   elements: dict
@@ -157,6 +173,7 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import by_cause
 from ansible_collections.xapi.network.plugins.module_utils._bond.given import of_this_pool, read_dom0
+from ansible_collections.xapi.network.plugins.module_utils._bond.partners import CODE, lacp_findings
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, survey, wanted_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import (
@@ -182,8 +199,10 @@ ARGUMENT_SPEC = {
     "dom0": {"type": "dict", "default": {}},
     "ask_dom0": {"type": "dict", "default": {}},
     "drbd_timeout": {"type": "int", "default": 0},
+    "lacp_timeout": {"type": "int", "default": 0},
     "differences": {"type": "str", "choices": ["report", "fail"], "default": "report"},
     "degraded": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
+    "lacp": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
     "wait_timeout": {"type": "int", "default": 0},
 }
 CONSTRAINTS = SPEC_CONSTRAINTS
@@ -202,16 +221,17 @@ def work(task: Task) -> dict[str, object]:
             raise NetworkError(rejection(the_plan))
         of_this_pool(pool, expected)
         dom0 = read_dom0(pool, {**task.options["dom0"], **answers()})
-        missing = partial(_missing, spec, expected, dom0, task.options["degraded"] == "fail")
+        missing = partial(_missing, spec, expected, dom0, task.options)
         findings = missing(pool)
         if findings:
             pool, findings = await_findings(session, pool, spec, missing, bool(expected), task.options["wait_timeout"], task.progress)
         if findings and task.options["differences"] == "fail":
             return _failure(findings)
         hosts = hosts_of(pool, spec, plan(pool, spec))
-        degraded = links_missing(hosts)
+        degraded = links_missing(hosts) + lacp_findings(hosts, dom0)
         for finding in degraded:
-            if finding not in findings:
+            # Just after a change the switch may not have spoken yet.
+            if finding not in findings and (finding.code != CODE or not expected):
                 task.warn(finding.sentence)
         return {
             "changed": False,
@@ -232,11 +252,15 @@ def _failure(findings: Sequence[Finding]) -> dict[str, object]:
     return {"changed": False, "failed": True, "msg": "\n".join(by_cause(found)), "findings": found}
 
 
-def _missing(spec: BondSpec, expected: Mapping[str, Prediction], dom0: Mapping[str, Any], links: bool, pool: Pool) -> list[Finding]:
-    """Everything in which the pool differs; with `links`, a bond that has a NIC without one too."""
+def _missing(
+    spec: BondSpec, expected: Mapping[str, Prediction], dom0: Mapping[str, Any], fails: Mapping[str, Any], pool: Pool
+) -> list[Finding]:
+    """Everything in which the pool differs; where it `fails` on that, also bonds with a NIC without a link, or that no switch bundles."""
     network = find_network(pool, spec)
-    states = {host.name: present_state(pool, host, network) for host in wanted_hosts(pool, spec)[0]} if links else {}
-    return survey(pool, spec, network, expected, dom0) + links_missing(states)
+    states = {host.name: present_state(pool, host, network) | {"uuid": host.uuid} for host in wanted_hosts(pool, spec)[0]}
+    links = links_missing(states) if fails["degraded"] == "fail" else []
+    lacp = lacp_findings(states, dom0) if "fail" in (fails["degraded"], fails["lacp"]) else []
+    return survey(pool, spec, network, expected, dom0) + links + lacp
 
 
 def main() -> None:

@@ -29,6 +29,8 @@ options:
       - going_on
       - armed
       - pinged
+      - reaching
+      - reached
       - host_done
       - failed
       - left_behind
@@ -141,8 +143,8 @@ from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 EVENTS = (
-    "asked", "lead", "planned", "checked", "host_begun", "going_on", "armed", "pinged", "host_done", "failed", "left_behind",
-    "taken_back", "compared", "ended", "kept", "rehearsed", "verdict", "sum_up",
+    "asked", "lead", "planned", "checked", "host_begun", "going_on", "armed", "pinged", "reaching", "reached", "host_done", "failed",
+    "left_behind", "taken_back", "compared", "ended", "kept", "rehearsed", "verdict", "sum_up",
 )  # fmt: skip
 # Options that name what another task has registered, where it has.
 REGISTERED = ("options", "run", "plan", "dom0", "now")

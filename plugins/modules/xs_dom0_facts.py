@@ -37,6 +37,13 @@ options:
     type: int
     default: 0
     version_added: 1.1.0
+  lacp_timeout:
+    description:
+      - Seconds for which the hosts of O(hosts) are asked again while an LACP bond in one of them has a NIC without a partner, or NICs with
+        different partners. A switch needs some seconds to speak LACP with a new bond.
+    type: int
+    default: 0
+    version_added: 1.1.0
 extends_documentation_fragment:
   - xapi.network.attributes
   - xapi.network.attributes.info
@@ -162,13 +169,23 @@ ansible_facts:
                 - V(off), V(configured) (no partner answers) or V(negotiated). Open vSwitch before 2.0 tells only V(negotiated) and
                   V(not negotiated).
               type: str
+            partners:
+              description:
+                - The LACP partner that each NIC hears, as C(system) (the id of the switch, empty where none answers) and C(key). NICs
+                  bundle only when both are the same. Empty without LACP; drivers before 3.7.1 of the Linux bridge tell only those in the
+                  bundle.
+              type: dict
+              version_added: 1.1.0
           sample:
             bond0:
-              mode: active-backup
+              mode: balance-tcp
               members: [eth2, eth4]
               enabled: [eth2, eth4]
               active: eth2
-              lacp: "off"
+              lacp: negotiated
+              partners:
+                eth2: {system: "02:00:00:00:0a:01", key: 11}
+                eth4: {system: "02:00:00:00:0a:01", key: 11}
         bridge_of:
           description:
             - The bridge that each NIC, and each other interface, is in.
@@ -230,6 +247,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "hosts": {"type": "dict"},
     "timeout": {"type": "int", "default": SECONDS},
     "drbd_timeout": {"type": "int", "default": 0},
+    "lacp_timeout": {"type": "int", "default": 0},
 }
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 

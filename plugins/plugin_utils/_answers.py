@@ -149,6 +149,7 @@ OPTIONS: Mapping[str, Option] = {
     "report": Option(text),
     "dom0": Option(truth, True),
     "ping": Option(texts, ()),
+    "ping_hosts": Option(truth, False),
     "rollback": Option(rollback),
     "remove_network": Option(truth, True),
 }

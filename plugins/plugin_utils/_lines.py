@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import by_cause
+from ansible_collections.xapi.network.plugins.module_utils._bond.partners import lacp_findings
 from ansible_collections.xapi.network.plugins.plugin_utils._record import Run, plural, shortened
 
 HOSTS = ("host", "bond", "bridge", "NICs", "mode", "address", "MAC", "links", "seconds")
@@ -111,26 +112,8 @@ def _row(name: str, host: Mapping[str, Any], seconds: Any) -> tuple[str, ...]:
 
 
 def lacp_lines(hosts: Mapping[str, Mapping[str, Any]], answers: Mapping[str, Any]) -> list[str]:
-    """What is amiss between an LACP bond and the switch, by the answers of dom0: no partner, or a NIC that is not in its bundle."""
-    lines = []
-    for name, host in hosts.items():
-        answer = answers.get(host["uuid"])
-        bonds = answer["bonds"] if isinstance(answer, Mapping) and host["bond"] and host["mode"] == "lacp" else {}
-        bond = bonds.get(host["device"])
-        if not bond or "lacp" not in bond:
-            continue
-        outside = [nic for nic in host["linked"] if nic not in (bond.get("enabled") or [])]
-        if bond["lacp"] != "negotiated":
-            lines.append(
-                f"Note: {name}: no partner answers the LACP of {host['device']}. Until the switch speaks it, one NIC carries the traffic,"
-                " or none with lacp-fallback-ab=false."
-            )
-        elif outside:
-            lines.append(
-                f"Note: {name}: {', '.join(outside)} of {host['device']} has a link and is not in the LACP bundle: its port is on another"
-                " switch, in another bundle or in none."
-            )
-    return lines
+    """What is amiss between an LACP bond and the switch, by the answers of dom0."""
+    return [f"Note: {finding.sentence}" for finding in lacp_findings(hosts, answers)]
 
 
 def pools_table(runs: Sequence[Run]) -> list[str]:

@@ -53,7 +53,9 @@ class Run:
     again. `at`: the uuid of the host at work, "" between two. `stage`: "" until the plan was found good, then `ready`, at last `over`.
     `by_hand`: what would take back what was made on the host at work; `undo`: uuids of the hosts on which this run does so itself.
     `armed_until`: when dom0 of the host at work takes its change back by itself, by its own clock, or 0; `disarm`: the inventory's name of
-    the host whose timer has nothing left to do. `notices`: what dom0 had taken back by itself before this run.
+    the host whose timer has nothing left to do. `notices`: what dom0 had taken back by itself before this run. `reached`: the addresses of
+    other hosts that the host at work reached before its change, with how many bytes; `unreached`: which it does not reach after it, as a
+    sentence.
     """
 
     state: str
@@ -82,6 +84,8 @@ class Run:
     armed_until: int = 0
     disarm: str = ""
     notices: tuple[str, ...] = ()
+    reached: Mapping[str, int] = field(default_factory=dict)
+    unreached: str = ""
 
     @property
     def work(self) -> tuple[HostRun, ...]:
@@ -109,7 +113,7 @@ class Run:
     def at_work(self, uuid: str, now: float) -> Run:
         """The run comes to this host."""
         renew = now - self.held > RENEW_SECONDS
-        return replace(self, at=uuid, begun=now, renew=renew, held=now if renew else self.held, armed_until=0)
+        return replace(self, at=uuid, begun=now, renew=renew, held=now if renew else self.held, armed_until=0, reached={}, unreached="")
 
     def before_host(self) -> Run:
         """The run has not come to its host after all."""

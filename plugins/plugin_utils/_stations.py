@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
+from ansible_collections.xapi.network.plugins.module_utils._bond import partners
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, by_cause, grouped
 from ansible_collections.xapi.network.plugins.module_utils._bond.nics import LeftBridge, dom0_problems, left_bridges
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings, drbd_problems
@@ -23,7 +24,7 @@ from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state imp
 from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import taken_back as taken_back_by_itself
 from ansible_collections.xapi.network.plugins.module_utils._lock.lease import STOP
 from ansible_collections.xapi.network.plugins.module_utils._pool import values
-from ansible_collections.xapi.network.plugins.plugin_utils import _artifact, _leader, _lines, _record
+from ansible_collections.xapi.network.plugins.plugin_utils import _artifact, _leader, _lines, _reach, _record
 from ansible_collections.xapi.network.plugins.plugin_utils._answers import OPTIONS, answer
 
 # Options of the role that are options of xs_bond and xs_bond_info.
@@ -34,7 +35,6 @@ OF_THE_SPEC = (
 OF_THE_CONNECTION = ("hostname", "username", "validate_certs", "ca_path", "fingerprint", "timeout")
 # Risks of the plan that are risks of a restart of xapi too.
 OF_A_RESTART = ("ha_enabled", "pending_tasks")
-IP_AND_ICMP = 28  # bytes of a packet that are not the payload of ping
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def asked(options: Given, play: Play) -> Result:
         return _failed("storage_bond_plan_file and storage_bond_plan_fingerprint both say which plan is to be carried out. Give one.")
     spec = {name: read[name] for name in OF_THE_SPEC if read[name] not in ("", [], {})}
     spec["state"] = "absent" if read["state"] == "absent" else "present"
-    full = f"-M do -s {read['mtu'] - IP_AND_ICMP}" if read["mtu"] and read["state"] == "present" else ""
+    full = f"-M do -s {read['mtu'] - _reach.IP_AND_ICMP}" if read["mtu"] and read["state"] == "present" else ""
     return {
         **{name: value for name, value in read.items() if name not in ("password", *OF_THE_CONNECTION)},
         "connection": {name: read[name] for name in OF_THE_CONNECTION if read[name] != ""},
@@ -94,6 +94,11 @@ def asked(options: Given, play: Play) -> Result:
         "by_ssh": read["agent_method"] == "service",
         "accept_of_restart": [code for code in read["accept"] if code in OF_A_RESTART],
         "ping_in_full_size": full,
+        "ping_hosts": read["ping_hosts"] and read["state"] == "present",
+        # With a timer, that the switch bundles an LACP bond is part of the proof, and it gets the time that it may take to speak. Without
+        # one it is told at the end: many give the hosts their bonds first, and the switch its own after that.
+        "lacp": "fail" if read["confirm_timeout"] and partners.CODE not in read["accept"] else "warn",
+        "lacp_timeout": min(partners.SECONDS, read["wait_timeout"], read["confirm_timeout"] // 2),
         # Seconds after which the pool's lock expires: two waits for a host, and the time until it is taken again.
         "lease": 2 * read["wait_timeout"] + 2 * _record.RENEW_SECONDS,
         "address": read["hostname"] or play.address,
@@ -184,7 +189,7 @@ def host_begun(options: Given, play: Play) -> Result:
         **run.to_dict(),
         "stops": stops,
         "commands": commands,
-        "prepares": bool(stops or run.renew or commands or options["options"]["ping"] or guarded),
+        "prepares": bool(stops or run.renew or commands or _pings(options["options"]) or guarded),
         "lines": [run.progress()] if len(run.work) > 1 and not stops else [],
     }
 
@@ -192,6 +197,10 @@ def host_begun(options: Given, play: Play) -> Result:
 def _accepted_in_dom0(options: Given) -> list[dict[str, Any]]:
     run, accept = _record.from_dict(options["run"]), options["options"]["accept"]
     return [problem.to_dict() for problem in _unknown_to_xapi(options["plan"], options["dom0"], run, accept) if problem.accepted]
+
+
+def _pings(wanted: Given) -> bool:
+    return bool(wanted["ping"] or wanted["ping_hosts"])
 
 
 def going_on(options: Given, play: Play) -> Result:
@@ -206,16 +215,40 @@ def armed(options: Given, play: Play) -> Result:
 
 
 def pinged(options: Given, play: Play) -> Result:
-    """Whether everything was reached. `results`: of a loop of commands."""
+    """Whether everything was reached. `results`: of a loop of commands, none where the other hosts were asked for."""
     run, results = _record.from_dict(options["run"]), options["results"]
     lost = ", ".join(str(one[one["ansible_loop_var"]]) for one in results if one.get("rc") != 0)
     if not lost:
-        return {}
+        return _failed(run.unreached) if run.unreached else {}
     host = run.host_at_work.name if run.host_at_work else "the host"
     if not options["after"]:
         return _failed(f"dom0 of {host} does not reach {lost} before anything was changed on it.")
     full = f" with packets of the full MTU of {options['options']['mtu']}" if options["options"]["ping_in_full_size"] else ""
     return _failed(f"dom0 of {host} does not reach {lost}{full} after the change, and did before.")
+
+
+def reaching(options: Given, play: Play) -> Result:
+    """The command with which dom0 of the host at work asks all others on the storage network; "" where there is nobody to ask."""
+    wanted = _peers(options)
+    return {"command": _reach.command(wanted, options["after"]) if wanted else ""}
+
+
+def reached(options: Given, play: Play) -> Result:
+    """Which of the others were reached, noted before the change and compared after it. `result`: of the command."""
+    run, wanted = _record.from_dict(options["run"]), _peers(options)
+    now = _reach.reached(str(options["result"].get("stdout") or ""))
+    host = run.host_at_work.name if run.host_at_work else ""
+    if options["after"]:
+        return replace(run, unreached=_reach.lost(host, wanted, run.reached, now)).to_dict()
+    note = _reach.never(host, wanted, now)
+    return {**replace(run, reached=now).to_dict(), "lines": [f"Note: {note}"] if note else []}
+
+
+def _peers(options: Given) -> list[_reach.Peer]:
+    run, answers = _record.from_dict(options["run"]), options["dom0"].get("dom0") or {}
+    if run.host_at_work is None:
+        return []
+    return _reach.peers(run.host_at_work.name, options["after"], options["plan"]["hosts"], answers, [host.name for host in run.done])
 
 
 def host_done(options: Given, play: Play) -> Result:
@@ -259,6 +292,8 @@ def compared(options: Given, play: Play) -> Result:
     plan, run = options["plan"], _record.from_dict(options["run"])
     findings = [*plan["findings"], *_of_dom0(plan, options["dom0"], run, run.hosts)]
     findings += [finding.to_dict() for finding in _unconfirmed(options["dom0"], run.hosts)]
+    if options["options"]["degraded"] == "fail":
+        findings += [finding.to_dict() for finding in partners.lacp_findings(plan["hosts"], options["dom0"].get("dom0") or {})]
     findings += [_not_asked(host).to_dict() for host in run.hosts if options["options"]["dom0"] and not host.login]
     return replace(run, findings=tuple(findings), stage="over").to_dict()
 
@@ -368,8 +403,8 @@ def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
 EVENTS: Mapping[str, Callable[[Given, Play], Result]] = {
     event.__name__: event
     for event in (
-        asked, lead, planned, checked, host_begun, going_on, armed, pinged, host_done, failed, left_behind, taken_back, compared,
-        ended, kept, rehearsed, verdict, sum_up,
+        asked, lead, planned, checked, host_begun, going_on, armed, pinged, reaching, reached, host_done, failed, left_behind,
+        taken_back, compared, ended, kept, rehearsed, verdict, sum_up,
     )
 }  # fmt: skip
 
@@ -409,7 +444,7 @@ def registered(play: Play, name: str, variable: str) -> Mapping[str, Any]:
 
 def _needed(run: _record.Run, wanted: Given) -> tuple[_record.HostRun, ...]:
     """The hosts whose dom0 has to answer: all that are wanted, for their proof; without that, those whose xapi is restarted by SSH."""
-    if wanted["dom0"]:
+    if wanted["dom0"] or wanted["ping_hosts"]:
         return run.hosts
     if run.state == "verified":
         return ()

@@ -207,6 +207,15 @@ class Lab:
                 words += ["--", "add-port", segment, port]
         self.switch.run("ovs-vsctl", *words)
 
+    def set_port(self, host: str, device: str, *settings: str) -> None:
+        """Settings of the switch port of a NIC, as `ovs-vsctl set Port` takes them: its VLAN, or with which system id it speaks LACP."""
+        self.switch.run("ovs-vsctl", "set", "Port", _port(host, device), *settings)
+
+    def move(self, host: str, device: str, segment: str) -> None:
+        """Plug the cable of a NIC into another segment."""
+        port = _port(host, device)
+        self.switch.run("ovs-vsctl", "del-port", port, "--", "add-port", segment, port)
+
     # inside
 
     def _ssh(self, host: str, command: str) -> subprocess.CompletedProcess[str]:

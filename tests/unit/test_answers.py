@@ -30,6 +30,7 @@ DEFAULTS = {
     "confirm_timeout": 0,
     "dom0": True,
     "ping": [],
+    "ping_hosts": False,
     "remove_network": True,
 }
 

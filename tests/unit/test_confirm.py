@@ -123,18 +123,32 @@ def test_a_change_that_nobody_confirms_is_taken_back(dom0: Dom0) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "why"),
+    ("shown", "partners", "why"),
     [
-        ("lacp_status: configured\nslave eth2: disabled\n\tmay_enable: false\n", "LACP of bond7 had no partner"),
-        ("lacp_status: negotiated\nslave eth4: disabled\n\tmay_enable: false\n", "a NIC of bond7 had no link"),
-        ("lacp_status: off\nslave eth4: disabled\n\tmay_enable: true\n", ""),  # it waits for its updelay
+        ("lacp_status: configured\nslave eth2: disabled\n\tmay_enable: false\n", "no-partner", "LACP of bond7 had no partner"),
+        ("lacp_status: negotiated\nslave eth4: disabled\n\tmay_enable: false\n", "one-bundle", "a NIC of bond7 had no link"),
+        ("lacp_status: off\nslave eth4: disabled\n\tmay_enable: true\n", "", ""),  # it waits for its updelay
+        (
+            "lacp_status: negotiated\nmember eth4: disabled\n  may_enable: false\n",
+            "two-switches",
+            "the NICs of bond7 had different LACP partners: 02:00:00:00:0a:01 (key 1), 02:00:00:00:0b:01 (key 1)",
+        ),
+        (
+            "lacp_status: negotiated\nmember eth4: disabled\n  may_enable: false\n",
+            "one-partner",
+            "the NICs of bond7 had different LACP partners: none, 02:00:00:00:0a:01 (key 1)",
+        ),
     ],
 )
-def test_what_was_wrong_with_the_bond_is_kept_and_said(dom0: Dom0, shown: str, why: str) -> None:
+def test_what_was_wrong_with_the_bond_is_kept_and_said(dom0: Dom0, shown: str, partners: str, why: str) -> None:
     (dom0.folder / "state" / "bond-pif.device").write_text("bond7\n")
-    (dom0.folder / "state" / "shown").write_text(shown)
+    (dom0.folder / "state" / "bond").write_text(shown)
+    heard = Path(__file__).parent / "fixtures" / "dom0" / f"lacp_show.ovs-4.{partners}.txt"
+    (dom0.folder / "state" / "lacp").write_text(heard.read_text() if partners else "")
     tool = dom0.folder / "ovs-appctl"
-    tool.write_text('#!/bin/sh\n[ "$*" = "-T 5 bond/show bond7" ] && cat "${0%/*}/state/shown"\n')
+    tool.write_text(
+        '#!/bin/sh\ncase $* in "-T 5 bond/show bond7") cat "${0%/*}/state/bond";; "-T 5 lacp/show bond7") cat "${0%/*}/state/lacp";; esac\n'
+    )
     tool.chmod(0o755)
     dom0.arm(seconds=1)
     dom0.ends()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
 from ansible_collections.xapi.network.plugins.module_utils._dom0.answers import Dom0Bond, Dom0Interface, UnreadableError
+from ansible_collections.xapi.network.plugins.module_utils._dom0.lacp import Partner, read_lacp_show
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 FIXTURES = Path(__file__).parent / "fixtures" / "dom0"
@@ -60,13 +61,50 @@ def test_bond_show_of_open_vswitch_1_to_3(fixture: str, bond: Dom0Bond) -> None:
         ("centos-5", Dom0Bond("balance-rr", ("eth0", "eth1"), "", ("eth0", "eth1"), "off")),
         ("active-backup", Dom0Bond("active-backup", ("p1p1", "p1p2"), "p1p1", ("p1p1", "p1p2"), "off")),
         ("down", Dom0Bond("active-backup", ("eno1", "eno2"), "", (), "off")),
-        ("802.3ad", Dom0Bond("802.3ad", ("ens1f0",), "", ("ens1f0",), "negotiated")),
-        ("802.3ad-no-partner", Dom0Bond("802.3ad", ("eth0", "eth1"), "", ("eth0", "eth1"), "configured")),
+        (
+            "802.3ad",
+            Dom0Bond("802.3ad", ("ens1f0",), "", ("ens1f0",), "negotiated", {"ens1f0": Partner("08:9e:01:f8:63:ac", 69)}),
+        ),
+        # Each NIC is alone in an aggregator, and one of these is active.
+        (
+            "802.3ad-no-partner",
+            Dom0Bond("802.3ad", ("eth0", "eth1"), "", ("eth0",), "configured", {"eth0": Partner(), "eth1": Partner()}),
+        ),
         ("source-load-balancing", Dom0Bond("balance-slb", ("eth2", "eth4"), "", ("eth2", "eth4"), "off")),
     ],
 )
 def test_bonds_of_the_linux_bonding_driver(fixture: str, bond: Dom0Bond) -> None:
     assert answers.read_linux_bond(text(f"linux_bond.{fixture}")) == bond
+
+
+A, B, LAG = Partner("02:00:00:00:0a:01", 1), Partner("02:00:00:00:0b:01", 1), Partner("ca:bc:f3:0f:3b:49", 2)
+
+
+@pytest.mark.parametrize(
+    ("fixture", "partners"),
+    [
+        ("no-partner", {"eth2": Partner(), "eth4": Partner()}),
+        ("one-partner", {"eth2": A, "eth4": Partner()}),
+        ("two-switches", {"eth2": A, "eth4": B}),
+        ("one-bundle", {"eth2": LAG, "eth4": LAG}),
+    ],
+)
+def test_the_lacp_partner_of_each_nic(fixture: str, partners: dict[str, Partner]) -> None:
+    shown = text(f"lacp_show.ovs-4.{fixture}")
+    assert read_lacp_show(shown) == partners
+    assert read_lacp_show(shown.replace("  ", "\t").replace("member: ", "slave: ")) == partners  # as before 2.13
+    output = probed(**{"bond bond0": text("bond_show.ovs-3.balance-tcp"), "lacp bond0": shown})
+    assert answers.parse(output).bonds["bond0"].partners == partners
+
+
+def test_a_bond_without_lacp_has_no_partners() -> None:
+    assert answers.parse(probed() + section("lacp bond0", "no such lacp object", 2)).bonds["bond0"].partners == {}
+
+
+def test_an_old_bonding_driver_tells_the_partner_of_the_active_aggregator_alone() -> None:
+    shown = text("linux_bond.802.3ad-no-partner").replace("00:00:00:00:00:00", "08:9e:01:f8:63:ac")
+    bond = answers.read_linux_bond(shown)
+    assert (bond.partners, bond.enabled) == ({"eth0": Partner("08:9e:01:f8:63:ac", 1)}, ("eth0",))
 
 
 SWITCH = """8fd1f5e4-9f1b-4d53-8f0c-1c3a6c1d4f1e
@@ -230,6 +268,7 @@ def test_facts_are_plain_data() -> None:
         "active": "eth4",
         "enabled": ["eth2", "eth4"],
         "lacp": "off",
+        "partners": {},
     }
     assert facts["interfaces"]["xapi0"] == {"mac": STORAGE.mac, "mtu": 9000, "addresses": list(STORAGE.addresses), "up": True}
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.nics import with_dom0
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
-from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings, drbd_problems, replicated_storage
+from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings, drbd_problems, replicated_storage, waiting
 from ansible_collections.xapi.network.plugins.module_utils._dom0.answers import UnreadableError, read_drbd
 from ansible_collections.xapi.network.plugins.module_utils._run import wait
 from ansible_collections.xapi.network.tests.unit.pools import spec, tutorial
@@ -115,14 +115,14 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 def test_dom0_is_asked_until_drbd_is_up_to_date_on_all(slept: list[float]) -> None:
     answers = [{"dom0": {"one": {"drbd": {}}, "two": {"drbd": state}}} for state in (BEHIND, BEHIND, {})]
     said: list[str] = []
-    assert wait.await_drbd(lambda: answers[len(slept)], 600, said.append) == answers[-1]
-    assert slept == [wait.DRBD_SECONDS] * 2
+    assert wait.await_dom0(lambda: answers[len(slept)], [wait.Patience("DRBD", waiting, 600)], said.append) == answers[-1]
+    assert slept == [wait.DOM0_SECONDS] * 2
     assert said == ["waiting for DRBD, 0 s of at most 600 s; last seen: xcp-volume-5f0b: the connection to xs-3 is Connecting"]
 
 
 def test_it_gives_up_at_the_deadline_with_what_was_seen_last(slept: list[float]) -> None:
-    asked = wait.await_drbd(lambda: {"dom0": {"one": {"drbd": BEHIND}}}, 60, lambda text: None)
+    asked = wait.await_dom0(lambda: {"dom0": {"one": {"drbd": BEHIND}}}, [wait.Patience("DRBD", waiting, 60)], lambda text: None)
     assert asked["dom0"]["one"]["drbd"] == BEHIND and sum(slept) <= 60
     slept.clear()
-    wait.await_drbd(lambda: {"dom0": {"one": {"drbd": BEHIND}}}, 0, lambda text: None)
+    wait.await_dom0(lambda: {"dom0": {"one": {"drbd": BEHIND}}}, [wait.Patience("DRBD", waiting, 0)], lambda text: None)
     assert slept == []

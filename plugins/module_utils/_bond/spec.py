@@ -23,6 +23,7 @@ RISKS = (
     "fcoe",
     "ha_enabled",
     "ipv6_lost",
+    "lacp_partner",
     "management",
     "mtu",
     "no_link",

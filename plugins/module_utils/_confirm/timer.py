@@ -55,8 +55,21 @@ look() {
   [ -n "$device" ] || return 0
   state=$(cat "/proc/net/bonding/$device" 2>/dev/null || ovs-appctl -T 5 bond/show "$device" 2>/dev/null)
   case $state in
+    *'802.3ad'*|*'lacp_status: '[cn]*) partners "$device";;
+  esac
+  case $state in
     *'lacp_status: configured'*|*'Partner Mac Address: 00:00:00:00:00:00'*) saw="LACP of $device had no partner";;
-    *'may_enable: false'*|*'MII Status: down'*) saw="a NIC of $device had no link";;
+    *'may_enable: false'*|*'MII Status: down'*) saw=${saw:-"a NIC of $device had no link"};;
+  esac
+}
+partners() {
+  heard=$(cat "/proc/net/bonding/$1" 2>/dev/null || ovs-appctl -T 5 lacp/show "$1" 2>/dev/null)
+  heard=$(printf '%s\\n' "$heard" | awk '/^details/ { theirs = /partner/ } theirs && /system mac address:/ { id = $4 }
+    /partner sys_id:/ { id = $3 } /partner key:|oper key:/ { print id " (key " $3 ")" }' | sort -u)
+  case $heard in
+    *"
+"*) heard=$(printf '%s\\n' "$heard" | sed 's/00:00:00:00:00:00.*/none/' | paste -s -d , | sed 's/,/, /g')
+      saw="the NICs of $1 had different LACP partners: $heard";;
   esac
 }"""
 

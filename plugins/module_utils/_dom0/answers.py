@@ -4,7 +4,7 @@
 """What dom0 itself says about its network: one shell command that asks, pure functions that read the answer.
 
 ``PROBE`` is a POSIX shell script without Python, for every dom0 from CentOS 5 (XenServer 6) on. ``parse`` turns what it
-printed into a `Dom0`. The formats are those of Open vSwitch 1.x to 3.x, net-tools 1.60 and 2, iproute2, bridge-utils
+printed into a `Dom0`. The formats are those of Open vSwitch 1.x to 4.x, net-tools 1.60 and 2, iproute2, bridge-utils
 and the kernel's bonding driver. What cannot be read is an error that quotes the line, never an empty fact.
 """
 
@@ -13,9 +13,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._dom0.lacp import Partner, read_lacp_show, read_linux_lacp
 from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import BASE, FUNCTIONS, Answer, read
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
@@ -42,6 +43,7 @@ else
   section bond-list ovs-appctl bond/list
   for bond in $(ovs-appctl bond/list 2>/dev/null | sed 1d | cut -f 1); do
     section "bond $bond" ovs-appctl bond/show "$bond"
+    section "lacp $bond" ovs-appctl lacp/show "$bond"
   done
 fi
 if command -v drbdsetup >/dev/null 2>&1; then section drbd drbdsetup status; fi
@@ -86,7 +88,7 @@ class Dom0Bond:
     ``mode`` is the switch's word (``active-backup``, ``balance-slb``, ``balance-tcp``; ``802.3ad`` on a Linux bridge).
     ``members`` and ``enabled`` (those of them that carry traffic) are sorted; ``active`` is "" when no member is.
     ``lacp`` is ``off``, ``configured`` (no partner answers), ``negotiated``, or ``not negotiated`` from an Open
-    vSwitch before 2.0, which does not tell the first two apart.
+    vSwitch before 2.0, which does not tell the first two apart. ``partners`` is what each NIC of an LACP bond hears.
     A bond of one NIC is an ordinary port for Open vSwitch and is therefore not among the bonds.
     """
 
@@ -95,6 +97,7 @@ class Dom0Bond:
     active: str
     enabled: tuple[str, ...]
     lacp: str
+    partners: Mapping[str, Partner] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -177,10 +180,7 @@ def parse(output: str) -> Dom0:
         version = read_ovs_version(_text(sections, "ovs-version", "ovs-vsctl --version"))
         bridges = tuple(_text(sections, "list-br", "ovs-vsctl list-br").split())
         inside = read_ovs_show(_text(sections, "switch", "ovs-vsctl show"))
-        bonds = {
-            name: read_bond_show(_text(sections, f"bond {name}", f"ovs-appctl bond/show {name}"), name)
-            for name in read_bond_list(_text(sections, "bond-list", "ovs-appctl bond/list"))
-        }
+        bonds = {name: _bond_of_the_switch(sections, name) for name in read_bond_list(_text(sections, "bond-list", "ovs-appctl bond/list"))}
     if "ip-addr" in sections:
         interfaces = read_ip_addr(_text(sections, "ip-addr", "ip addr show"))
     else:
@@ -200,6 +200,12 @@ def parse(output: str) -> Dom0:
         timer={"state": standing.state, "until": standing.until, "owner": standing.owner} if armed else {},
         taken_back=standing.taken_back or {},
     )
+
+
+def _bond_of_the_switch(sections: Mapping[str, _Section], name: str) -> Dom0Bond:
+    bond = read_bond_show(_text(sections, f"bond {name}", f"ovs-appctl bond/show {name}"), name)
+    said = sections.get(f"lacp {name}")  # a bond without LACP is "no such lacp object"
+    return replace(bond, partners=read_lacp_show(said.text)) if said and not said.status and bond.lacp != "off" else bond
 
 
 def _drbd(section: _Section | None) -> dict[str, tuple[str, ...]] | None:
@@ -335,8 +341,13 @@ def read_linux_bond(text: str) -> Dom0Bond:
             raise UnreadableError(command, line)
     if not mode:
         raise UnreadableError(command, first, "is followed by no mode")
-    lacp = "off" if mode != "802.3ad" else "negotiated" if partner.strip("0:") else "configured"
-    return Dom0Bond(mode, tuple(sorted(link_up)), active, tuple(sorted(nic for nic, up in link_up.items() if up)), lacp)
+    up = {nic for nic, link in link_up.items() if link}
+    if mode != "802.3ad":
+        return Dom0Bond(mode, tuple(sorted(link_up)), active, tuple(sorted(up)), "off")
+    heard = read_linux_lacp(text)
+    enabled = up if heard.active is None else up & heard.active
+    lacp = "negotiated" if partner.strip("0:") else "configured"
+    return Dom0Bond(mode, tuple(sorted(link_up)), active, tuple(sorted(enabled)), lacp, heard.partners)
 
 
 def read_drbd(text: str) -> dict[str, tuple[str, ...]]:

@@ -11,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._bond.partners import unsettled
+from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import waiting
 from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Shells, Task
-from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_drbd
+from ansible_collections.xapi.network.plugins.module_utils._run.wait import Patience, await_dom0
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
 SECONDS = 60  # within which every host has to answer, where nothing else is said
@@ -29,7 +31,8 @@ def facts(status: int, output: str, error: str) -> dict[str, Any]:
 def ask(task: Task, hosts: Mapping[str, str], seconds: float = SECONDS) -> dict[str, Any]:
     """`dom0`: what each host answers, or a text that says why there is nothing, by uuid; `silent`: a sentence for each that did not.
 
-    `hosts`: the inventory's names by uuid. While DRBD is behind on one of them, all are asked again for `drbd_timeout` seconds of the task.
+    `hosts`: the inventory's names by uuid. While DRBD is behind on one of them, all are asked again for `drbd_timeout` seconds of the task;
+    while a switch does not bundle an LACP bond, for `lacp_timeout` seconds.
     Raises NetworkError in a module process, which has no connections.
     """
     shells = task.shells
@@ -37,7 +40,8 @@ def ask(task: Task, hosts: Mapping[str, str], seconds: float = SECONDS) -> dict[
         raise NetworkError(
             "dom0 is asked over connections of the inventory, by a task of the play. A module process (async, or its own file) has none."
         )
-    return await_drbd(lambda: _once(hosts, shells, seconds), task.options["drbd_timeout"], task.progress)
+    patiences = [Patience("DRBD", waiting, task.options["drbd_timeout"]), Patience("LACP", unsettled, task.options["lacp_timeout"])]
+    return await_dom0(lambda: _once(hosts, shells, seconds), patiences, task.progress)
 
 
 @contextmanager

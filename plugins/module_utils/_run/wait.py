@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, wanted_hosts
-from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import waiting
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
 from ansible_collections.xapi.network.plugins.module_utils._bond.under_way import (
@@ -49,7 +48,7 @@ POLLED = ("link", "degraded", "host_disabled", "storage")
 PATHS_SECONDS = 180.0
 PROVING_SECONDS = 10.0
 # DRBD has no events that reach this far; a resync of what one second of writes has changed takes seconds.
-DRBD_SECONDS = 2.0
+DOM0_SECONDS = 2.0
 # The clock of the pool is asked only where this machine's, which may be wrong by so much, says that a host has just started.
 CLOCK_SECONDS = 600.0
 # A wait that has nothing else to go by ends after this at the latest.
@@ -185,20 +184,36 @@ def await_findings(
     return await_proof(session, pool, missing, deadline, progress) if expected else (pool, missing(pool))
 
 
-def await_drbd(ask: Callable[[], dict[str, Any]], wait_timeout: float, progress: Progress) -> dict[str, Any]:
-    """What `ask`, a question to dom0 of many hosts, answers as soon as DRBD is up to date everywhere, or after `wait_timeout`."""
+@dataclass(frozen=True)
+class Patience:
+    """What is waited for in dom0: `amiss` says what is not well yet ("": nothing), by the facts of one host."""
+
+    what: str
+    amiss: Callable[[Any], str]
+    seconds: float
+
+
+def await_dom0(ask: Callable[[], dict[str, Any]], patiences: Sequence[Patience], progress: Progress) -> dict[str, Any]:
+    """What `ask`, a question to dom0 of many hosts, answers as soon as all is well, or when what is not has had its time."""
     begun = time.monotonic()
     said = begun - AGAIN_SECONDS
     while True:
         asked = ask()
-        behind = next((text for text in map(waiting, asked["dom0"].values()) if text), "")
         now = time.monotonic()
-        if not behind or now - begun + DRBD_SECONDS > wait_timeout:
+        waiting = (
+            (one, text)
+            for one in patiences
+            if now - begun + DOM0_SECONDS <= one.seconds
+            for text in map(one.amiss, asked["dom0"].values())
+            if text
+        )
+        patience, last = next(waiting, (None, ""))
+        if patience is None:
             return asked
         if now - said >= AGAIN_SECONDS:
             said = now
-            progress(f"waiting for DRBD, {now - begun:.0f} s of at most {wait_timeout:.0f} s; last seen: {behind}")
-        time.sleep(DRBD_SECONDS)
+            progress(f"waiting for {patience.what}, {now - begun:.0f} s of at most {patience.seconds:.0f} s; last seen: {last}")
+        time.sleep(DOM0_SECONDS)
 
 
 def _proving(one: Finding) -> float:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from xapi_twin.dom0 import wiring
 from xapi_twin.dom0.model import BondPort, Dom0
 
 # What the kernel's bonding driver calls the modes; "source load balancing" is XenServer's patch.
@@ -204,12 +205,13 @@ def bond_show(bond: BondPort, dom0: Dom0, now: float) -> str:
     if version >= (3, 1) and bond.mode == "balance-slb":
         lines.append("all members active: false")
     lines += [f"updelay: {bond.timers.get('updelay', 31000)} ms", f"downdelay: {bond.timers.get('downdelay', 200)} ms"]
-    if bond.lacp == "off" and bond.mode != "active-backup":
+    answered = bond.lacp != "off" and wiring.negotiated(bond, dom0)
+    if (bond.lacp == "off" or answered) and bond.mode != "active-backup":
         lines.append(f"next rebalance: {bond.timers.get('rebalance-interval', 1800000)} ms")
     if version < (2, 0):
-        lines.append("lacp_negotiated: false")
+        lines.append(f"lacp_negotiated: {str(answered).lower()}")
     else:
-        lines.append(f"lacp_status: {'off' if bond.lacp == 'off' else 'configured'}")
+        lines.append(f"lacp_status: {'off' if bond.lacp == 'off' else 'negotiated' if answered else 'configured'}")
     if version >= (2, 4):
         lines.append(f"lacp_fallback_ab: {str(bond.fallback_ab).lower()}")
     if version >= (2, 15):
@@ -225,6 +227,49 @@ def bond_show(bond: BondPort, dom0: Dom0, now: float) -> str:
         if member.enables_at is not None and not member.enabled:
             lines.append(f"{indent}updelay expires in {max(int((member.enables_at - now) * 1000), 0)} ms")
         lines += [f"{indent}may_enable: {str(member.may_enable).lower()}", ""]
+    return "\n".join(lines) + "\n"
+
+
+def lacp_show(bond: BondPort, dom0: Dom0) -> str:
+    """`ovs-appctl lacp/show NAME`, as Open vSwitch 3.1 and 4.0 print it; before 2.13 with tabs, before 2.15 with slaves."""
+    version = version_of(dom0.ovs_version)
+    word, indent = "member" if version >= (2, 15) else "slave", "  " if version >= (2, 13) else "\t"
+    system = dom0.bridges[bond.bridge].mac if bond.bridge in dom0.bridges else _mac(dom0, bond.members[0].device)
+    key = bond.aggregation_key or "1"
+    lines = [
+        f"---- {bond.name} ----",
+        f"{indent}status: active{' negotiated' if wiring.negotiated(bond, dom0) else ''}",
+        f"{indent}sys_id: {system}",
+        f"{indent}sys_priority: 65534",
+        f"{indent}aggregation key: {key}",
+        f"{indent}lacp_time: {bond.lacp_time}",
+    ]
+    inside = wiring.bundle(bond, dom0)
+    for number, member in enumerate(sorted(bond.members, key=lambda member: member.device), 1):
+        heard, attached = wiring.partner(dom0, member.device), member.device in inside
+        own = f"{number}\n{indent}{{}}port_priority: 65535"
+        state = "activity" + (" timeout" if bond.lacp_time == "fast" else "") + " aggregation"
+        working = " synchronized collecting distributing" if attached else ""
+        theirs, their_key = heard or ("00:00:00:00:00:00", 0)
+        lines += [
+            "",
+            f"{word}: {member.device}: {'current' if heard else 'defaulted'} {'attached' if attached else 'detached'}",
+            f"{indent}port_id: {own.format('')}",
+            f"{indent}may_enable: {str(member.may_enable).lower()}",
+            "",
+            f"{indent}actor sys_id: {system}",
+            f"{indent}actor sys_priority: 65534",
+            f"{indent}actor port_id: {own.format('actor ')}",
+            f"{indent}actor key: {key}",
+            f"{indent}actor state: {state}{working}{'' if heard else ' defaulted'}",
+            "",
+            f"{indent}partner sys_id: {theirs}",
+            f"{indent}partner sys_priority: {32768 if heard else 0}",
+            f"{indent}partner port_id: {number if heard else 0}",
+            f"{indent}partner port_priority: {32768 if heard else 0}",
+            f"{indent}partner key: {their_key}",
+            f"{indent}partner state:{' ' + state + working if heard else ''}",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -268,8 +313,8 @@ def bond_proc(bond: BondPort, dom0: Dom0) -> str:
         f"Down Delay (ms): {bond.timers.get('downdelay', 200)}",
     ]
     if lacp:
-        lines += ["", "802.3ad info", f"LACP rate: {bond.lacp_time}", "Active Aggregator Info:", "\tPartner Mac Address: 00:00:00:00:00:00"]
-    for member in bond.members:
+        lines += _aggregator(bond, dom0)
+    for number, member in enumerate(bond.members, 1):
         nic = dom0.nics[member.device]
         lines += [
             "",
@@ -280,5 +325,66 @@ def bond_proc(bond: BondPort, dom0: Dom0) -> str:
             "Link Failure Count: 0",
             f"Permanent HW addr: {nic.mac}",
             "Slave queue ID: 0",
+            *(_lacp_of_member(bond, dom0, number) if lacp else []),
         ]
     return "\n".join(lines) + "\n"
+
+
+_NOBODY = ("00:00:00:00:00:00", 1)
+
+
+def _aggregator_of(bond: BondPort, dom0: Dom0, device: str) -> int:
+    """The driver counts aggregators by their first port; a NIC without a partner is alone in its own."""
+    devices = [member.device for member in bond.members]
+    heard = wiring.partner(dom0, device)
+    alike = [one for one in devices if heard is not None and wiring.partner(dom0, one) == heard]
+    return devices.index((alike or [device])[0]) + 1
+
+
+def _aggregator(bond: BondPort, dom0: Dom0) -> list[str]:
+    """What /proc/net/bonding says of LACP for the bond (driver 3.7.1)."""
+    inside = wiring.bundle(bond, dom0) or (bond.members[0].device,)
+    system, key = wiring.partner(dom0, inside[0]) or _NOBODY
+    return [
+        "",
+        "802.3ad info",
+        f"LACP rate: {bond.lacp_time}",
+        "Min links: 0",
+        "Aggregator selection policy (ad_select): stable",
+        "System priority: 65535",
+        f"System MAC address: {_mac(dom0, bond.members[0].device)}",
+        "Active Aggregator Info:",
+        f"\tAggregator ID: {_aggregator_of(bond, dom0, inside[0])}",
+        f"\tNumber of ports: {len(inside)}",
+        "\tActor Key: 13",
+        f"\tPartner Key: {key}",
+        f"\tPartner Mac Address: {system}",
+    ]
+
+
+def _lacp_of_member(bond: BondPort, dom0: Dom0, number: int) -> list[str]:
+    device = bond.members[number - 1].device
+    heard = wiring.partner(dom0, device)
+    system, key = heard or _NOBODY
+    attached = device in wiring.bundle(bond, dom0)
+    return [
+        f"Aggregator ID: {_aggregator_of(bond, dom0, device)}",
+        "Actor Churn State: none",
+        f"Partner Churn State: {'none' if heard else 'churned'}",
+        "Actor Churned Count: 0",
+        f"Partner Churned Count: {0 if heard else 1}",
+        "details actor lacp pdu:",
+        "    system priority: 65535",
+        f"    system mac address: {_mac(dom0, bond.members[0].device)}",
+        "    port key: 13",
+        "    port priority: 255",
+        f"    port number: {number}",
+        f"    port state: {61 if heard and attached else 69}",
+        "details partner lacp pdu:",
+        f"    system priority: {32768 if heard else 65535}",
+        f"    system mac address: {system}",
+        f"    oper key: {key}",
+        "    port priority: 255",
+        f"    port number: {number if heard else 1}",
+        f"    port state: {61 if heard and attached else 1}",
+    ]

@@ -10,8 +10,19 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from xapi_twin.dom0 import script_errors
-from xapi_twin.dom0.model import BOND_TIMERS, BondConfig, BondMember, BondPort, Bridge, BridgeConfig, BringUpError, Dom0, bond_mode
+from xapi_twin.dom0 import script_errors, wiring
+from xapi_twin.dom0.model import (
+    BOND_TIMERS,
+    BondConfig,
+    BondMember,
+    BondPort,
+    Bridge,
+    BridgeConfig,
+    BringUpError,
+    Dom0,
+    SwitchPort,
+    bond_mode,
+)
 
 
 class MemoryBackend:
@@ -105,6 +116,10 @@ class MemoryBackend:
         self._link_is_back(device)
         self.dom0.nics[device] = replace(self.dom0.nics[device], carrier=up)
         await self._link_changed(device, up)
+
+    async def set_port(self, device: str, port: SwitchPort) -> None:
+        self.dom0.nics[device] = replace(self.dom0.nics[device], port=port)
+        await self._link_changed(device, up=self.dom0.nics[device].carrier)
 
     async def settle(self) -> None:
         self._links_are_back()
@@ -218,9 +233,11 @@ class MemoryBackend:
     def _settle(self, name: str) -> None:
         """Who carries traffic: at once, as long as nobody does; after its updelay, when somebody else does already."""
         bond = self.dom0.bonds[name]
+        able = {member.device for member in bond.members if self._link(member.device)}
+        if bond.lacp != "off" and self.dom0.network_backend == "openvswitch":  # the kernel's driver shows the link, whatever is bundled
+            able &= set(wiring.bundle(bond, self.dom0))
         members = [
-            replace(member, may_enable=self._link(member.device), enabled=member.enabled and self._link(member.device))
-            for member in bond.members
+            replace(member, may_enable=member.device in able, enabled=member.enabled and member.device in able) for member in bond.members
         ]
         if not any(member.enabled for member in members):
             # Open vSwitch waits for no updelay when no member is enabled; recorded: the last of the list wins.

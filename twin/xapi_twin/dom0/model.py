@@ -35,6 +35,22 @@ class BringUpError(Exception):
 
 
 @dataclass(frozen=True)
+class SwitchPort:
+    """The switch port at the other end of a NIC's cable.
+
+    Ports of one ``segment`` reach each other, with packets of at most ``mtu`` bytes (0: any), but for the VLANs in ``blocked`` (0 is what
+    has no tag). ``lacp`` is the system id and key with which the port speaks LACP; None: it does not. ``lldp`` is what it says of itself by
+    LLDP, chassis id, port id, and the name of the switch; None: it is silent.
+    """
+
+    segment: str = ""
+    mtu: int = 0
+    blocked: tuple[int, ...] = ()
+    lacp: tuple[str, int] | None = None
+    lldp: tuple[str, str, str] | None = None
+
+
+@dataclass(frozen=True)
 class Nic:
     """A network card as dom0 sees it. ``present`` False: the device is gone (its facts are kept for its return)."""
 
@@ -49,6 +65,7 @@ class Nic:
     device_name: str = ""
     position: int | None = None
     present: bool = True
+    port: SwitchPort = SwitchPort()
 
 
 @dataclass(frozen=True)
@@ -216,6 +233,9 @@ class Backend(Protocol):
 
     async def set_carrier(self, device: str, up: bool) -> None:
         """Plugs a cable in, or pulls it."""
+
+    async def set_port(self, device: str, port: SwitchPort) -> None:
+        """Plugs the cable of a NIC into another switch port, or sets that port otherwise."""
 
     async def settle(self) -> None:
         """The host has been up for long: no bond waits for an updelay any more."""

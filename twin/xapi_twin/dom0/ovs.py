@@ -26,6 +26,7 @@ from xapi_twin.dom0.model import (
     BridgeConfig,
     BringUpError,
     Dom0,
+    SwitchPort,
     bond_mode,
 )
 
@@ -106,6 +107,9 @@ class OvsBackend:
         async with self._lock:
             await self._look()
         await self._tell(device)
+
+    async def set_port(self, device: str, port: SwitchPort) -> None:
+        raise NotImplementedError("the switch of this host is a real one; set its port there")
 
     async def settle(self) -> None:
         async with self._lock:

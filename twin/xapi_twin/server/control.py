@@ -7,6 +7,8 @@
     {"do": "clear_faults"}   {"do": "faults"}   {"do": "journal", "after": 0}   {"do": "state"}   {"do": "endpoints"}
     {"do": "restart" | "stop" | "start" | "toolstack" | "crash" | "power_off" | "power_on" | "declare_dead", "host": "xs-2"}
     {"do": "nic_gone" | "nic_back", "host": "xs-2", "device": "eth4"}   {"do": "carrier", "host": …, "device": …, "up": false}
+    {"do": "port", "host": "xs-2", "device": "eth4", "port": {"segment": "office", "mtu": 1500, "blocked": [30],
+     "lacp": ["02:00:00:00:0b:01", 12], "lldp": ["02:00:00:00:0b:01", "Gi1/0/4", "switch-b"]}}
 
 Answers are `{"ok": true, "result": …}` or `{"ok": false, "error": "a sentence"}`.
 """
@@ -21,6 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from xapi_twin.dom0.model import SwitchPort
 from xapi_twin.faults import FaultPlanError
 from xapi_twin.twin.host import Host
 from xapi_twin.twin.pool import Twin
@@ -115,6 +118,7 @@ class Control:
             "power_on": lambda host: host.power_on(),
             "nic_gone": lambda host: host.nic_gone(_device(host, request)),
             "nic_back": lambda host: host.nic_back(_device(host, request)),
+            "port": lambda host: host.set_port(_device(host, request), _port(request)),
             "carrier": lambda host: host.set_carrier(_device(host, request), bool(request.get("up", True))),
         }
         if what not in actions and what not in ("crash", "declare_dead"):
@@ -142,6 +146,25 @@ def _device(host: Host, request: Mapping[str, Any]) -> str:
     if device not in host.dom0.nics:
         raise ControlError(f"{host.name} has no NIC '{device}' (it has {', '.join(host.dom0.nics)})")
     return device
+
+
+def _port(request: Mapping[str, Any]) -> SwitchPort:
+    """What the switch port is like; what is not said is as a port usually is."""
+    given = request.get("port") or {}
+    try:
+        system, key = given.get("lacp") or ("", 0)
+        chassis, name, switch = given.get("lldp") or ("", "", "")
+        return SwitchPort(
+            segment=str(given.get("segment", "")),
+            mtu=int(given.get("mtu", 0)),
+            blocked=tuple(int(tag) for tag in given.get("blocked", ())),
+            lacp=(str(system), int(key)) if system else None,
+            lldp=(str(chassis), str(name), str(switch)) if chassis else None,
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ControlError(
+            f"the port has segment, mtu, blocked (tags), lacp (system id, key), lldp (chassis, port, switch): {error}"
+        ) from None
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from xapi_twin.dom0 import formats
+from xapi_twin.dom0 import formats, wiring
+from xapi_twin.dom0.model import Bridge, Dom0
 from xapi_twin.shell.call import Call
 
 FOLDER = "/sbin"
@@ -100,7 +101,8 @@ def _routes(call: Call) -> int:
 
 
 async def ping(call: Call) -> int:
-    """Answers when the address is that of a host of the pool that has power, or of an SR's server, on a network that this host is on."""
+    """Answers when the address is that of a host of the pool that has power, or of an SR's server, on a network that this host is on, and
+    the switch ports between them let the packet through."""
     words: list[str] = []
     count, size, whole, skip = 4, 56, False, False
     for place, argument in enumerate(call.arguments):
@@ -121,7 +123,7 @@ async def ping(call: Call) -> int:
     target = _address(call, words[0])
     if target is None:
         return call.fail(f"unknown host {words[0]}", 2)
-    answers = _answers(call, target)
+    answers = _answers(call, target) and _passes(call, target, min(size + 28, _mtu_towards(call, target)))
     call.out(f"PING {words[0]} ({target}) {size}({size + 28}) bytes of data.\n")
     if whole and answers and size + 28 > (mtu := _mtu_towards(call, target)):
         call.out(f"ping: local error: message too long, mtu={mtu}\n")
@@ -158,6 +160,27 @@ def _answers(call: Call, target: ipaddress.IPv4Address) -> bool:
     there.update(value for pbd in twin.database.all("PBD").values() for value in pbd["device_config"].values())
     there.update(pif["gateway"] for pif in twin.database.all("PIF").values())
     return str(target) in there
+
+
+def _bridge_with(dom0: Dom0, target: ipaddress.IPv4Address) -> Bridge | None:
+    """The bridge that has this address."""
+    bridges = dom0.bridges.values()
+    return next((one for one in bridges if any(ipaddress.ip_interface(address).ip == target for address in one.addresses)), None)
+
+
+def _passes(call: Call, target: ipaddress.IPv4Address, size: int) -> bool:
+    """Whether the ports on the way let a packet of this size through. Those of storage servers and gateways are as they should be."""
+    dom0 = call.host.dom0
+    out = next((one for one in dom0.bridges.values() if any(target in ipaddress.ip_interface(at).network for at in one.addresses)), None)
+    if target.is_loopback or out is None or _bridge_with(dom0, target):
+        return True
+    here, tag = wiring.carrying(dom0, out.name), out.tag or 0
+    for host in call.host.pool.hosts.values():
+        bridge = _bridge_with(host.dom0, target) if host.powered else None
+        if bridge is not None:
+            there = wiring.carrying(host.dom0, bridge.name)
+            return (bridge.tag or 0) == tag and size <= bridge.mtu and wiring.reach(here, there, tag, size)
+    return bool(here) and all(not nic.port.segment for nic in here) and wiring.passes([nic.port for nic in here], tag, size)
 
 
 def _mtu_towards(call: Call, target: ipaddress.IPv4Address) -> int:

@@ -198,15 +198,23 @@ async def appctl(call: Call) -> int:
             call.out(formats.bond_show(dom0.bonds[name], dom0, call.host.pool.clock()))
         return 0
     if action == "lacp/show":
-        for bond in dom0.bonds.values():
-            if bond.lacp != "off":
-                call.out(f"---- {bond.name} ----\n\tstatus: active\n\tlacp_time: {bond.lacp_time}\n")
-        return 0
+        return _lacp_show(call, names)
     if action == "version":
         call.out(formats.ovs_version(dom0, "ovs-vswitchd"))
         return 0
     call.err(f'"{action}" is not a valid command (use "list-commands" to see a list of valid commands)\n')
     return call.fail("ovs-vswitchd: server returned an error", 2)
+
+
+def _lacp_show(call: Call, names: list[str]) -> int:
+    dom0 = call.host.dom0
+    speaking = {bond.name: bond for bond in dom0.bonds.values() if bond.lacp != "off"}
+    if names and names[0] not in speaking:
+        call.err("no such lacp object\n")
+        return call.fail("ovs-vswitchd: server returned an error", 2)
+    for name in names[:1] or speaking:
+        call.out(formats.lacp_show(speaking[name], dom0))
+    return 0
 
 
 async def brctl(call: Call) -> int:

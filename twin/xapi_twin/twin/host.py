@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.datamodel.schema import NULL
-from xapi_twin.dom0.model import Backend, BringUpError
+from xapi_twin.dom0.model import Backend, BringUpError, SwitchPort
 from xapi_twin.faults import Crashed, Emergency, NeverReturns
 from xapi_twin.shell.machine import Machine
 from xapi_twin.xapi import host_helpers
@@ -222,6 +222,10 @@ class Host(HostState):
     async def set_carrier(self, device: str, up: bool) -> None:
         """A cable is pulled or plugged."""
         await self.backend.set_carrier(device, up)
+
+    async def set_port(self, device: str, port: SwitchPort) -> None:
+        """A cable goes to another switch port, or its port is set otherwise."""
+        await self.backend.set_port(device, port)
 
     async def close(self) -> None:
         """The twin stops."""

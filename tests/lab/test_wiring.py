@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cables in wrong ports: each is named, before it matters, and a change that it cuts off is taken back by dom0 alone."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.lab.agreement import agree
+from tests.lab.lab import Lab, Played
+from tests.lab.pings import STORAGE, answers_soon
+
+NICS = ["eth2", "eth4"]
+ONE, OTHER = "02:00:00:00:0a:01", "02:00:00:00:0b:01"
+LACP: dict[str, Any] = {"mode": "lacp", "properties": {"lacp-time": "fast"}, "strategy": "direct"}
+
+
+def words(played: Played) -> str:
+    return " ".join(played.output.split())
+
+
+def test_lacp_with_two_switches_is_taken_back_and_without_a_partner_or_with_the_right_one_is_told(lab: Lab) -> None:
+    for device, system in zip(NICS, (ONE, OTHER), strict=True):
+        lab.set_port("xs-1", device, "lacp=active", f"other-config:lacp-system-id={system}", "other-config:lacp-time=fast")
+    played = lab.bond(hosts=["xs-1"], confirm_timeout=20, **LACP)
+    assert played.status != 0
+    both = rf"the NICs of bond0 have different LACP partners: eth2 {ONE} \(key \d+\), eth4 {OTHER} \(key \d+\). They do not bundle"
+    assert re.search(both, words(played)), played.output
+    deadline = time.monotonic() + 60
+    while lab.ssh("xs-1", "ls -d /var/lib/xapi.network/timer 2>/dev/null; true"):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    facts = lab.ask_dom0("xs-1")
+    assert facts["bonds"] == {}
+    assert facts["interfaces"]["xenbr2"]["addresses"] == ["172.16.0.35/28"]
+    both = rf"the NICs of bond0 had different LACP partners: {ONE} \(key \d+\), {OTHER} \(key \d+\)"
+    assert re.fullmatch(both, facts["taken_back"]["why"])
+    agree(lab)
+
+    # A switch that does not speak LACP, and no timer: it is told, and a comparison can fail on it.
+    for device in NICS:
+        lab.set_port("xs-1", device, "lacp=off")
+    played = lab.bond(hosts=["xs-1"], **LACP)
+    assert played.status == 0, played.output
+    lab.bond_when("xs-1", lambda bond: bond["lacp"] == "configured")
+    wished = {"hosts": ["xs-1"], "mode": "lacp", "properties": LACP["properties"], "degraded": "fail"}
+    assert "xs-1: no partner answers the LACP of bond0 on eth2 and eth4." in words(lab.bond("storage_bond_verify", **wished))
+
+    lab.bundle("xs-1", NICS, speaks_lacp=True)
+    bond = lab.bond_when("xs-1", lambda bond: bond["lacp"] == "negotiated" and all(one["system"] for one in bond["partners"].values()))
+    assert bond["partners"]["eth2"] == bond["partners"]["eth4"]
+    played = lab.bond("storage_bond_verify", **wished)
+    assert played.status == 0, played.output
+    assert answers_soon(lab.hosts["xs-1"], STORAGE["nas"]) == 5
+
+
+@contextmanager
+def chosen(lab: Lab, host: str, device: str) -> Iterator[None]:
+    """Open vSwitch takes into use whichever NIC of a new bond it likes; here it likes this one."""
+    over = threading.Event()
+
+    def choose() -> None:
+        while not over.wait(0.1):
+            for command in ("enable-member", "set-active-member"):
+                lab.hosts[host].run("ovs-appctl", f"bond/{command}", "bond0", device, check=False)
+
+    thread = threading.Thread(target=choose)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_second_port_in_the_wrong_vlan_or_segment_is_found_by_the_host_that_has_it(lab: Lab) -> None:
+    wished: dict[str, Any] = {"strategy": "direct", "ping_hosts": True, "rollback": True}
+    lost = "dom0 of xs-2 does not reach xs-1 (172.16.0.35) on the storage network after the change, and did before."
+    lab.set_port("xs-2", "eth4", "tag=99")
+    with chosen(lab, "xs-2", "eth4"):
+        assert lost in words(played := lab.bond(**wished)), played.output
+    lab.move("xs-2", "eth4", "vm")
+    with chosen(lab, "xs-2", "eth4"):
+        assert lost in words(played := lab.bond(**wished)), played.output
+    assert "bond0" in lab.ask_dom0("xs-1")["bonds"] and "bond0" not in lab.ask_dom0("xs-2")["bonds"]
+
+    lab.move("xs-2", "eth4", "storage")
+    played = lab.bond(**wished)
+    assert played.status == 0 and "does not reach" not in words(played), played.output
+    agree(lab)
