@@ -44,6 +44,14 @@ options:
     type: int
     default: 0
     version_added: 1.1.0
+  lldp:
+    description:
+      - NICs on which dom0 listens, with C(tcpdump), for what the switch says of itself by LLDP, for at most 31 s. All hosts and NICs
+        listen at the same time. A NIC whose firmware speaks LLDP itself passes none on.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
 extends_documentation_fragment:
   - xapi.network.attributes
   - xapi.network.attributes.info
@@ -222,6 +230,14 @@ ansible_facts:
               mtu: 1500
               addresses: [172.16.0.35/28]
               up: true
+        neighbours:
+          description:
+            - The switch port at the other end of the cable of each NIC of O(lldp) that is there, as C(switch) (its chassis id), C(port) and
+              C(name), empty where none was heard. Empty where dom0 has no C(tcpdump).
+          type: dict
+          returned: with O(lldp)
+          sample: {eth2: {switch: "02:00:00:00:0a:01", port: Gi1/0/2, name: switch-a}}
+          version_added: 1.1.0
         timer:
           description:
             - The timer of M(xapi.network.xs_confirm) that runs in this dom0, empty when none does. It has C(state) (V(armed) or
@@ -238,8 +254,9 @@ ansible_facts:
 
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._dom0 import lldp
 from ansible_collections.xapi.network.plugins.module_utils._dom0.answers import PROBE
-from ansible_collections.xapi.network.plugins.module_utils._run.ask_dom0 import SECONDS, ask, facts
+from ansible_collections.xapi.network.plugins.module_utils._run.ask_dom0 import SECONDS, ask, facts, heard, listen
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
@@ -248,20 +265,28 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "timeout": {"type": "int", "default": SECONDS},
     "drbd_timeout": {"type": "int", "default": 0},
     "lacp_timeout": {"type": "int", "default": 0},
+    "lldp": {"type": "list", "elements": "str", "default": []},
 }
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
 
 def work(task: Task) -> dict[str, Any]:
     """Ask dom0 over the task's connection, or many over theirs. Raises NetworkError."""
-    wanted = task.options.get("hosts")
+    wanted, nics = task.options.get("hosts"), task.options["lldp"]
     if wanted is not None:
-        return ask(task, wanted, task.options["timeout"])
+        asked = ask(task, wanted, task.options["timeout"])
+        for uuid, neighbours in listen(task, wanted, nics).items():
+            if isinstance(asked["dom0"][uuid], dict):
+                asked["dom0"][uuid]["neighbours"] = neighbours
+        return asked
     if task.shell is None:
         raise NetworkError(
             "xs_dom0_facts asks dom0 over the connection of the task. It cannot run as a module process (async, or its own file)."
         )
-    return {"changed": False, "ansible_facts": {"xs_dom0": facts(*task.shell(PROBE))}}
+    found = facts(*task.shell(PROBE))
+    if nics:
+        found["neighbours"] = heard(task.shell(lldp.command(nics), SECONDS + lldp.SECONDS)[1])
+    return {"changed": False, "ansible_facts": {"xs_dom0": found}}
 
 
 def main() -> None:

@@ -150,6 +150,7 @@ OPTIONS: Mapping[str, Option] = {
     "dom0": Option(truth, True),
     "ping": Option(texts, ()),
     "ping_hosts": Option(truth, False),
+    "lldp": Option(truth, False),
     "rollback": Option(rollback),
     "remove_network": Option(truth, True),
 }

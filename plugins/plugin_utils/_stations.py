@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
-from ansible_collections.xapi.network.plugins.module_utils._bond import partners
+from ansible_collections.xapi.network.plugins.module_utils._bond import neighbours, partners
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, by_cause, grouped
 from ansible_collections.xapi.network.plugins.module_utils._bond.nics import LeftBridge, dom0_problems, left_bridges
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings, drbd_problems
@@ -132,7 +132,13 @@ def planned(options: Given, play: Play) -> Result:
     run = _record.begin(wanted["state"], wanted["only_plan"], plan, logins, play.now)
     leads = _leader.leads(play.host, play.batch, logins.values())
     ask = {host.uuid: host.login for host in _needed(run, wanted) if host.login} if leads else {}
-    return replace(run, leads=leads, ask=ask).to_dict()
+    listen = _nics(plan, run) if wanted["lldp"] and run.state == "present" else []
+    return {**replace(run, leads=leads, ask=ask).to_dict(), "listen": listen}
+
+
+def _nics(plan: Given, run: _record.Run) -> list[str]:
+    """The NICs of the bonds that the plan makes or changes."""
+    return sorted({nic for host in run.work for nic in (plan["hosts"][host.name]["expected"] or {}).get("nics", ())})
 
 
 def checked(options: Given, play: Play) -> Result:
@@ -147,6 +153,7 @@ def checked(options: Given, play: Play) -> Result:
     lines = _lines.plan_lines(plan["plan"])
     lines += [f"First, in dom0 of {bridge.step}" for bridge in _left_bridges(plan, options["dom0"], _record.from_dict(options["run"]).work)]
     lines += _lines.risk_lines([*(plan.get("problems") or []), *_accepted_in_dom0(options)])
+    lines += [f"Note: {notice}" for notice in _of_switches(plan, options["dom0"], _record.from_dict(options["run"]))]
     lines += _lines.guard_lines(plan.get("undo") or {}, options["options"]["confirm_timeout"])
     syncs = options["options"]["dom0"] and any(host.get("replicated") for host in plan["hosts"].values())
     lines += _lines.time_lines(
@@ -444,7 +451,7 @@ def registered(play: Play, name: str, variable: str) -> Mapping[str, Any]:
 
 def _needed(run: _record.Run, wanted: Given) -> tuple[_record.HostRun, ...]:
     """The hosts whose dom0 has to answer: all that are wanted, for their proof; without that, those whose xapi is restarted by SSH."""
-    if wanted["dom0"] or wanted["ping_hosts"]:
+    if wanted["dom0"] or wanted["ping_hosts"] or wanted["lldp"]:
         return run.hosts
     if run.state == "verified":
         return ()
@@ -539,7 +546,25 @@ def _unknown_to_xapi(plan: Given, dom0: Given, run: _record.Run, accept: Sequenc
         for host in run.work
         if host.uuid in answers
         for about in [plan["hosts"][host.name]]
-        for problem in dom0_problems(host.name, about["nic_bridges"], answers[host.uuid], accept, about["bridges"])
+        for problem in (
+            *dom0_problems(host.name, about["nic_bridges"], answers[host.uuid], accept, about["bridges"]),
+            *neighbours.switch_problems(host.name, *_bonded(about), answers[host.uuid], accept),
+        )
+    ]
+
+
+def _bonded(about: Given) -> tuple[list[str], str]:
+    """NICs and mode that the bond of a host is going to have."""
+    expected = about["expected"] or {}
+    return list(expected.get("nics", ())), str(expected.get("mode", ""))
+
+
+def _of_switches(plan: Given, dom0: Given, run: _record.Run) -> list[str]:
+    """What is to be said of the switches that dom0 of the hosts has heard."""
+    return [
+        notice
+        for host, facts in _answered(dom0, run.work)
+        for notice in neighbours.switch_notices(host.name, *_bonded(plan["hosts"][host.name]), facts)
     ]
 
 

@@ -31,6 +31,7 @@ DEFAULTS = {
     "dom0": True,
     "ping": [],
     "ping_hosts": False,
+    "lldp": False,
     "remove_network": True,
 }
 

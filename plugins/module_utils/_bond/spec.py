@@ -28,6 +28,7 @@ RISKS = (
     "mtu",
     "no_link",
     "pending_tasks",
+    "same_switch",
     "storage_in_use",
     "vifs_in_use",
 )

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.partners import unsettled
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import waiting
-from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
+from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers, lldp
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Shells, Task
 from ansible_collections.xapi.network.plugins.module_utils._run.wait import Patience, await_dom0
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
@@ -42,6 +42,19 @@ def ask(task: Task, hosts: Mapping[str, str], seconds: float = SECONDS) -> dict[
         )
     patiences = [Patience("DRBD", waiting, task.options["drbd_timeout"]), Patience("LACP", unsettled, task.options["lacp_timeout"])]
     return await_dom0(lambda: _once(hosts, shells, seconds), patiences, task.progress)
+
+
+def listen(task: Task, hosts: Mapping[str, str], nics: Sequence[str]) -> dict[str, dict[str, dict[str, str]]]:
+    """The neighbour of each of these NICs by LLDP, by uuid of the host. A host that does not answer is left out; `ask` says why."""
+    if task.shells is None or not nics:
+        return {}
+    replies = task.shells(list(hosts.values()), lldp.command(nics), lldp.SECONDS + SECONDS)
+    return {uuid: heard(reply[1]) for uuid, name in hosts.items() if not isinstance(reply := replies[name], str)}
+
+
+def heard(output: str) -> dict[str, dict[str, str]]:
+    """The same out of one answer."""
+    return {nic: neighbour.to_dict() for nic, neighbour in lldp.read(output).items()}
 
 
 @contextmanager

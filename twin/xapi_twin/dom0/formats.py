@@ -388,3 +388,14 @@ def _lacp_of_member(bond: BondPort, dom0: Dom0, number: int) -> list[str]:
         f"    port number: {number if heard else 1}",
         f"    port state: {61 if heard and attached else 1}",
     ]
+
+
+# LLDP
+
+
+def lldp_frame(chassis: str, port: str, name: str) -> bytes:
+    """What a switch sends every 30 s (IEEE 802.1AB): chassis id (a MAC), port id (a name), time to live, system name."""
+    mac = bytes.fromhex(chassis.replace(":", ""))
+    parts = ((1, b"\x04" + mac), (2, b"\x05" + port.encode()), (3, b"\x00\x78"), (5, name.encode()), (0, b""))
+    data = b"".join((kind << 9 | len(value)).to_bytes(2, "big") + value for kind, value in parts)
+    return (bytes.fromhex("0180c200000e") + mac + b"\x88\xcc" + data).ljust(60, b"\0")

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The xapi.network authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ifconfig, ip, ping, ethtool: dom0's interfaces as the kernel has them."""
+"""ifconfig, ip, ping, ethtool, tcpdump: dom0's interfaces as the kernel has them."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 
 from xapi_twin.dom0 import formats, wiring
@@ -206,4 +207,26 @@ async def ethtool(call: Call) -> int:
     return 0
 
 
-COMMANDS = {"ifconfig": ifconfig, "ip": ip, "ping": ping, "ethtool": ethtool}
+async def tcpdump(call: Call) -> int:
+    """`tcpdump -i NIC -xx -c 1 ether proto 0x88cc`: the LLDP of the switch, as tcpdump 4.99 prints it; until it is killed where there is none."""
+    words = call.arguments
+    device = words[words.index("-i") + 1]
+    nic = call.host.dom0.nics.get(device)
+    if nic is None or not nic.present:
+        return call.fail(f"{device}: No such device exists\n(No such device exists)")
+    call.err("tcpdump: verbose output suppressed, use -v[v]... for full protocol decode\n")
+    call.err(f"listening on {device}, link-type EN10MB (Ethernet), snapshot length 1500 bytes\n")
+    await call.flush()
+    while "0x88cc" not in words or not nic.carrier or nic.port.lldp is None:
+        await asyncio.sleep(0.05)
+        nic = call.host.dom0.nics[device]
+    frame = formats.lldp_frame(*nic.port.lldp)
+    call.out(f"02:23:26.056764 LLDP, length {len(frame) - 14}: {nic.port.lldp[2]}\n")
+    for place in range(0, len(frame), 16):
+        row = frame[place : place + 16].hex()
+        call.out(f"\t0x{place:04x}:  {' '.join(row[at : at + 4] for at in range(0, len(row), 4))}\n")
+    call.err("1 packet captured\n1 packet received by filter\n0 packets dropped by kernel\n")
+    return 0
+
+
+COMMANDS = {"tcpdump": tcpdump, "ifconfig": ifconfig, "ip": ip, "ping": ping, "ethtool": ethtool}
