@@ -272,7 +272,7 @@ CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
 def work(task: Task) -> dict[str, Any]:
     """Ask dom0 over the task's connection, or many over theirs. Raises NetworkError."""
-    wanted, nics = task.options.get("hosts"), task.options["lldp"]
+    wanted, nics = task.options.get("hosts"), task.options.get("lldp") or []
     if wanted is not None:
         asked = ask(task, wanted, task.options["timeout"])
         for uuid, neighbours in listen(task, wanted, nics).items():

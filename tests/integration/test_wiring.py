@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
 
-from tests.integration.bonding import bond, dom0, look, sentence
+from tests.integration.bonding import bond, dom0, look, sentence, writes
 from tests.integration.playing import play
 from xapi_twin.dom0 import formats
 from xapi_twin.dom0.model import BondMember, BondPort, SwitchPort
@@ -154,3 +154,25 @@ def test_a_host_that_was_not_reached_before_is_said_and_not_asked_for_after(tmp_
         assert "Note: dom0 of xs-1 does not reach xs-3 (172.16.0.37) on the storage network, before it is changed" in " ".join(
             done.output.split()
         )
+
+
+# on which switches the NICs are
+
+
+def test_two_nics_on_one_switch_are_refused_by_what_dom0_hears_and_silence_is_said(twin: RunningTwin, tmp_path: Path) -> None:
+    a, b = "02:00:00:00:0a:01", "02:00:00:00:0b:01"
+    plug(twin, "xs-1", "eth2", lldp=(a, "Gi1/0/2", "switch-a"))
+    plug(twin, "xs-1", "eth4", lldp=(b, "Gi2/0/2", "switch-b"))
+    plug(twin, "xs-2", "eth2", lldp=(a, "Gi1/0/4", "switch-a"))
+    plug(twin, "xs-2", "eth4", lldp=(a, "Gi1/0/5", "switch-a"))
+    wished: dict[str, Any] = {"accept": ["storage_in_use"], "strategy": "direct", "lldp": True}
+    refused = sentence(bond(twin, tmp_path, **wished))
+    assert refused.startswith(
+        "Nothing was changed. [same_switch] xs-2: eth2 (port Gi1/0/4) and eth4 (port Gi1/0/5) are on the same switch,"
+    )
+    assert "xs-1" not in refused and writes(twin) == []
+    plug(twin, "xs-2", "eth4")
+    done = bond(twin, tmp_path, **wished)
+    assert done.status == 0, done.output
+    assert "Note: xs-2: no switch says by LLDP that eth4 is on it; eth2 (port Gi1/0/4) on" in " ".join(done.output.split())
+    assert dom0(twin, "xs-2", "ls -d /tmp/xapi.network.* 2>/dev/null; true") == ""

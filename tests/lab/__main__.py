@@ -23,7 +23,8 @@ from pathlib import Path
 from tests.lab import FOLDER, INSIDE, PID
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = {"ovs-vswitchd": "openvswitch-switch", "sshd": "openssh-server", "ethtool": "ethtool", "ping": "iputils-ping", "ip": "iproute2"}
+PACKAGES = {"ovs-vswitchd": "openvswitch-switch", "sshd": "openssh-server", "ethtool": "ethtool", "ping": "iputils-ping", "ip": "iproute2",
+            "tcpdump": "tcpdump"}  # fmt: skip
 GRACE = 5  # seconds that the lab has to end by itself
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -60,6 +62,31 @@ def test_lacp_with_two_switches_is_taken_back_and_without_a_partner_or_with_the_
 
 
 @contextmanager
+def speaks_lldp(lab: Lab, host: str) -> Iterator[None]:
+    """The switch says of itself, on both storage ports of a host, who it is: ten times a second instead of twice a minute."""
+    chassis = bytes.fromhex("020000000a01")
+    about = ((1, b"\x04" + chassis), (2, b"\x05port-7"), (3, b"\x00\x78"), (5, b"switch-a"), (0, b""))
+    data = b"".join((kind << 9 | len(value)).to_bytes(2, "big") + value for kind, value in about)
+    frame = (bytes.fromhex("0180c200000e") + chassis + b"\x88\xcc" + data).ljust(60, b"\0")
+    send = f"""
+import socket, time
+ports = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW) for _each in range(2)]
+for port, device in zip(ports, ("{host}.eth2", "{host}.eth4")):
+    port.bind((device, 0))
+while True:
+    for port in ports:
+        port.send(bytes.fromhex("{frame.hex()}"))
+    time.sleep(0.1)
+"""
+    speaking = subprocess.Popen(["nsenter", f"--net=/proc/{lab.switch.pid}/ns/net", "--", sys.executable, "-c", send])
+    try:
+        yield
+    finally:
+        speaking.kill()
+        speaking.wait()
+
+
+@contextmanager
 def chosen(lab: Lab, host: str, device: str) -> Iterator[None]:
     """Open vSwitch takes into use whichever NIC of a new bond it likes; here it likes this one."""
     over = threading.Event()
@@ -81,6 +108,10 @@ def chosen(lab: Lab, host: str, device: str) -> Iterator[None]:
 def test_a_second_port_in_the_wrong_vlan_or_segment_is_found_by_the_host_that_has_it(lab: Lab) -> None:
     wished: dict[str, Any] = {"strategy": "direct", "ping_hosts": True, "rollback": True}
     lost = "dom0 of xs-2 does not reach xs-1 (172.16.0.35) on the storage network after the change, and did before."
+    with speaks_lldp(lab, "xs-2"):
+        heard = words(lab.bond("storage_bond", "--check", hosts=["xs-2"], strategy="direct", lldp=True))
+    same = "[same_switch] xs-2: eth2 (port port-7) and eth4 (port port-7) are on the same switch, switch-a (02:00:00:00:0a:01)."
+    assert same in heard, heard
     lab.set_port("xs-2", "eth4", "tag=99")
     with chosen(lab, "xs-2", "eth4"):
         assert lost in words(played := lab.bond(**wished)), played.output

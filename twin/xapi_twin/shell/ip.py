@@ -208,7 +208,7 @@ async def ethtool(call: Call) -> int:
 
 
 async def tcpdump(call: Call) -> int:
-    """`tcpdump -i NIC -xx -c 1 ether proto 0x88cc`: the LLDP of the switch, as tcpdump 4.99 prints it; until it is killed where there is none."""
+    """`tcpdump -i NIC -xx -c 1 ether proto 0x88cc`: the switch's LLDP, as tcpdump 4.99 prints it; waits where it is silent."""
     words = call.arguments
     device = words[words.index("-i") + 1]
     nic = call.host.dom0.nics.get(device)
