@@ -377,6 +377,8 @@ def test_a_dom0_that_does_not_answer_is_a_difference() -> None:
 
 # the wiring
 
+A, NOBODY = {"system": "02:00:00:00:0a:01", "key": 11}, {"system": "", "key": 0}
+
 
 @pytest.mark.parametrize(
     ("bond", "said"),
@@ -385,6 +387,19 @@ def test_a_dom0_that_does_not_answer_is_a_difference() -> None:
         ({"lacp": "configured", "enabled": ["eth2"]}, "xs-1: no partner answers the LACP of bond0."),
         ({"lacp": "not negotiated", "enabled": ["eth2"]}, "xs-1: no partner answers the LACP of bond0."),
         ({"lacp": "negotiated", "enabled": ["eth2"]}, "xs-1: eth4 of bond0 has a link and is not in the LACP bundle"),
+        ({"lacp": "negotiated", "enabled": ["eth2"], "partners": {"eth2": A, "eth4": A}}, ""),  # eth4 waits for its updelay
+        (
+            {"lacp": "negotiated", "enabled": ["eth2"], "partners": {"eth2": A, "eth4": NOBODY}},
+            "xs-1: no partner answers the LACP of bond0 on eth4, and on eth2 02:00:00:00:0a:01 (key 11) does, so that eth4 carries no",
+        ),
+        (
+            {"lacp": "negotiated", "enabled": ["eth2"], "partners": {"eth2": A, "eth4": {**A, "key": 12}}},
+            "xs-1: the NICs of bond0 have different LACP partners: eth2 02:00:00:00:0a:01 (key 11), eth4 02:00:00:00:0a:01 (key 12).",
+        ),
+        (
+            {"lacp": "configured", "enabled": ["eth2"], "partners": {"eth2": NOBODY, "eth4": NOBODY}},
+            "xs-1: no partner answers the LACP of bond0 on eth2 and eth4.",
+        ),
     ],
 )
 def test_an_lacp_bond_that_does_not_bundle_is_told(bond: dict[str, Any], said: str) -> None:

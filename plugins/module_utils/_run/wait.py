@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._bond import partners
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import find_network, plan, wanted_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
@@ -217,7 +218,7 @@ def await_dom0(ask: Callable[[], dict[str, Any]], patiences: Sequence[Patience],
 
 
 def _proving(one: Finding) -> float:
-    if one.code.startswith("dom0"):
+    if one.code.startswith("dom0") or one.code == partners.CODE:
         return 0.0  # what dom0 said was asked before, and does not change here
     if one.code == "paths":
         return PATHS_SECONDS

@@ -238,6 +238,8 @@ async def test_management_can_be_put_on_another_pif() -> None:
         host = ground.twin.host("xs-2")
         assert (ground.pif_record("xs-2", "eth2")["management"], ground.pif_record("xs-2", "eth0")["management"]) == (True, False)
         assert (host.management_bridge, host.record["address"]) == ("xenbr2", "172.16.0.36")
+        # xapi leaves the old address where it was, in its records and in dom0 (xcp-ng/xcp issue 603).
+        assert ground.pif_record("xs-2", "eth0")["IP"] and host.dom0.bridges["xenbr0"].addresses
 
 
 async def test_management_of_the_whole_pool() -> None:
