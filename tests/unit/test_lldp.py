@@ -82,6 +82,8 @@ def test_what_else_is_said() -> None:
     assert switch_notices("xs-2", nics, "active-backup", {}) == []
     (deaf,) = switch_notices("xs-2", nics, "active-backup", answer())
     assert deaf == "xs-2: dom0 has no tcpdump, and cannot hear which switches its NICs are on."
+    (silent,) = switch_notices("xs-2", nics, "active-backup", answer(eth2=Neighbour(), eth4=Neighbour()))
+    assert silent == "xs-2: no switch says by LLDP that eth2 and eth4 are on it."
     assert switch_notices("xs-2", nics, "active-backup", answer(eth2=A, eth4=Neighbour())) == [
         "xs-2: no switch says by LLDP that eth4 is on it; eth2 (port Gi1/0/4) on switch-a (02:00:00:00:0a:01)."
     ]

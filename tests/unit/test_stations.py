@@ -397,6 +397,10 @@ A, NOBODY = {"system": "02:00:00:00:0a:01", "key": 11}, {"system": "", "key": 0}
             "xs-1: the NICs of bond0 have different LACP partners: eth2 02:00:00:00:0a:01 (key 11), eth4 02:00:00:00:0a:01 (key 12).",
         ),
         (
+            {"lacp": "negotiated", "enabled": [], "partners": {"eth2": NOBODY, "eth4": NOBODY}},
+            "xs-1: no partner answers the LACP of bond0 on eth2 and eth4.",
+        ),
+        (
             {"lacp": "configured", "enabled": ["eth2"], "partners": {"eth2": NOBODY, "eth4": NOBODY}},
             "xs-1: no partner answers the LACP of bond0 on eth2 and eth4.",
         ),

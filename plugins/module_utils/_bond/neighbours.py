@@ -37,7 +37,7 @@ def switch_notices(host: str, nics: Sequence[str], mode: str, answer: Any) -> li
     said = []
     if silent:
         rest = f"; {_ports(heard)} on {' and '.join(switches.values())}" if heard else ""
-        said.append(f"{host}: no switch says by LLDP that {' and '.join(silent)} is on it{rest}.")
+        said.append(f"{host}: no switch says by LLDP that {' and '.join(silent)} {'is' if len(silent) == 1 else 'are'} on it{rest}.")
     if mode == "lacp" and len(switches) > 1:
         said.append(f"{host}: {_ports(heard)} are on {' and '.join(switches.values())}. With LACP these have to act as one (stack, MLAG).")
     return said

@@ -62,7 +62,7 @@ def _amiss(device: str, bond: Mapping[str, Any], linked: Collection[str]) -> str
             f" {_all(silent)} carries no traffic. Its port is on another switch, or is not in the bundle."
         )
     outside = [nic for nic in linked if nic not in (bond.get("enabled") or [])]
-    if bond["lacp"] != "negotiated":
+    if bond["lacp"] != "negotiated" or silent:  # for its first 3 s a bond is negotiated, with nobody (Open vSwitch, lib/lacp.c)
         return (
             f"no partner answers the LACP of {device}{f' on {_all(silent)}' if silent else ''}. Until the switch speaks it, one NIC carries"
             " the traffic, or none with lacp-fallback-ab=false."
