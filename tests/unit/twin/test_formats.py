@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from xapi_twin.dom0 import formats
-from xapi_twin.dom0.model import BondMember, BondPort, Bridge, Dom0, Nic
+from xapi_twin.dom0 import formats, wiring
+from xapi_twin.dom0.model import BondMember, BondPort, Bridge, Dom0, Nic, SwitchPort
 
 MAC = "00:26:55:d1:e8:cc"
 
@@ -167,3 +169,50 @@ def test_brctl_show() -> None:
         "xapi0\t\t8000.002655d1e8cc\tno\t\tbond0\n"
         "xenbr5\t\t8000.001b785a218c\tno\t\teth5\n"
     )
+
+
+# LACP
+
+
+def speaking(*partners: tuple[str, int] | None, ovs: str = "4.0.0") -> Dom0:
+    """eth2 and eth4 in an LACP bond; the port of each speaks with this system id and key, or not at all."""
+    dom0 = bonded(ovs, mode="balance-tcp")
+    for device, lacp in zip(("eth2", "eth4"), partners, strict=True):
+        dom0.nics[device] = replace(dom0.nics[device], port=SwitchPort(lacp=lacp))
+    inside = set(
+        wiring.bundle(bond := replace(dom0.bonds["bond0"], lacp="active", lacp_time="fast", fallback_ab=True, active="eth2"), dom0)
+    )
+    members = tuple(replace(member, may_enable=member.device in inside) for member in bond.members)
+    dom0.bonds["bond0"] = replace(bond, members=members)
+    return dom0
+
+
+def shape(text: str) -> list[str]:
+    """A listing without what is another on each machine: ids, keys, priorities, and what the partner says of its state."""
+    hidden = re.sub(r"(?m)(partner state:).*$", r"\1", re.sub(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}|\b\d+\b", "*", text))
+    return [line.rstrip() for line in hidden.splitlines()]
+
+
+A, B = ("02:00:00:00:0a:01", 11), ("02:00:00:00:0b:01", 12)
+
+
+@pytest.mark.parametrize(
+    ("printed", "partners"),
+    [("no-partner", (None, None)), ("two-switches", (A, B)), ("one-partner", (A, None)), ("one-bundle", (A, A))],
+)
+def test_lacp_show_has_the_words_of_a_real_open_vswitch(printed: str, partners: tuple[tuple[str, int] | None, ...]) -> None:
+    dom0 = speaking(*partners)
+    real = (Path(__file__).parents[1] / "fixtures" / "dom0" / f"lacp_show.ovs-4.{printed}.txt").read_text()
+    assert shape(formats.lacp_show(dom0.bonds["bond0"], dom0)) == shape(real)
+
+
+def test_lacp_show_of_an_old_open_vswitch_has_slaves_and_tabs() -> None:
+    dom0 = speaking(A, B, ovs="2.5.3")
+    shown = formats.lacp_show(dom0.bonds["bond0"], dom0)
+    assert "slave: eth4: current detached\n\tport_id: 2\n" in shown and "\tpartner sys_id: 02:00:00:00:0b:01\n" in shown
+
+
+def test_bond_show_of_a_bond_that_the_switch_bundles() -> None:
+    for partners, status in (((A, A), "negotiated"), ((A, B), "negotiated"), ((None, None), "configured")):
+        dom0 = speaking(*partners)
+        assert f"lacp_status: {status}\n" in formats.bond_show(dom0.bonds["bond0"], dom0, now=100.0)
