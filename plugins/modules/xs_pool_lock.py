@@ -14,11 +14,12 @@ author:
 description:
   - Locks a pool for this run of Ansible, in the key C(xapi.network.run) of the pool's other_config. A second run that asks for the lock is
     refused, and told who has it.
-  - The lock ends with its owner. It expires after O(lease) seconds, and a new run that sees the same processes (the same control node, not
-    rebooted since, and the same container) takes it over at once when the process of the first is gone. When in doubt, the first run is
-    taken for alive until its lock expires.
-  - A run that ends without giving the lock back, because it was killed or its job in AWX cancelled, has left a process on the control node
-    that does so at once. Where that is killed too, with its whole container, the lock expires.
+  - The lock ends with its owner. A new run that sees the same processes (the same control node, not rebooted since, and the same container)
+    takes it over at once when the process of the first is gone. When in doubt, the first run is taken for alive until its lock expires.
+  - A run leaves a process on the control node that renews the lock as long as the run lives, and gives it back at once when the run ends
+    without doing so, because it was killed or its job in AWX cancelled. Where that process is killed too, with its whole container or node,
+    the lock expires three minutes after it was last renewed, which is every 45 seconds.
+  - A control node without such a process (no Linux, or a task that is delegated) has the lock for O(lease) seconds.
   - The lock keeps away other runs that ask for it. It does not stop XenCenter, Xen Orchestra or C(xe).
   - The role P(xapi.network.storage_bond#role) takes the lock before it changes anything, and gives it back at the end.
 options:
@@ -28,7 +29,8 @@ options:
     choices: [held, released]
     default: held
   lease:
-    description: Seconds after which the lock expires if it is not renewed.
+    description:
+      - Seconds after which the lock expires if it is not renewed. A lock that a process renews lasts three minutes at most each time.
     type: int
     default: 900
   holder:
@@ -118,12 +120,13 @@ until:
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
+from ansible_collections.xapi.network.plugins.module_utils._run import lock as locks
 from ansible_collections.xapi.network.plugins.module_utils._run import this_run, watch
-from ansible_collections.xapi.network.plugins.module_utils._run.lock import hold, rejection, release
 from ansible_collections.xapi.network.plugins.module_utils._run.task import CONNECTION_OPTIONS, Task, run_as_module
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
@@ -151,41 +154,46 @@ def work(task: Task) -> dict[str, Any]:
     task.seconds("lease")
     me = lease.Holder(**given) if given else this_run.this_run(in_process=task.shell is not None)
     with task.session() as session:
-        ((ref, pool),) = session.read(("pool",))["pool"].items()
-        there = lease.read(pool["other_config"].get(lease.KEY, "")) if lease.KEY in pool["other_config"] else None
-        now = lease.server_time(str(session.call("host.get_servertime", pool["master"])))
-        blocked = there is not None and there.blocks(me, now, this_run.alive)
-        if there is not None and not blocked and not task.check_mode and (there.holder != me or task.options["state"] == "released"):
-            watch.end(there.holder, pool["uuid"])
-        if task.options["state"] == "released":
-            return release(session, ref, pool, blocked, there, task.check_mode)
-        if blocked and there is not None:
-            raise NetworkError(rejection(there, pool["uuid"]), holder=str(there.holder), until=there.until.isoformat())
-        mine = there is not None and there.holder == me
-        lock = lease.take(me, now, task.options["lease"], since=there.since if there is not None and mine else now)
-        if not task.check_mode:
-            _hold_watched(task, session, ref, pool, lock)
-        return {"changed": not mine, "holder": str(me), "until": lock.until.isoformat()}
+        seen = locks.look(session, me)
+        pool, release = seen.pool["uuid"], task.options["state"] == "released"
+        if seen.lock is not None and not seen.blocks and not task.check_mode and (seen.other or release):
+            watch.end(seen.lock.holder, pool)
+        if release:
+            return locks.release(session, seen, task.check_mode)
+        if seen.blocks and seen.lock is not None:
+            raise NetworkError(locks.rejection(seen.lock, pool), holder=str(seen.lock.holder), until=seen.lock.until.isoformat())
+        until = seen.now + timedelta(seconds=task.options["lease"]) if task.check_mode else _hold_watched(task, session, seen).until
+        return {"changed": not seen.mine, "holder": str(me), "until": until.isoformat()}
 
 
-def _hold_watched(task: Task, session: Session, ref: str, pool: Mapping[str, Any], lock: lease.Lock) -> None:
-    """Takes the lock, with somebody who takes it away when the run ends without that. A module process has no run to be watched."""
-    if task.host:
-        watch.begin(lock.holder, pool["uuid"], partial(let_go, task.options, lock.holder))
+def _hold_watched(task: Task, session: Session, seen: locks.Seen) -> lease.Lock:
+    """Takes the lock, with somebody who renews it, and takes it away when the run ends without that. Then it can be short. A module process
+    has no run to be watched."""
+    me, pool, seconds = seen.me, seen.pool["uuid"], task.options["lease"]
+    short = min(seconds, watch.LEASE_SECONDS)
+    if task.host and watch.begin(me, pool, partial(let_go, task.options, me), partial(renew, task.options, me), every=short / 4):
+        seconds = short
     try:
-        hold(session, ref, pool, lock)
+        return locks.hold(session, seen, seconds)
     except NetworkError:
-        watch.end(lock.holder, pool["uuid"])
+        if not seen.mine:
+            watch.end(me, pool)
         raise
 
 
 def let_go(options: Mapping[str, Any], me: lease.Holder) -> None:
     """Takes the lock away, of which nobody else would know that its run has ended."""
     with Task(options).session() as session:
-        ((ref, pool),) = session.read(("pool",))["pool"].items()
-        there = lease.read(pool["other_config"].get(lease.KEY, ""))
-        if there is not None and there.holder == me:
-            session.call("pool.remove_from_other_config", ref, lease.KEY)
+        locks.let_go(session, me)
+
+
+def renew(options: Mapping[str, Any], me: lease.Holder) -> bool:
+    """Renews the lock of a run that lives; False when it is no longer this run's."""
+    with Task(options).session() as session:
+        seen = locks.look(session, me)
+        if seen.mine:
+            locks.renew(session, seen, min(options["lease"], watch.LEASE_SECONDS))
+        return seen.mine
 
 
 def main() -> None:

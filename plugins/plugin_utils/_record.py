@@ -17,8 +17,11 @@ from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state imp
 
 # Actions of a plan that make a bond where there was none.
 MADE = ("created", "restarted")
-# The lock that keeps other runs away outlives two waits for a host, and this.
-RENEW_SECONDS = 300
+# The lock that keeps other runs away is asked for again when a host begins so long after that. It has a watcher that renews it; this finds
+# out when another run has it all the same (the control node slept), before the next host is touched.
+RENEW_SECONDS = 60
+# A lock that nobody can watch over outlives two waits for a host, and this.
+LEASE_SECONDS = 600
 ACTIONS: Mapping[str, str] = {
     "created": "bond made",
     "restarted": "bond inherited",

@@ -100,7 +100,7 @@ def asked(options: Given, play: Play) -> Result:
         "lacp": "fail" if read["confirm_timeout"] and partners.CODE not in read["accept"] else "warn",
         "lacp_timeout": min(partners.SECONDS, read["wait_timeout"], read["confirm_timeout"] // 2),
         # Seconds after which the pool's lock expires: two waits for a host, and the time until it is taken again.
-        "lease": 2 * read["wait_timeout"] + 2 * _record.RENEW_SECONDS,
+        "lease": 2 * read["wait_timeout"] + _record.LEASE_SECONDS,
         "address": read["hostname"] or play.address,
         "leads": True if group else None,
     }

@@ -14,9 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from tests.integration.playing import BIN, COLLECTIONS, connection, environment,
 from xapi_twin.faults import Point
 from xapi_twin.running import RunningTwin
 
+LEASE = 4
 ANNA = Holder("anna", "control.example.com", 4711, "1000")
 DOORS: dict[str, dict[str, Any]] = {"in Ansible's process": {}, "as a module": {"delegate_to": "bastion"}}
 
@@ -58,7 +60,16 @@ def lock(twin: RunningTwin, check: bool = False, **options: Any) -> dict[str, An
 
 
 def mark(twin: RunningTwin) -> str:
-    return str(twin.call(lambda: dict(twin.twin.pool.record["other_config"])).get(lease.KEY, ""))
+    return marks(twin).get(lease.KEY, "")
+
+
+def marks(twin: RunningTwin) -> dict[str, str]:
+    keys = twin.call(lambda: dict(twin.twin.pool.record["other_config"]))
+    return {key: str(text) for key, text in keys.items() if key.startswith("xapi.network.")}
+
+
+def held(twin: RunningTwin) -> Lock | None:
+    return lease.held(marks(twin))
 
 
 def put(twin: RunningTwin, holder: Holder, *, seconds: float = 600) -> str:
@@ -72,8 +83,8 @@ def put_text(twin: RunningTwin, text: str) -> str:
     return text
 
 
-def write(twin: RunningTwin, text: str) -> None:
-    twin.database.set("pool", twin.twin.pool.ref, other_config={**twin.twin.pool.record["other_config"], lease.KEY: text})
+def write(twin: RunningTwin, text: str, key: str = lease.KEY) -> None:
+    twin.database.set("pool", twin.twin.pool.ref, other_config={**twin.twin.pool.record["other_config"], key: text})
 
 
 def of(process: subprocess.Popen[bytes]) -> Holder:
@@ -134,11 +145,13 @@ def test_an_expired_mark_is_taken_over_and_given_back(twin: RunningTwin, tmp_pat
 
 @pytest.fixture
 def at_work(twin: RunningTwin, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A run that has the lock and is at its next task, in a process group of its own as ansible-runner starts it."""
-    tasks = [{"xapi.network.xs_pool_lock": {}}, {"ansible.builtin.wait_for": {"timeout": 60}}]
+    """A run that has the lock and is at its next task, in a process group of its own as ansible-runner starts it. Its lock is one of a few
+    seconds, so that it has to be renewed while one looks."""
+    tasks = [{"xapi.network.xs_pool_lock": {"lease": LEASE}}, {"ansible.builtin.wait_for": {"timeout": 60}}]
     playbook = tmp_path / "play.yml"
     playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
     around = {**os.environ, **environment(twin), "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_LOCAL_TEMP": str(tmp_path)}
+    around["RUN_OF_A_TEST"] = str(tmp_path)
     command = [
         str(BIN / "ansible-playbook"),
         "-i",
@@ -177,6 +190,82 @@ def test_a_run_that_lives_keeps_its_lock_and_nobody_takes_it_meanwhile(twin: Run
         lock(twin)
 
 
+def test_the_lock_of_a_run_that_lives_is_renewed_and_never_away_meanwhile(twin: RunningTwin, at_work: subprocess.Popen[bytes]) -> None:
+    taken, deadline = mark(twin), time.monotonic() + 3 * LEASE
+    first = held(twin)
+    while time.monotonic() < deadline:
+        assert mark(twin) == taken
+        time.sleep(0.01)
+    last = held(twin)
+    assert first is not None and last is not None and at_work.poll() is None
+    assert last.until > first.until + timedelta(seconds=LEASE) and last.until > twin.call(twin.twin.now)
+
+
+def test_a_container_that_is_killed_whole_keeps_the_pool_for_one_lease(
+    twin: RunningTwin, at_work: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """podman kill, or a node that is lost: the process that would give the lock back is gone too, and nobody elsewhere sees who lived."""
+    ours = processes_of(tmp_path)
+    assert len(ours) >= 2  # the watcher is one of them
+    for number in ours:
+        os.kill(number, signal.SIGKILL)
+    at_work.wait()
+    killed = time.monotonic()
+    monkeypatch.setattr(this_run, "alive", lambda holder: None)  # as seen from another container
+    with pytest.raises(NetworkError, match="a run that lives renews it"):
+        lock(twin)
+    while True:
+        try:
+            taken = lock(twin)
+            break
+        except NetworkError:
+            assert time.monotonic() - killed < 3 * LEASE
+            time.sleep(0.2)
+    assert taken["changed"] and time.monotonic() - killed > 0.5 * LEASE
+    assert held(twin).holder == this_run.this_run(in_process=True)  # type: ignore[union-attr]
+
+
+def processes_of(place: Path) -> list[int]:
+    """A run and all that it has started, wherever that has gone."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if f"RUN_OF_A_TEST={place}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def test_a_watcher_does_not_renew_what_is_another_runs_lock(twin: RunningTwin, at_work: subprocess.Popen[bytes]) -> None:
+    theirs = put(twin, ANNA, seconds=600)
+    time.sleep(2 * LEASE)
+    assert at_work.poll() is None and mark(twin) == theirs
+    assert held(twin) == lease.read(theirs)
+
+
+def test_a_lock_that_is_being_renewed_is_not_taken_for_expired(twin: RunningTwin) -> None:
+    """Between two calls of its run, the time until which it was renewed is not there."""
+    theirs = lease.read(put(twin, ANNA, seconds=-1))
+    assert theirs is not None
+    renewed = replace(theirs, until=theirs.until + timedelta(seconds=60))
+    with ThreadPoolExecutor() as threads:
+        asking = threads.submit(lock, twin)
+        time.sleep(0.6)
+        twin.call(write, twin, renewed.to_text(), lease.RENEWED)
+        with pytest.raises(NetworkError, match=r"anna on control\.example\.com"):
+            asking.result()
+    assert held(twin) == renewed
+
+
+def test_what_an_earlier_run_has_renewed_says_nothing_of_the_next(twin: RunningTwin) -> None:
+    earlier = lease.read(put(twin, ANNA, seconds=-1))
+    assert earlier is not None
+    theirs = put(twin, replace(ANNA, process=4712), seconds=600)
+    twin.call(write, twin, earlier.to_text(), lease.RENEWED)
+    with pytest.raises(NetworkError, match="process 4712"):
+        lock(twin)
+    assert mark(twin) == theirs
+
+
 def test_who_takes_over_from_a_killed_run_is_not_robbed_of_the_lock(
     twin: RunningTwin, process: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
@@ -190,7 +279,7 @@ def test_who_takes_over_from_a_killed_run_is_not_robbed_of_the_lock(
         assert waited(go.exists, seconds=10)
         xs_pool_lock.let_go({**connection(twin), "validate_certs": True}, theirs)
 
-    watch.begin(theirs, pool, slowly)
+    watch.begin(theirs, pool, slowly, lambda: True, every=60)
     process.kill()
     process.wait()
     assert waited(begun.exists, seconds=10)
@@ -204,9 +293,9 @@ def test_who_takes_over_from_a_killed_run_is_not_robbed_of_the_lock(
 
 
 def test_a_lock_that_was_given_back_leaves_no_process(process: subprocess.Popen[bytes]) -> None:
-    watch.begin(of(process), "some-pool", lambda: None)
-    assert len(watchers()) == 1
-    watch.begin(of(process), "some-pool", lambda: None)  # the lock is renewed
+    begin = partial(watch.begin, of(process), "some-pool", lambda: None, lambda: True, every=60)
+    assert begin() and len(watchers()) == 1
+    assert begin()  # the lock is renewed
     assert len(watchers()) == 1
     watch.end(of(process), "some-pool")
     assert watchers() == []
@@ -294,14 +383,14 @@ def test_a_text_that_is_no_mark_keeps_nobody_out(twin: RunningTwin) -> None:
 def test_a_mark_is_taken_renewed_and_given_back(twin: RunningTwin) -> None:
     first = lock(twin, lease=100)
     assert first["changed"]
-    taken = lease.read(mark(twin))
+    taken = held(twin)
     time.sleep(1.1)  # marks count whole seconds
     second = lock(twin, lease=100)
-    renewed = lease.read(mark(twin))
+    renewed = held(twin)
     assert taken is not None and renewed is not None
     assert not second["changed"] and second["holder"] == first["holder"]
     assert renewed.since == taken.since and renewed.until > taken.until
-    assert lock(twin, state="released")["changed"] and mark(twin) == ""
+    assert lock(twin, state="released")["changed"] and not marks(twin)
     assert lock(twin, state="released") == {"changed": False, "holder": ""}
 
 
@@ -357,6 +446,37 @@ def test_of_two_that_ask_at_the_same_moment_one_gets_it(monkeypatch: pytest.Monk
         (rejection,) = [said for me, said in answers if me != winner]
         assert held.holder.user == winner
         assert f"Another run is changing this pool: {winner} on control.example.com" in rejection
+
+
+def test_of_two_that_take_over_an_expired_lock_at_the_same_moment_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second removes what it saw, the expired lock, and with it what the first has written there by now."""
+    removing: list[Point] = []
+    written = asyncio.Event()
+
+    async def on_point(point: Point) -> None:
+        if point.stage == "before" and point.name == "pool.remove_from_other_config":
+            removing.append(point)
+            if len(removing) == 2:
+                await asyncio.wait_for(written.wait(), 30)
+        if point.stage == "after" and point.name == "pool.add_to_other_config":
+            written.set()
+
+    def ask(twin: RunningTwin) -> str:
+        try:
+            return f"has it: {lock(twin)['holder']}"
+        except NetworkError as error:
+            return error.message
+
+    with (
+        RunningTwin("tutorial", ssh=False, restart_seconds=0, on_point=on_point) as twin,
+        as_holder(monkeypatch),
+        ThreadPoolExecutor(2, "run") as threads,
+    ):
+        put(twin, ANNA, seconds=-1)
+        said = sorted(threads.map(ask, [twin, twin]))
+        now = held(twin)
+        assert now is not None and len(removing) == 2
+        assert said[0].startswith("Another run is changing this pool: run_") and said[1] == f"has it: {now.holder}"
 
 
 def test_a_lost_reply_is_looked_up_and_not_repeated(twin: RunningTwin) -> None:

@@ -66,8 +66,8 @@ def test_each_host_that_is_proved_has_its_seconds_and_its_moments() -> None:
 
 def test_the_mark_on_the_pool_is_taken_again_before_it_expires() -> None:
     first = a_run().at_work(UUIDS["xs-1"], BEGUN + 1)
-    second = first.proved([], BEGUN + 299).at_work(UUIDS["xs-2"], BEGUN + 301)
-    third = second.proved([], BEGUN + 302).at_work(UUIDS["xs-3"], BEGUN + 303)
+    second = first.proved([], BEGUN + 59).at_work(UUIDS["xs-2"], BEGUN + 61)
+    third = second.proved([], BEGUN + 62).at_work(UUIDS["xs-3"], BEGUN + 63)
     assert [run.renew for run in (first, second, third)] == [False, True, False]
 
 

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
 KEY = "xapi.network.run"
+# The same lock, with the time until which it was last renewed. XAPI changes a key by taking it away and adding it; the lock itself stays
+# where it is meanwhile, so that nobody finds the pool free between the two.
+RENEWED = "xapi.network.run.renewed"
 # Somebody asks the run that holds the lock to end after the host that it is at.
 STOP = "xapi.network.stop"
 
@@ -71,6 +74,14 @@ def read(text: str) -> Lock | None:
         return Lock(holder, _time(values["since"]), _time(values["until"]))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def held(other_config: Mapping[str, str]) -> Lock | None:
+    """The lock that a pool has, until when it was last renewed. What an earlier run has renewed does not count."""
+    lock, renewed = read(other_config.get(KEY, "")), read(other_config.get(RENEWED, ""))
+    if lock is None or renewed is None or (renewed.holder, renewed.since) != (lock.holder, lock.since):
+        return lock
+    return renewed
 
 
 def take(holder: Holder, now: datetime, seconds: int, since: datetime) -> Lock:

@@ -16,7 +16,7 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.session import 
 
 def with_other_run(task: Task, session: Session, pool: Pool, plan: dict[str, Any]) -> dict[str, Any]:
     """The plan, as a user gets it, with a notice when another run holds the pool's lock by the clock of the master."""
-    there = lease.read(pool.other_config.get(lease.KEY, ""))
+    there = lease.held(pool.other_config)
     if there is None or not task.check_mode:
         return plan
     now = lease.server_time(str(session.call("host.get_servertime", pool.master.ref)))
