@@ -41,6 +41,7 @@ options:
       - rehearsed
       - verdict
       - sum_up
+      - unchanged
   options:
     description: The variable under which the options of the role are registered, as the event V(asked) returned them.
     type: str
@@ -144,7 +145,7 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import N
 
 EVENTS = (
     "asked", "lead", "planned", "checked", "host_begun", "going_on", "armed", "pinged", "reaching", "reached", "host_done", "failed",
-    "left_behind", "taken_back", "compared", "ended", "kept", "rehearsed", "verdict", "sum_up",
+    "left_behind", "taken_back", "compared", "ended", "kept", "rehearsed", "verdict", "sum_up", "unchanged",
 )  # fmt: skip
 # Options that name what another task has registered, where it has.
 REGISTERED = ("options", "run", "plan", "dom0", "now")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -49,6 +49,21 @@ SHELL_SECONDS = 60.0
 FROM_INVENTORY: Mapping[str, str] = {"host": "inventory_hostname", "address": "ansible_host"}
 
 
+def no_login(missing: Sequence[str], job: bool) -> str:
+    """`missing`: hostname, password or both; `job`: whether this is a job of AWX, which gets them from a credential."""
+    if job:
+        return (
+            f"This job has no {' and no '.join(missing)} for XAPI. Attach a credential of the type XenServer or XCP-ng pool to the job template, or"
+            " choose one when it is launched. Nothing was changed."
+        )
+    variables = {"hostname": "XENSERVER_HOST (the master's address)", "password": "XENSERVER_PASSWORD"}
+    return (
+        f"No {' and no '.join(missing)} for XAPI: set {' and '.join(variables[name] for name in missing)} in the environment, or"
+        f" {' and '.join(missing)} of the task ({' and '.join(f'storage_bond_{name}' for name in missing)} of the role storage_bond)."
+        " Nothing was changed."
+    )
+
+
 class InProcessAction(ActionBase):
     """The action plugin of one module, which its subclass names in `module`."""
 
@@ -69,7 +84,7 @@ class InProcessAction(ActionBase):
             as_module = self._as_module()
         except AnsibleActionFail as error:
             # Ansible applies failed_when to a failed result, as a module's is, but not to what an action raises.
-            return {**result, "changed": False, "failed": True, "msg": error.message}
+            return {**result, "changed": False, "failed": True, "msg": self._no_login() or error.message}
         if as_module:
             result.update(self._run_as_module(options, task_vars))
         else:
@@ -83,6 +98,15 @@ class InProcessAction(ActionBase):
         for option, variable in FROM_INVENTORY.items():
             if option in self.module.ARGUMENT_SPEC and not self._task.args.get(option) and task_vars.get(variable):
                 self._task.args[option] = self._templar.template(task_vars[variable])
+
+    def _no_login(self) -> str:
+        """How to say where the pool is and who logs in, where neither the task nor the environment does; "" where one of them does."""
+        missing = [
+            name
+            for name, variable in (("hostname", "XENSERVER_HOST"), ("password", "XENSERVER_PASSWORD"))
+            if name in self.module.ARGUMENT_SPEC and self._task.args.get(name) is None and variable not in os.environ
+        ]
+        return no_login(missing, job="JOB_ID" in os.environ) if missing else ""
 
     def _as_module(self) -> bool:
         """Only where the task is delegated to a host elsewhere: a play over the pool's hosts must not look for Python in dom0."""

@@ -295,8 +295,10 @@ def taken_back(options: Given, play: Play) -> Result:
 
 
 def compared(options: Given, play: Play) -> Result:
-    """The record of a comparison, with what dom0 says. `plan`: the result of xs_bond_info."""
+    """The record of a comparison, with what dom0 says. `plan`: the result of xs_bond_info, which may say why there is none."""
     plan, run = options["plan"], _record.from_dict(options["run"])
+    if "findings" not in plan:
+        return {**run.to_dict(), **_failed(_lines.in_terms_of_the_role(str(plan["msg"])))}
     findings = [*plan["findings"], *_of_dom0(plan, options["dom0"], run, run.hosts)]
     findings += [finding.to_dict() for finding in _unconfirmed(options["dom0"], run.hosts)]
     if options["options"]["degraded"] == "fail":
@@ -324,7 +326,7 @@ def kept(options: Given, play: Play) -> Result:
     lines = [] if rejection else _told(options, play, run)
     now = (options["now"].get("hosts") if run.done else None) or plan.get("hosts") or {}
     entry = _artifact.of_run(run, rejection, lines, plan, now)
-    data = _artifact.artifacts(entry["stage"], run.pool or run.pool_uuid or options["options"]["address"], entry)
+    data = _artifact.artifacts(entry["stage"], run.pool or run.pool_uuid or options["options"]["address"] or "unknown", entry)
     if entry["stage"] == "plan" and entry["successful"]:
         data["storage_bond_plan_fingerprint"] = {run.pool_uuid: plan.get("fingerprint", "")}
     return _left(data)
@@ -370,13 +372,31 @@ def verdict(options: Given, play: Play) -> Result:
 
 def sum_up(options: Given, play: Play) -> Result:
     """A line for each pool of the play, where there are several. `variable`: where the hosts that led have the record of their runs."""
+    runs = _runs(options, play)
+    return {"msg": _lines.pools_table(runs)} if len(runs) > 1 else {"skipped": True, "msg": []}
+
+
+def unchanged(options: Given, play: Play) -> Result:
+    """Fails where every pool of the play was planned, and none has anything to do: a workflow of AWX can go another way then."""
+    runs = _runs(options, play)
+    if not runs or not all(run.check and run.stage == "over" and not run.work for run in runs):
+        return {}
+    where = _record.shortened([run.called for run in runs])
+    return _failed(
+        f"Nothing to do on {where}: every host is already as it should be. So there is nothing to approve; in the workflow of the kit, verify"
+        " comes next. That this job failed says no more than that: storage_bond_plan_unchanged is fail."
+    )
+
+
+def _runs(options: Given, play: Play) -> list[_record.Run]:
+    """The record of each pool of the play."""
     runs: dict[str, _record.Run] = {}
     for name in play.every:
         found = registered(play, name, options["variable"])
         if found.get("leads") is not False and "state" in found:
             run = _record.from_dict(found)
             runs[run.pool_uuid or name] = run
-    return {"msg": _lines.pools_table(list(runs.values()))} if len(runs) > 1 else {"skipped": True, "msg": []}
+    return list(runs.values())
 
 
 def reported(options: Given, play: Play, now: float, ansible: str) -> Result:
@@ -411,7 +431,7 @@ EVENTS: Mapping[str, Callable[[Given, Play], Result]] = {
     event.__name__: event
     for event in (
         asked, lead, planned, checked, host_begun, going_on, armed, pinged, reaching, reached, host_done, failed, left_behind,
-        taken_back, compared, ended, kept, rehearsed, verdict, sum_up,
+        taken_back, compared, ended, kept, rehearsed, verdict, sum_up, unchanged,
     )
 }  # fmt: skip
 

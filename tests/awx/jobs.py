@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import Environment
 
 from tests.awx.controller import Record, render_injectors
 
@@ -78,7 +79,7 @@ class Launch:
     folder: Path
     template: str
     inventory: Record
-    credential: Mapping[str, Any]
+    credential: Mapping[str, Any] | None  # a template without one can be launched
     survey: Mapping[str, str]
     ssh_key: str
     limit: str = ""
@@ -97,7 +98,9 @@ class Launch:
         hosts.chmod(0o700)
         (type_of_credential,) = data()["controller_credential_types"]
         place = self.run_in or self.folder
-        environment, files = render_injectors(type_of_credential, dict(self.credential), folder=str(place / "env"))
+        environment, files = (
+            render_injectors(type_of_credential, dict(self.credential), folder=str(place / "env")) if self.credential else ({}, {})
+        )
         for path, text in files.items():
             (self.folder / "env" / Path(path).name).write_text(text, encoding="utf-8")
         values = {**SETTINGS, **self.environment, **environment}
@@ -143,6 +146,16 @@ def as_awx_writes(variables: Mapping[str, Any]) -> str:
 def template_of(name: str) -> Record:
     (template,) = [template for template in data()["controller_templates"] if template["name"] == f"Storage bond - {name}"]
     return dict(template)
+
+
+def workflows() -> list[Record]:
+    """The workflows of the kit as its templates render them, with nothing said to it."""
+    variables = data()
+    text = "{% set awx_pools = [] %}{% set awx_rehearse = true %}{% set awx_organization = 'Default' %}" + variables["awx_workflows"]
+    templates = Environment()
+    templates.filters["to_json"] = json.dumps
+    made: list[Record] = yaml.safe_load(templates.from_string(text).render(awx_inventory=variables["awx_inventory"]))
+    return made
 
 
 def update_inventory(source: Path, credential: Mapping[str, Any], folder: Path) -> Record:

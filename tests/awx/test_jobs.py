@@ -30,6 +30,7 @@ from tests.awx.jobs import (
     sliced,
     template_of,
     update_inventory,
+    workflows,
 )
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import read_scenario
@@ -240,6 +241,43 @@ def test_wrong_password_is_a_sentence_and_not_the_password(twin: RunningTwin, tm
     assert done.status == "failed"
     assert "does not accept the password" in done.output
     assert PASSWORD not in done.everything
+
+
+def test_a_job_without_a_credential_says_which_one_it_wants(twin: RunningTwin, tmp_path: Path) -> None:
+    """AWX starts a template that has none, and its environment then has no variable of it at all."""
+    job = launch(twin, tmp_path, "plan", inventory(twin, tmp_path))
+    done = Launch(**{**job.__dict__, "credential": None}).run()
+    assert done.status == "failed"
+    said = "This job has no password for XAPI. Attach a credential of the type XenServer or XCP-ng pool to the job template"
+    assert said in shown(done).replace("\n", " "), done.output[-3000:]
+    assert said in next(iter(done.artifacts["storage_bond_result_plan"].values()))["message"]
+
+
+def test_verify_of_a_pool_that_cannot_be_read_leaves_a_result_that_says_so(twin: RunningTwin, tmp_path: Path) -> None:
+    job = launch(twin, tmp_path, "verify", inventory(twin, tmp_path))
+    wrong = Launch(**{**job.__dict__, "credential": {**job.credential, "password": "wrong-" + PASSWORD}})
+    done = wrong.run()
+    (found,) = done.artifacts["storage_bond_result_verify"].values()
+    assert done.status == "failed" and not found["successful"] and not found["conforms"]
+    assert "does not accept the password" in found["message"] and done.artifacts["storage_bond"]
+
+
+def test_a_plan_that_has_nothing_to_do_ends_the_job_in_the_workflow_and_there_alone(twin: RunningTwin, tmp_path: Path) -> None:
+    """The workflow's own variables reach each of its jobs, whatever their survey asks."""
+    hosts = inventory(twin, tmp_path)
+    (workflow,) = [one for one in workflows() if one["name"] == "Storage bond"]
+    in_workflow: Any = {**answers(storage_bond_accept="storage_in_use"), **workflow["extra_vars"]}
+    planned = launch(twin, tmp_path / "first", "plan", hosts, survey=in_workflow).run()
+    assert planned.status == "successful", planned.output[-4000:]
+    applied = launch(twin, tmp_path, "apply", hosts, survey=in_workflow).run()
+    assert applied.status == "successful", applied.output[-4000:]
+    again = launch(twin, tmp_path / "again", "plan", hosts, survey=in_workflow).run()
+    assert again.status == "failed" and "Nothing to do on tutorial: every host is already as it should be." in again.output
+    (found,) = again.artifacts["storage_bond_result_plan"].values()
+    assert found["successful"] and found["conforms"] and found["planned"] == []
+    assert launch(twin, tmp_path / "verified", "verify", hosts, survey=in_workflow).run().status == "successful"
+    alone = launch(twin, tmp_path / "alone", "plan", hosts).run()
+    assert alone.status == "successful", alone.output[-4000:]
 
 
 def test_nothing_of_the_credential_is_shown_at_the_highest_verbosity(twin: RunningTwin, tmp_path: Path) -> None:

@@ -132,6 +132,26 @@ def test_wrong_arguments_are_refused_before_any_work(arguments: dict[str, Any], 
     assert SEEN == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"hostname": "xs-1"}, "No password for XAPI: set XENSERVER_PASSWORD in the environment, or password of the task (storage_bond_password"),
+        ({"password": "p"}, "No hostname for XAPI: set XENSERVER_HOST (the master's address) in the environment, or hostname of the task"),
+        ({}, "No hostname and no password for XAPI: set XENSERVER_HOST (the master's address) and XENSERVER_PASSWORD in the environment, or"),
+    ],
+)
+def test_who_gives_no_login_is_told_how(arguments: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOB_ID", raising=False)
+    assert run(action(arguments))["msg"].startswith(says)
+
+
+def test_a_job_of_awx_without_a_credential_is_told_which_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOB_ID", "181")
+    said = run(action({}))["msg"]
+    assert said.startswith("This job has no hostname and no password for XAPI. Attach a credential of the type XenServer or XCP-ng pool to")
+    assert SEEN == []
+
+
 def test_an_error_is_a_failed_result_with_its_sentence_and_facts() -> None:
     def fails(task: Task) -> dict[str, Any]:
         task.warn("take care")

@@ -7,6 +7,7 @@ the proof of the hosts that have nothing to do.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -593,3 +594,40 @@ def test_a_table_of_the_pools_is_shown_where_there_are_several() -> None:
     assert [line.split()[0] for line in table] == ["pool", run["pool"], "paris"]
     alone = EVENTS["sum_up"]({"variable": "storage_bond_run"}, a_play(hostvars={"xs-1": {"storage_bond_run": run}, "xs-2": {}, "xs-3": {}}))
     assert alone["skipped"]
+
+
+def planned_pool(bonded: bool, pool: str = "one") -> dict[str, Any]:
+    made = a_pool(*HOSTS) if bonded else a_pool()
+    run = known(made)["run"]
+    return {**run, "check": True, "stage": "over", "pool": pool, "pool_uuid": pool}
+
+
+def is_anything_to_do(*runs: Mapping[str, Any]) -> dict[str, Any]:
+    hostvars = {f"xs-{number}": {"storage_bond_run": run} for number, run in enumerate(runs, start=1)}
+    hostvars |= {name: {} for name in ("xs-1", "xs-2", "xs-3") if name not in hostvars}
+    return EVENTS["unchanged"]({"variable": "storage_bond_run"}, a_play(hostvars=hostvars))
+
+
+def test_a_plan_of_nothing_ends_the_job_where_a_workflow_wants_that() -> None:
+    said = is_anything_to_do(planned_pool(bonded=True), planned_pool(bonded=True, pool="two"))
+    assert said["failed"] and said["msg"].startswith("Nothing to do on one, two: every host is already as it should be.")
+
+
+def test_a_plan_that_changes_one_of_two_pools_goes_on() -> None:
+    assert is_anything_to_do(planned_pool(bonded=True), planned_pool(bonded=False, pool="two")) == {}
+
+
+def test_a_run_that_had_nothing_to_do_is_no_plan_of_nothing() -> None:
+    assert is_anything_to_do({**planned_pool(bonded=True), "check": False}) == {}
+    assert is_anything_to_do({**planned_pool(bonded=True), "stage": ""}) == {}  # refused
+    assert is_anything_to_do({"leads": False}) == {}
+
+
+def test_a_pool_that_cannot_be_read_is_told_and_kept_by_verify_too() -> None:
+    unread: dict[str, Any] = {"options": options(state="verified"), "plan": {"changed": False, "msg": "xs-1.example.com does not answer."}}
+    unread |= {"variable": "storage_bond_run", "dom0": {}, "now": {}}
+    unread["run"] = EVENTS["planned"](unread, a_play())
+    told = EVENTS["compared"](unread, a_play())
+    assert told["failed"] and told["msg"] == "xs-1.example.com does not answer."
+    found = entry(EVENTS["kept"]({**unread, "run": told}, a_play())["ansible_stats"]["data"], "verify")
+    assert (found["successful"], found["conforms"], found["message"]) == (False, False, "xs-1.example.com does not answer.")
