@@ -53,8 +53,8 @@ def no_login(missing: Sequence[str], job: bool) -> str:
     """`missing`: hostname, password or both; `job`: whether this is a job of AWX, which gets them from a credential."""
     if job:
         return (
-            f"This job has no {' and no '.join(missing)} for XAPI. Attach a credential of the type XenServer or XCP-ng pool to the job template, or"
-            " choose one when it is launched. Nothing was changed."
+            f"This job has no {' and no '.join(missing)} for XAPI. Attach a credential of the type XenServer or XCP-ng pool to the job"
+            " template, or choose one when it is launched. Nothing was changed."
         )
     variables = {"hostname": "XENSERVER_HOST (the master's address)", "password": "XENSERVER_PASSWORD"}
     return (

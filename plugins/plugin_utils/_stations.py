@@ -383,8 +383,8 @@ def unchanged(options: Given, play: Play) -> Result:
         return {}
     where = _record.shortened([run.called for run in runs])
     return _failed(
-        f"Nothing to do on {where}: every host is already as it should be. So there is nothing to approve; in the workflow of the kit, verify"
-        " comes next. That this job failed says no more than that: storage_bond_plan_unchanged is fail."
+        f"Nothing to do on {where}: every host is already as it should be. So there is nothing to approve; in the workflow of the kit,"
+        " verify comes next. That this job failed says no more than that: storage_bond_plan_unchanged is fail."
     )
 
 

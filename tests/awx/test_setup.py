@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.awx.controller import Controller, Record, Refused, check_survey, render_injectors, running
 from tests.awx.jobs import data
@@ -80,12 +81,17 @@ class Site:
         except urllib.error.HTTPError as error:
             return error.code
 
-    def way(self, workflow: str) -> dict[str, list[str]]:
-        """What comes after each node."""
+    def way(self, workflow: str, after: str = "success") -> dict[str, list[str]]:
+        """What comes after each node when its job has ended so."""
         number = self.awx.all("workflow_job_templates")[workflow]["id"]
         nodes = [node for node in self.awx.records["workflow_job_template_nodes"].values() if node["workflow_job_template"] == number]
         names = {node["id"]: node["identifier"] for node in nodes}
-        return {node["identifier"]: [names[one] for one in self.awx.associations.get(f"{node['url']}success_nodes/", [])] for node in nodes}
+        paths = {node["identifier"]: f"{node['url']}{after}_nodes/" for node in nodes}
+        return {name: [names[one] for one in self.awx.associations.get(path, [])] for name, path in paths.items()}
+
+
+def variables_of(site: Site, workflow: str) -> Record:
+    return dict(yaml.safe_load(site.awx.all("workflow_job_templates")[workflow]["extra_vars"]))
 
 
 MADE_BY_AWX: Record = {"kind": "cloud", "inputs": {"fields": []}, "injectors": {}}
@@ -130,6 +136,9 @@ def _workflow_goes_plan_rehearsal_approval_apply_verify(site: Site) -> None:
         "apply": ["verify"],
         "verify": [],
     }
+    # A plan of nothing fails, and then there is nothing to approve.
+    assert {name: nodes for name, nodes in site.way("Storage bond", after="failure").items() if nodes} == {"plan": ["verify"]}
+    assert variables_of(site, "Storage bond") == {"storage_bond_plan_unchanged": "fail"}
     for node in site.awx.all("workflow_job_template_nodes").values():
         if node["identifier"] != "approve":
             assert node["unified_job_template"] == site.template(node["identifier"])["id"]
@@ -230,6 +239,15 @@ def test_the_rehearsal_can_be_left_out_later_too(site: Site) -> None:
     site.set_up(awx_setup_rehearse=False)
     assert site.way("Storage bond") == {"plan": ["approve"], "approve": ["apply"], "apply": ["verify"], "verify": []}
     assert site.set_up(awx_setup_rehearse=False) == 0
+
+
+def test_variables_that_a_site_has_given_to_the_workflow_stay(site: Site) -> None:
+    site.set_up()
+    workflow = site.awx.all("workflow_job_templates")["Storage bond"]
+    site.awx.change("workflow_job_templates", workflow["id"], {"extra_vars": "colour: blue\n"})
+    assert site.set_up() == 1
+    assert variables_of(site, "Storage bond") == {"colour": "blue", "storage_bond_plan_unchanged": "fail"}
+    assert site.set_up() == 0
 
 
 def test_who_may_approve_can_read_the_plan_and_nobody_goes_round_the_approval(site: Site) -> None:

@@ -135,9 +135,15 @@ def test_wrong_arguments_are_refused_before_any_work(arguments: dict[str, Any], 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"hostname": "xs-1"}, "No password for XAPI: set XENSERVER_PASSWORD in the environment, or password of the task (storage_bond_password"),
+        (
+            {"hostname": "xs-1"},
+            "No password for XAPI: set XENSERVER_PASSWORD in the environment, or password of the task (storage_bond_password",
+        ),
         ({"password": "p"}, "No hostname for XAPI: set XENSERVER_HOST (the master's address) in the environment, or hostname of the task"),
-        ({}, "No hostname and no password for XAPI: set XENSERVER_HOST (the master's address) and XENSERVER_PASSWORD in the environment, or"),
+        (
+            {},
+            "No hostname and no password for XAPI: set XENSERVER_HOST (the master's address) and XENSERVER_PASSWORD in the environment, or",
+        ),
     ],
 )
 def test_who_gives_no_login_is_told_how(arguments: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
