@@ -298,7 +298,7 @@ def compared(options: Given, play: Play) -> Result:
     """The record of a comparison, with what dom0 says. `plan`: the result of xs_bond_info, which may say why there is none."""
     plan, run = options["plan"], _record.from_dict(options["run"])
     if "findings" not in plan:
-        return {**run.to_dict(), **_failed(_lines.in_terms_of_the_role(str(plan["msg"])))}
+        return {**run.to_dict(), **_failed(_unread(plan))}
     findings = [*plan["findings"], *_of_dom0(plan, options["dom0"], run, run.hosts)]
     findings += [finding.to_dict() for finding in _unconfirmed(options["dom0"], run.hosts)]
     if options["options"]["degraded"] == "fail":
@@ -354,8 +354,15 @@ def _told(options: Given, play: Play, run: _record.Run) -> list[str]:
     return run.recap(options["options"]["dom0"]) if run.stage == "over" else []
 
 
+def _unread(plan: Given) -> str:
+    """Why xs_bond_info could not compare the pool."""
+    return _lines.in_terms_of_the_role(str(plan.get("msg") or "The pool was not compared. The output of the job says why."))
+
+
 def _not_begun(options: Given, play: Play) -> str:
     """Why the run has not come to its first host."""
+    if _record.from_dict(options["run"]).state == "verified":
+        return _unread(options["plan"])
     said = refused({**options, "variable": "storage_bond_run"}, play)
     return said or "The run ended before the plan was shown. The output of the job says why. Nothing was changed."
 

@@ -236,7 +236,7 @@ def test_remove_takes_nothing_from_another_pool_than_the_one_that_was_typed(twin
 def test_wrong_password_is_a_sentence_and_not_the_password(twin: RunningTwin, tmp_path: Path) -> None:
     hosts = inventory(twin, tmp_path)
     job = launch(twin, tmp_path, "plan", hosts, arguments="-vvvv")
-    wrong = Launch(**{**job.__dict__, "credential": {**job.credential, "password": "wrong-" + PASSWORD}})
+    wrong = Launch(**{**job.__dict__, "credential": {**credential(twin), "password": "wrong-" + PASSWORD}})
     done = wrong.run()
     assert done.status == "failed"
     assert "does not accept the password" in done.output
@@ -255,7 +255,7 @@ def test_a_job_without_a_credential_says_which_one_it_wants(twin: RunningTwin, t
 
 def test_verify_of_a_pool_that_cannot_be_read_leaves_a_result_that_says_so(twin: RunningTwin, tmp_path: Path) -> None:
     job = launch(twin, tmp_path, "verify", inventory(twin, tmp_path))
-    wrong = Launch(**{**job.__dict__, "credential": {**job.credential, "password": "wrong-" + PASSWORD}})
+    wrong = Launch(**{**job.__dict__, "credential": {**credential(twin), "password": "wrong-" + PASSWORD}})
     done = wrong.run()
     (found,) = done.artifacts["storage_bond_result_verify"].values()
     assert done.status == "failed" and not found["successful"] and not found["conforms"]
