@@ -445,7 +445,7 @@ def subject_of(text: str, where: str) -> Subject:
     values = _of_our_kind(text, where)
     spec, about = (given if isinstance(given := values.get(key), Mapping) else {} for key in ("spec", "about"))
     pool, name, uuid = str(values.get("pool")), str(spec.get("network") or ""), str(spec.get("network_uuid") or "")
-    return Subject(pool, name, uuid, _shown(f"the network {name or uuid} of the pool {about.get('pool')} ({pool})"))
+    return Subject(pool, name, uuid, _shown(f"the network {name or uuid} of the pool {about.get('pool') or 'without a name'} ({pool})"))
 
 
 def _shown(text: str) -> str:
