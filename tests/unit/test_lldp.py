@@ -14,13 +14,7 @@ import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.neighbours import switch_notices, switch_problems
 from ansible_collections.xapi.network.plugins.module_utils._dom0.lldp import MARK, Neighbour, command, read
 
-# tcpdump 4.99.3 -nn -xx, a frame with chassis and port id, time to live, system name and description.
-PRINTED = """02:23:26.056764 LLDP, length 46: switch-a
-	0x0000:  0180 c200 000e 0200 0000 0a01 88cc 0207
-	0x0010:  0402 0000 000a 0104 0805 4769 312f 302f
-	0x0020:  3406 0200 780a 0873 7769 7463 682d 610c
-	0x0030:  0841 2073 7769 7463 6800 0000
-"""
+PRINTED = (Path(__file__).parent / "fixtures" / "dom0" / "tcpdump_lldp.4.99.txt").read_text(encoding="utf-8")
 A, B = Neighbour("02:00:00:00:0a:01", "Gi1/0/4", "switch-a"), Neighbour("02:00:00:00:0b:01", "Gi2/0/4", "switch-b")
 
 
