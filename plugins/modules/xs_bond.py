@@ -35,6 +35,8 @@ options:
     description:
       - Codes of risks that are accepted, for instance V(storage_in_use), V(vifs_in_use), V(pending_tasks), V(ha_enabled) or V(management).
         A problem names its code.
+      - V(vlans_back) is the consent to more than that. With O(state=absent) it has VLANs put back on the NICs that they were on before the
+        bond, where XAPI leaves them on the one that gave the bond its address. Their traffic stops once more for it.
     type: list
     elements: str
     default: []
@@ -84,6 +86,13 @@ options:
       - This task arms nothing itself.
     type: int
     default: 0
+    version_added: 1.1.0
+  before_restart:
+    description:
+      - With O(strategy=restart), carries out only what comes before the restart of a member's xapi, and proves nothing. That is to note, in
+        other_config of its NICs, which VLANs are on them; XAPI forgets it, and a later O(state=absent) can put them back.
+    type: bool
+    default: false
     version_added: 1.1.0
 extends_documentation_fragment:
   - xapi.network.xapi
@@ -367,6 +376,7 @@ timeline:
 """
 
 import time
+from itertools import takewhile
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.given import read_dom0
@@ -405,6 +415,7 @@ ARGUMENT_SPEC = {
     "saved_plan": {"type": "path"},
     "plan_fingerprint": {"type": "str"},
     "confirm_timeout": {"type": "int", "default": 0},
+    "before_restart": {"type": "bool", "default": False},
 }
 CONSTRAINTS = {**SPEC_CONSTRAINTS, "mutually_exclusive": [*SPEC_CONSTRAINTS["mutually_exclusive"], ("saved_plan", "plan_fingerprint")]}
 
@@ -425,7 +436,7 @@ def work(task: Task) -> dict[str, object]:
         if spec.strategy == "restart" and expected and not task.check_mode:
             before = await_inherited(session, before, spec, expected, deadline, task.progress, task.note)
         before = await_rest(session, before, spec, deadline, task.progress, OF_A_STEP if expected else OF_A_PLAN)
-        the_plan = with_dom0(before, plan(before, spec), read_dom0(before, task.options["dom0"]))
+        the_plan = with_dom0(before, plan(before, spec, expected), read_dom0(before, task.options["dom0"]))
         if task.options["confirm_timeout"]:
             the_plan = guarded(before, spec, the_plan)
         elif not expected and any(problem.code == "management" and problem.accepted for problem in the_plan.problems):
@@ -439,6 +450,8 @@ def work(task: Task) -> dict[str, object]:
             raise NetworkError(not_as_approved(answer["differences"]), **{**answer, "changed": False})
         if task.check_mode or not (the_plan.steps or expected):
             return answer
+        if task.options["before_restart"]:
+            return answer | _begun(task, session, before, the_plan)
         applied = apply(session, before, the_plan.steps, task.options["wait_timeout"], task.progress, task.note)
         for warning in applied.warnings:
             task.warn(warning)
@@ -457,6 +470,15 @@ def work(task: Task) -> dict[str, object]:
     for host in the_plan.hosts:
         task.note("as_predicted", host.name)
     return answer
+
+
+def _begun(task: Task, session: Session, pool: Pool, the_plan: Plan) -> dict[str, Any]:
+    """Carries out what comes before the first restart of xapi."""
+    steps = tuple(takewhile(lambda step: step.action != "restart_agent", the_plan.steps))
+    applied = apply(session, pool, steps, task.options["wait_timeout"], task.progress, task.note)
+    for warning in applied.warnings:
+        task.warn(warning)
+    return {"changed": bool(applied.done), "done": [step.to_dict() for step in applied.done]}
 
 
 def _planned(task: Task, session: Session, pool: Pool, spec: BondSpec, the_plan: Plan) -> dict[str, Any]:

@@ -192,12 +192,17 @@ def host_begun(options: Given, play: Play) -> Result:
     left = _left_bridges(options["plan"], options["dom0"], [run.host_at_work] if run.host_at_work else [])
     commands = [bridge.command for bridge in left if bridge.deletable]
     guarded = options["host"] in (options["plan"].get("undo") or {})
+    steps = run.host_at_work.steps if run.host_at_work else ()
+    idle = _not_in_use(options["plan"], run.host_at_work, bool(commands)) if options["options"]["ping"] else ""
+    notes = "note_vlans" in steps and "restart_agent" in steps  # which forgets what is to be noted
     return {
         **run.to_dict(),
         "stops": stops,
         "commands": commands,
-        "prepares": bool(stops or run.renew or commands or _pings(options["options"]) or guarded),
-        "lines": [run.progress()] if len(run.work) > 1 and not stops else [],
+        "notes": notes,
+        "pings": bool(options["options"]["ping"]) and not idle,
+        "prepares": bool(stops or run.renew or commands or notes or _pings(options["options"]) or guarded),
+        "lines": [] if stops else [*([run.progress()] if len(run.work) > 1 else []), *([idle] if idle else [])],
     }
 
 
@@ -208,6 +213,21 @@ def _accepted_in_dom0(options: Given) -> list[dict[str, Any]]:
 
 def _pings(wanted: Given) -> bool:
     return bool(wanted["ping"] or wanted["ping_hosts"])
+
+
+def _not_in_use(plan: Given, host: _record.HostRun | None, bridge_left: bool) -> str:
+    """Why a host cannot reach its storage before its change, which is to mend that, as a sentence; "" where it should."""
+    if host is None:
+        return ""
+    about = plan["hosts"][host.name]
+    down = [nic for nic, bridge in about["nic_bridges"].items() if bridge not in about["bridges"]]
+    if bridge_left or down:
+        why = f"{' and '.join(down or about['nic_bridges'])} {'is' if len(down or about['nic_bridges']) == 1 else 'are'} not in use"
+    elif "reconfigure_ip" in host.steps:
+        why = "its bond gets another address"
+    else:
+        return ""
+    return f"{host.name}: whether it reaches the storage is asked only after the change, since {why} before."
 
 
 def going_on(options: Given, play: Play) -> Result:

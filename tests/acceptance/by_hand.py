@@ -25,7 +25,7 @@ def _vlans(pool: Pool) -> list[Journey]:
     for strategy in ("direct", "restart"):
         plain = bond_of(pool, strategy=strategy).but(vlans=[{"tag": tag, "network": name} for tag, name in tags.items()])
         bond = replace(plain, wanted=replace(plain.wanted, vlans=tags))
-        back = replace(bond.remove, end="", says=f"on {pool.nics[0]} there will be VLAN 60 ({tags[60]}) and VLAN 61")
+        back = replace(bond.remove, says=f"remove the network {tags[61]}, which was made for VLAN 61")
         steps = (bond.run(end="found", check=True), bond.run(changes=1, also=_switched(bond)), bond.run(changes=0), bond.verify, back)
         found.append(Journey(f"storage_bond_vlans, {strategy}", steps))
     both = vlan(pool, 53, "vlan-create"), vlan(pool, 53, "vlan-create", pool.nics[1])

@@ -118,8 +118,14 @@ def _keys_and_vlans(pool: Pool) -> list[Journey]:
         found.append(Journey(f"a VLAN on the NIC, {strategy}", (vlan(pool, 50, "pool-vlan-create"), *there_and_back(bond))))
     bond = bond_of(pool, strategy="direct")
     found.append(Journey("a VLAN on the NIC of the master alone", (vlan(pool, 51, "vlan-create"), *there_and_back(bond))))
-    moved = replace(bond.remove, end="", says=f"on {pool.nics[0]} there will be VLAN 52")
-    found.append(Journey("a VLAN on the second NIC", (vlan(pool, 52, "pool-vlan-create", pool.nics[1]), bond.run(changes=1), moved)))
+    for strategy in ("direct", "restart"):
+        first, second = vlan(pool, 54, "pool-vlan-create"), vlan(pool, 52, "pool-vlan-create", pool.nics[1])
+        back = bond_of(pool, strategy=strategy, accept=["vlans_back"])
+        steps = (first, second, bond_of(pool, strategy=strategy).run(changes=1), back.run(changes=0), back.verify, back.remove)
+        found.append(Journey(f"a VLAN on the second NIC, {strategy}", steps))
+    moved = replace(bond.remove, end="", says=f"was on {pool.nics[1]} before the bond, and XAPI brings it back on {pool.nics[0]}")
+    left = (vlan(pool, 52, "pool-vlan-create", pool.nics[1]), bond.run(changes=1), moved)
+    found.append(Journey("a VLAN on the second NIC, left where XAPI brings it", left))
     found.append(Journey("an ethtool key on the NIC", (keys, *there_and_back(bond))))
     return found
 

@@ -77,6 +77,15 @@ def test_a_bridge_that_an_incomplete_bond_has_left_is_deleted_with_consent_befor
         assert changed(bond(twin, tmp_path, accept=["bridge_left"])) == 0
 
 
+def test_storage_is_not_asked_for_before_the_change_that_brings_a_nic_of_such_a_bridge_back(tmp_path: Path) -> None:
+    with pool("tutorial") as twin:
+        left_a_bridge(twin)
+        done = bond(twin, tmp_path, ping="172.16.0.35", accept=["bridge_left"])
+        assert done.status == 0, done.output
+        said = " ".join(done.output.split())
+        assert "xs-2: whether it reaches the storage is asked only after the change, since eth2 and eth4 are not in use before." in said
+
+
 def test_a_removal_deletes_it_too_and_gives_the_nic_its_address(tmp_path: Path) -> None:
     with pool("tutorial") as twin:
         left_a_bridge(twin)
@@ -170,6 +179,22 @@ def test_a_member_whose_sync_is_swallowed_fails_at_the_deadline_with_what_was_se
         )
         assert "Finished: xs-1. Not touched: xs-3." in said
         assert bond(twin, tmp_path, **ACCEPT).status == 0
+
+
+def test_a_call_that_xapi_does_not_answer_for_long_is_said_while_it_is_waited_for(tmp_path: Path) -> None:
+    """As of a host that lost its power: XAPI tries for some minutes before it answers CANNOT_CONTACT_HOST (seen on a real pool)."""
+    with pool("tutorial") as twin:
+        metrics = twin.twin.host("xs-2").record["metrics"]
+
+        def goes_off(point: Any) -> None:
+            if point.name == "forward" and point.host == twin.twin.host("xs-2").ref:
+                twin.database.set("host_metrics", metrics, live=False)
+
+        twin.call(twin.twin.faults.on_point.append, goes_off)
+        twin.add_fault(when={"moment": "forward", "host": "xs-2"}, do="slow", seconds=7)
+        stopped = bond(twin, tmp_path, strategy="direct")
+        said = " ".join(stopped.output.split())
+        assert "xs-2: waiting for Bond.create, 5 s of at most 600 s; XAPI does not see xs-2 alive" in said
 
 
 def test_half_a_bond_is_seen_and_the_next_run_completes_it(tmp_path: Path) -> None:
@@ -326,3 +351,10 @@ def test_a_bond_that_has_lost_its_address_on_one_host_is_found_by_verify_without
         xapi(twin, ("PIF.reconfigure_ip", "xs-2:bond0", "None", "", "", "", ""))
         verified = bond(twin, tmp_path, "storage_bond_verify")
         assert "xs-2: bond0 on NAS has no address, and others have one there (xs-1 172.16.0.35)" in sentence(verified)
+        plain = bond(twin, tmp_path)
+        assert "[address_missing] xs-2: its bond on NAS has no address although others have one there" in sentence(plain)
+        address = {"xs-2": {"ip": "172.16.0.36", "netmask": "255.255.255.240"}}
+        mended = bond(twin, tmp_path, addresses=address)
+        assert mended.status == 0 and "xs-2: give the bond the address 172.16.0.36" in mended.output, mended.output
+        assert changed(bond(twin, tmp_path)) == 0
+        assert bond(twin, tmp_path, "storage_bond_verify").status == 0

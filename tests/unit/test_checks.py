@@ -86,6 +86,13 @@ def sriov(made: APool) -> None:
     made.nic("xs-2", "eth3")["sriov_logical_PIF_of"] = ["OpaqueRef:sriov"]
 
 
+def address_lost(made: APool) -> None:
+    made.network("NAS")
+    for host in ("xs-1", "xs-2"):
+        made.bond(host, "NAS", ["eth2", "eth4"])
+    made.nic("xs-2", "bond0").update(ip_configuration_mode="None", IP="", netmask="")
+
+
 def management_vlan(made: APool) -> None:
     made.network("V50")
     vlan = made.vlan("xs-2", "eth4", 50, "V50")
@@ -159,6 +166,7 @@ RISKY = [
     Case("ha_enabled", "", ("fence", "restarts xapi"), ha, {"strategy": "restart"}),
     Case("no_link", "xs-2", ("eth4 has no link", "cable"), link_of("xs-2", "eth4", carrier=False)),
     Case("management", "xs-2", ("eth2 is the management interface", "console"), managed_by_eth2),
+    Case("address_missing", "xs-2", ("its bond on NAS has no address although others have one there",), address_lost),
     Case("management", "xs-2", ("VLAN 50 of eth4", "management"), management_vlan),
     Case("ipv6_lost", "xs-2", ("eth4 has the IPv6", "fd00::2/64"),
          field_of("xs-2", "eth4", ipv6_configuration_mode="Static", IPv6=["fd00::2/64"])),

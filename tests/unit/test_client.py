@@ -419,6 +419,21 @@ def test_a_task_that_does_not_end_in_time_is_left_alone_and_named(rogue: Rogue) 
     assert rogue.calls("task.destroy") == rogue.calls("task.cancel") == 0
 
 
+def test_a_task_that_takes_long_is_told_now_and_then(rogue: Rogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xapi_session, "SAID_FIRST", 0.1)
+    monkeypatch.setattr(xapi_session, "SAID_AGAIN", 0.2)
+
+    def slowly(session: str, classes: list[str], token: str, wait: float) -> dict[str, Any]:
+        time.sleep(min(wait, 0.05))
+        return batch(task("pending"))
+
+    rogue.answers |= {"Async.Bond.create": TASK, "event.from": slowly}
+    told: list[float] = []
+    with session(rogue) as found, pytest.raises(NetworkError, match="still under way"):
+        found.act("Bond.create", wait_timeout=0.8, waiting=told.append)
+    assert 2 <= len(told) <= 4 and told == sorted(told) and told[0] >= 0.1
+
+
 def test_a_lost_reply_to_the_start_of_a_task_is_a_lost_connection_and_sent_once(rogue: Rogue) -> None:
     rogue.answers["Async.Bond.create"] = Drop
     with session(rogue) as found, pytest.raises(ConnectionLost):

@@ -229,6 +229,10 @@ def test_a_bridge_that_an_incomplete_bond_has_left_is_deleted_with_consent_befor
     assert f"First, in dom0 of xs-3: delete the bridge xapi55 of an incomplete bond, which holds eth2 and eth4 ({line})" in shown
     for name, commands in (("xs-2", []), ("xs-3", [line])):
         assert EVENTS["host_begun"]({**so_far, "host": UUIDS[name]}, a_play())["commands"] == commands
+    asking = {**so_far, "options": {**so_far["options"], "ping": ["172.16.0.33"]}}
+    begun = {name: EVENTS["host_begun"]({**asking, "host": UUIDS[name]}, a_play()) for name in ("xs-2", "xs-3")}
+    assert {name: one["pings"] for name, one in begun.items()} == {"xs-2": True, "xs-3": False}
+    assert "xs-3: whether it reaches the storage is asked only after the change, since eth2 and eth4" in begun["xs-3"]["lines"][-1]
     taking_back = {**so_far, "run": {**so_far["run"], "undo": [UUIDS["xs-3"]]}}
     assert EVENTS["left_behind"](taking_back, a_play())["commands"] == [{"login": "xs-3", "command": line}]
 

@@ -19,6 +19,7 @@ _CHANGES: Mapping[str, tuple[str, ...]] = {
     "plug": ("attached", "MTU"), "plug_nic": ("attached",), "reconfigure_ip": _ADDRESS, "clear_ip": _ADDRESS, "reconfigure_ipv6": _SIX,
     "set_nic_ipv6": _SIX, "set_other_config": ("other_config",), "set_nic_other_config": ("other_config",),
     "set_disallow_unplug": _UNPLUG, "allow_nic_unplug": _UNPLUG, "plug_vlans": ("attached",), "create_vlan": ("VLANs",),
+    "destroy_vlan": ("VLANs",),
 }  # fmt: skip
 # The same for a host's own facts, which have no device before them.
 _OF_A_RESTART = frozenset({"enabled"})
@@ -54,6 +55,8 @@ def _explained(
         return label in _OF_A_RESTART and "restart_agent" in actions
     if "." in subject and f"{subject} uuid" not in before:
         return "create_vlan" in actions
+    if "." in subject and f"{subject} uuid" not in now:
+        return "destroy_vlan" in actions
     if not any(fact in _CHANGES.get(action, ()) for action in actions):
         return False
     if fact in _MAPS:

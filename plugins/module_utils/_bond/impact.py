@@ -183,21 +183,12 @@ def _of_the_storage(pool: Pool, host: Host) -> list[tuple[str, str]]:
     ]
 
 
-def absent_notices(pool: Pool, host: Host, network: Network, pif: Pif, primary: Pif, staying: bool) -> list[Problem]:
-    """`staying`: the master keeps its bond on the network. XAPI moves every VLAN of a bond to its primary NIC (move_vlan in xapi_bond.ml),
-    and nothing in it says where one was before.
-    """
-    said = []
-    tagged = sorted(vlans_over(pool, pif), key=lambda vlan: vlan.vlan)
-    names = {ref: network.name for ref, network in pool.networks.items()}
-    called = [f"VLAN {vlan.vlan} ({names.get(vlan.network, 'no network')})" for vlan in tagged]
-    if called:
-        sentence = f"on {primary.device} there will be {' and '.join(called)}, also what was on another NIC before; the networks stay."
-        said.append(notice(host, "vlan_moves", sentence))
-    if not host.master and staying:
-        sentence = f"the master keeps its bond on {network.name}, which the next start of this host's xapi brings back."
-        said.append(notice(host, "inherits_again", sentence))
-    return said
+def absent_notices(host: Host, network: Network, staying: bool) -> list[Problem]:
+    """`staying`: the master keeps its bond on the network."""
+    if host.master or not staying:
+        return []
+    sentence = f"the master keeps its bond on {network.name}, which the next start of this host's xapi brings back."
+    return [notice(host, "inherits_again", sentence)]
 
 
 def notice(host: Host, code: str, sentence: str) -> Problem:

@@ -8,7 +8,7 @@ One plan serves check mode, diff, the real run and the role's pre-flight: `chang
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -65,6 +65,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.verify import (
     dom0_findings,
     seen_in_xapi,
 )
+from ansible_collections.xapi.network.plugins.module_utils._bond.vlans import left_over, network_removal, noting, returning
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pool
 
 # Steps that make a bond what it is.
@@ -113,6 +114,7 @@ class _HostPlan:
     problems: tuple[Problem, ...] = ()
     notices: tuple[Problem, ...] = ()
     prediction: Prediction | None = None
+    gone: frozenset[str] = frozenset()  # references of the PIFs of VLANs that the steps destroy
 
 
 def wanted_hosts(pool: Pool, spec: BondSpec) -> tuple[tuple[Host, ...], list[Problem]]:
@@ -146,8 +148,10 @@ def find_network(pool: Pool, spec: BondSpec) -> Network | None:
     return found[0] if len(found) == 1 else None
 
 
-def plan(pool: Pool, spec: BondSpec) -> Plan:
-    """The plan for this spec. All problems of all hosts are in it, whatever they are."""
+def plan(pool: Pool, spec: BondSpec, expected: Collection[str] = ()) -> Plan:
+    """The plan for this spec. All problems of all hosts are in it, whatever they are. `expected`: uuids of hosts of which an earlier plan
+    has said what they will look like.
+    """
     hosts, problems = wanted_hosts(pool, spec)
     found = network_problems(pool, spec)
     problems += found
@@ -178,17 +182,32 @@ def plan(pool: Pool, spec: BondSpec) -> Plan:
     problems += pool_problems(pool, spec, touched, restarted)
     problems += address_problems(pool, spec)
     problems += _master_problems(pool, spec, network, restarted, pool.master in each)
-    for one in each.values():
-        problems += one.problems
+    for host, one in each.items():
+        problems += one.problems + (() if host.uuid in expected else _without_address(pool, spec, host, network, one))
+    last = network_removal(pool, spec, network, frozenset(ref for one in each.values() for ref in one.gone))
     return Plan(
         network=network,
-        steps=tuple(steps) + tuple(step for one in each.values() for step in one.steps),
+        steps=(*steps, *(step for one in each.values() for step in one.steps), *last),
         problems=tuple(problems),
         notices=tuple(notice for one in each.values() for notice in one.notices),
         predictions=tuple(one.prediction for one in each.values() if one.prediction is not None),
         hosts=hosts,
         actions={host.name: one.action for host, one in each.items()},
     )
+
+
+def _without_address(pool: Pool, spec: BondSpec, host: Host, network: Network | None, one: _HostPlan) -> tuple[Problem, ...]:
+    """A bond that lost its address, which nothing tells any more: a host whose power went in the middle of a change can end so."""
+    if spec.absent or one.prediction is None or one.prediction.ip_mode != "None" or any(host.answers_to(name) for name in spec.addresses):
+        return ()
+    if not address_missing(pool, host, network):
+        return ()
+    sentence = (
+        f"{host.name}: its bond on {spec.called} has no address although others have one there; a host whose power went in the middle of a"
+        " change can end so, and nothing in XAPI says which address it had."
+    )
+    remedy = "Give it its address in addresses (storage_bond_addresses), or say there that it has none (mode: none)."
+    return (problem(spec, "address_missing", host.name, sentence, remedy),)
 
 
 def _master_problems(pool: Pool, spec: BondSpec, network: Network | None, restarted: Sequence[Host], included: bool) -> list[Problem]:
@@ -331,6 +350,7 @@ def _without_bond(pool: Pool, spec: BondSpec, host: Host, network: Network | Non
     # XAPI leaves these on the NIC (xapi_bond.ml, move_configuration): steps of ours carry them over.
     by_xapi = replace(predicted, other_config={}, ipv6_mode="None", ipv6=(), ipv6_gateway="")
     target = _wanted(pool, spec, host, predicted, network).leaving_out(by_xapi)
+    steps += noting(pool, host, [pool.pifs[nic.ref] for nic in matched.found], predicted.primary)
     where_to = f"on {target.network} ({spec.mode})"
     moving = f"; {target.ip} moves from {target.primary}" if predicted.ip else ""
     interrupts = f"traffic through {', '.join(target.nics)} stops for about a second"
@@ -381,7 +401,7 @@ def _absent(pool: Pool, spec: BondSpec, host: Host, network: Network | None) -> 
     if network is None or bond is None:
         # A run that died between destroying an incomplete bond and plugging its NICs has left them so.
         named = [nic for nic in (pool.nic(host, device) for device in spec.nics) if nic is not None]
-        left = plugging(host, [nic for nic in named if not nic.attached and not nic.bond_slave_of])
+        left = plugging(host, [nic for nic in named if not nic.attached and not nic.bond_slave_of]) + left_over(pool, spec, host, named)
         return _HostPlan("repaired" if left else "kept", tuple(left))
     pif = pool.pifs.get(bond.master)
     nics = pool.bond_members(bond)
@@ -391,11 +411,19 @@ def _absent(pool: Pool, spec: BondSpec, host: Host, network: Network | None) -> 
         return _HostPlan("removed", tuple(destroying(pool, host, bond)), tuple(problems))
     kept = _with_address(pool, bond, predict_kept(pool, host, bond, network, bond.mode, {}))
     back = {key: value for key, value in carried_config(pif).items() if not key.startswith(OF_THE_BOND)}
-    target = replace(kept, primary=primary.device, nics=tuple(nic.device for nic in nics), other_config=back)
+    vlans = returning(pool, spec, host, network, bond, primary)
+    target = replace(
+        kept,
+        primary=primary.device,
+        nics=tuple(nic.device for nic in nics),
+        other_config=back,
+        vlans=vlans.on_primary,
+        vlans_on=vlans.elsewhere,
+    )
     staying = pool.master not in wanted_hosts(pool, spec)[0] and pool.bond_on(pool.master, network) is not None
-    said = absent_notices(pool, host, network, pif, primary, staying)
-    steps = tuple(destroying(pool, host, bond, without=OF_THE_BOND))
-    return _HostPlan("removed", steps, tuple(problems), tuple(said), target)
+    said = (*vlans.notices, *absent_notices(host, network, staying))
+    steps = (*vlans.before, *destroying(pool, host, bond, without=OF_THE_BOND), *vlans.after)
+    return _HostPlan("removed", steps, tuple(problems), said, target, vlans.gone)
 
 
 # the proof

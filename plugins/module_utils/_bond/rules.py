@@ -178,8 +178,8 @@ class Prediction:
 
     `inherits` says that the bond comes with a restart of the host's xapi, and not by a call. `moves` are sentences. `bridge` is ""
     when XAPI has yet to choose one. `storages` are the uuids of the PBDs attached now, `paths` how many paths multipath has to each of
-    their devices. `left_out` has the fields that are otherwise as long as only XAPI has done its part, and not the further steps of the
-    plan.
+    their devices. `vlans_on` has the VLANs that a removal puts back on other NICs than the primary. `left_out` has the fields that are
+    otherwise as long as only XAPI has done its part, and not the further steps of the plan.
     """
 
     host: str
@@ -207,6 +207,7 @@ class Prediction:
     other_config: Mapping[str, str] = field(default_factory=dict)
     bridges_gone: tuple[str, ...] = ()
     vlans: tuple[int, ...] = ()
+    vlans_on: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     moves: tuple[str, ...] = ()
     inherits: bool = False
     enabled: bool = True
@@ -237,6 +238,8 @@ class Prediction:
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    if "vlans_on" in plain:
+        plain["vlans_on"] = {device: list(tags) for device, tags in plain["vlans_on"].items()}
     return {**plain, "left_out": _plain(plain["left_out"])} if "left_out" in plain else plain
 
 
@@ -247,6 +250,8 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
         given["mtu"] = int(given["mtu"])
     if "vlans" in given:
         given["vlans"] = tuple(int(tag) for tag in given["vlans"])
+    if "vlans_on" in given:
+        given["vlans_on"] = {device: tuple(int(tag) for tag in tags) for device, tags in given["vlans_on"].items()}
     if "paths" in given:
         given["paths"] = {device: int(count) for device, count in given["paths"].items()}
     return given

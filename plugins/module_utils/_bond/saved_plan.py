@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.done_already import unexplained
@@ -26,6 +26,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Pla
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, match, vlans_over
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import compare_absent
+from ansible_collections.xapi.network.plugins.module_utils._bond.vlans import ON_NIC
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Network, Pif, Pool, by_device
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
@@ -215,6 +216,8 @@ def host_facts(pool: Pool, spec: BondSpec, host: Host) -> dict[str, str]:
 
 def _pif_facts(pool: Pool, pif: Pif) -> dict[str, str]:
     called, on = _called(pif), pool.networks.get(pif.network)
+    # The notes of VLANs are the first thing that the plan itself writes.
+    pif = replace(pif, other_config={key: value for key, value in pif.other_config.items() if not key.startswith(ON_NIC)})
     facts = {f"{called} {_name(key)}": _said(getattr(pif, key)) for key in NIC_FACTS}
     facts[f"{called} network"] = _network(on)
     facts[f"{called} storage"] = ", ".join(storage_behind(pool, pool.host(pif.host), pif))
@@ -288,7 +291,7 @@ def _host_differences(saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSp
             _shown(f"{name} would have {_name(key)} {_said(after.get(key))} in the end; in the saved plan it is {_said(before.get(key))}.")
             for key in keys
         ]
-    if then == here and steps != [step for step in now.steps if step["host"] == name]:
+    if then == here and _but_notes(steps) != _but_notes([step for step in now.steps if step["host"] == name]):
         return [f"{name}: the plan made now has other steps than the saved one, though the host is as it was; another version made it."]
     return []
 
@@ -305,6 +308,11 @@ def _left(pool: Pool, spec: BondSpec, uuid: str, predicted: Mapping[str, Any]) -
     host = next(host for host in pool.hosts if host.uuid == uuid)
     target = Prediction.from_dict(predicted) if predicted else None
     return any(one.code != "not_attached" for one in compare_absent(pool, host, find_network(pool, spec), target))
+
+
+def _but_notes(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Without the first thing that a plan writes, after which a host is as it was."""
+    return [step for step in steps if step["action"] != "note_vlans"]
 
 
 def _outcome(prediction: Mapping[str, Any]) -> dict[str, Any]:

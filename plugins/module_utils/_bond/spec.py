@@ -18,6 +18,7 @@ STRATEGIES = ("direct", "restart")
 
 # The codes that `accept` may name. Every other problem is fatal.
 RISKS = (
+    "address_missing",
     "bridge_left",
     "cluster",
     "fcoe",
@@ -32,6 +33,8 @@ RISKS = (
     "storage_in_use",
     "vifs_in_use",
 )
+# What `accept` may name besides: the consent to have VLANs of a bond that is removed put back on their own NICs.
+VLANS_BACK = "vlans_back"
 
 # The options of xs_bond and xs_bond_info; the doc fragment spec describes them.
 SPEC_OPTIONS: dict[str, Any] = {
@@ -173,11 +176,10 @@ def property_text(value: Any) -> str:
 def _check(spec: BondSpec) -> None:
     if bool(spec.network) == bool(spec.network_uuid):
         raise SpecError("Name the bond's network by either network or network_uuid.")
-    unknown = sorted(spec.accept - set(RISKS))
+    unknown = sorted(spec.accept - {*RISKS, VLANS_BACK})
     if unknown:
-        raise SpecError(
-            f"accept names {', '.join(unknown)}, and there is no such risk. The risks that can be accepted are {', '.join(RISKS)}."
-        )
+        known = ", ".join((*RISKS, VLANS_BACK))
+        raise SpecError(f"accept names {', '.join(unknown)}, and there is no such risk. The risks that can be accepted are {known}.")
     try:
         if spec.network:
             _network_name("network", spec.network)

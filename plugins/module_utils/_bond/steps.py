@@ -14,6 +14,9 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.spec import Bon
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool, with_changes
 
+# A key of other_config of a network that was made for a VLAN: "VLAN 50".
+MADE_FOR = "xapi.network.made_for"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -34,7 +37,12 @@ class Step:
 def network_steps(pool: Pool, spec: BondSpec, network: Network | None, needed: bool) -> list[Step]:
     mtu = target_mtu(pool, spec, network)
     carriers = [
-        Step("create_network", "", f"make the network {name} for VLAN {tag}", {"name": name, "mtu": mtu})
+        Step(
+            "create_network",
+            "",
+            f"make the network {name} for VLAN {tag}",
+            {"name": name, "mtu": mtu, "other_config": {MADE_FOR: f"VLAN {tag}"}},
+        )
         for tag, name in {vlan.tag: vlan.network for vlan in spec.vlans}.items()
         if not pool.networks_called(name)
     ]

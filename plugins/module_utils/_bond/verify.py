@@ -232,6 +232,12 @@ def compare_absent(pool: Pool, host: Host, network: Network | None, target: Pred
     found += _carried(host, primary, target, "which the bond was")
     back = {vlan.vlan for vlan in vlans_over(pool, primary)}
     found += [finding(host, "vlan", f"VLAN {tag} is not on {primary.device}.") for tag in target.vlans if tag not in back]
+    for device, tags in target.vlans_on.items():
+        nic = pool.nic(host, device)
+        there = {vlan.vlan for vlan in vlans_over(pool, nic) if vlan.attached} if nic else set()
+        found += [
+            finding(host, "vlan", f"VLAN {tag} is not on {device}, where it was before the bond.") for tag in tags if tag not in there
+        ]
     return found
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import vlans_over
@@ -75,7 +76,7 @@ def apply(
     for step in steps:
         progress(f"{step.host or pool.name or 'pool'}: {step.sentence}")
         try:
-            pool, said = _carry_out(session, pool, step, wait_timeout)
+            pool, said = _carry_out(session, pool, step, wait_timeout, progress)
         except NetworkError as error:
             taken_back = _incomplete_destroyed(session, pool, step, wait_timeout) if isinstance(error, XapiFailure) else ""
             raise _explained(error, step, done, taken_back) from error
@@ -118,7 +119,9 @@ def _describe(step: Step) -> str:
     return f"{step.host}: {step.sentence}" if step.host else step.sentence
 
 
-def _carry_out(session: Session, pool: Pool, step: Step, wait_timeout: float) -> tuple[Pool, list[str]]:
+def _carry_out(
+    session: Session, pool: Pool, step: Step, wait_timeout: float, progress: Callable[[str], None] = lambda text: None
+) -> tuple[Pool, list[str]]:
     warnings = []
     for write in WRITES[step.action](pool, step.arguments):
         if write.done(pool):
@@ -126,7 +129,8 @@ def _carry_out(session: Session, pool: Pool, step: Step, wait_timeout: float) ->
         arguments = write.arguments(pool) if callable(write.arguments) else write.arguments
         try:
             if write.task:
-                session.act(write.method, *arguments, wait_timeout=wait_timeout)
+                said = partial(_waiting, session, step, write, wait_timeout, progress)
+                session.act(write.method, *arguments, wait_timeout=wait_timeout, waiting=said)
             else:
                 session.call(write.method, *arguments)
         except Unreachable:
@@ -148,6 +152,16 @@ def _carry_out(session: Session, pool: Pool, step: Step, wait_timeout: float) ->
             continue
         pool = _confirmed(session, write, wait_timeout)
     return pool, warnings
+
+
+def _waiting(session: Session, step: Step, write: Write, wait_timeout: float, progress: Callable[[str], None], seconds: float) -> None:
+    """XAPI itself waits some minutes for a host that is away, before it says so (CANNOT_CONTACT_HOST; seen on a real pool)."""
+    try:
+        host = model.read(session.refresh()).host_called(step.host)
+    except (NetworkError, model.PoolRecordsError):
+        host = None
+    away = f"; XAPI does not see {host.name} alive, and gives up after some minutes" if host is not None and not host.live else ""
+    progress(f"{step.host}: waiting for {write.method}, {seconds:.0f} s of at most {wait_timeout:.0f} s{away}")
 
 
 def _wait_for_effect(session: Session, write: Write, deadline: float) -> Pool | None:
@@ -252,7 +266,8 @@ def _current(pool: Pool, ref: str) -> Pif | None:
 
 
 def _create_network(_pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
-    record = {"name_label": arguments["name"], "name_description": "", "MTU": str(arguments["mtu"]), "other_config": {}, "tags": []}
+    record = {"name_label": arguments["name"], "name_description": "", "MTU": str(arguments["mtu"]), "tags": []}
+    record["other_config"] = dict(arguments.get("other_config", {}))
     return [Write("network.create", (record,), lambda now: bool(now.networks_called(arguments["name"])), task=False)]
 
 
@@ -369,6 +384,23 @@ def _other_config(pif: Pif, key: str, value: str) -> list[Write]:
     return [Write("PIF.set_other_config", (pif.ref, {**pif.other_config, key: value}), done, task=False)]
 
 
+def _note_vlans(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    """Keys of a NIC that are added one by one, since nobody else writes them: other keys are not disturbed."""
+    nic = _pif(pool, arguments["nic"])
+
+    def is_now(key: str, value: str | None) -> Callable[[Pool], bool]:
+        return lambda now: (again := _current(now, nic.ref)) is not None and again.other_config.get(key) == value
+
+    other = [key for key, value in arguments["add"].items() if nic.other_config.get(key, value) != value]
+    removed = [
+        Write("PIF.remove_from_other_config", (nic.ref, key), is_now(key, None), task=False) for key in (*arguments["remove"], *other)
+    ]
+    added = [
+        Write("PIF.add_to_other_config", (nic.ref, key, value), is_now(key, value), task=False) for key, value in arguments["add"].items()
+    ]
+    return [*removed, *added]
+
+
 def _set_disallow_unplug(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     return [_unplug_allowed(_bond(pool, arguments)[1], not arguments["value"])]
 
@@ -438,6 +470,46 @@ def _create_vlan(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     ]
 
 
+def _destroy_vlan(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    return [_vlan_gone(vlan.ref) for vlan in pool.vlans.values() if vlan.uuid == arguments["vlan"]]
+
+
+def _vlan_gone(ref: str) -> Write:
+    return Write("VLAN.destroy", (ref,), lambda now: ref not in now.vlans)
+
+
+def _move_vlan(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    """XAPI has no call that moves a VLAN to another NIC: it ends on the one and is made on the other, with the address that it had."""
+    host, carrier, nic = _host(pool, arguments), _network(pool, arguments), _pif(pool, arguments["nic"])
+    tag, address = arguments["tag"], tuple(arguments[key] for key in ("mode", "ip", "netmask", "gateway", "dns"))
+
+    def made(now: Pool) -> Pif | None:
+        return next((vlan for vlan in vlans_over(now, now.pifs[nic.ref]) if (vlan.vlan, vlan.network) == (tag, carrier.ref)), None)
+
+    def addressed(now: Pool) -> bool:
+        vlan = made(now)
+        return vlan is not None and _address(vlan.ref, *address).done(now)
+
+    # Where both are there, after an incomplete bond, they share a bridge, which goes with either: then both are made anew.
+    there = [vlan for vlan in pool.on_network(host, carrier) if vlan.vlan == tag and vlan.vlan_master_of]
+    ended = there if there != [made(pool)] else []
+    return [
+        *(_vlan_gone(vlan.vlan_master_of) for vlan in ended),
+        Write("VLAN.create", (nic.ref, str(tag), carrier.ref), lambda now: made(now) is not None),
+        Write(
+            "PIF.plug",
+            lambda now: (vlan.ref if (vlan := made(now)) else "",),
+            lambda now: (vlan := made(now)) is not None and vlan.attached,
+        ),
+        Write("PIF.reconfigure_ip", lambda now: (vlan.ref if (vlan := made(now)) else "", *address), addressed),
+    ]
+
+
+def _destroy_network(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
+    found = [network.ref for network in pool.networks.values() if network.uuid == arguments["network"]]
+    return [Write("network.destroy", (ref,), lambda now: not set(found) & set(now.networks), task=False) for ref in found]
+
+
 WRITES: Mapping[str, Callable[[Pool, Mapping[str, Any]], list[Write]]] = {
     "create_network": _create_network,
     "set_mtu": _set_mtu,
@@ -458,4 +530,8 @@ WRITES: Mapping[str, Callable[[Pool, Mapping[str, Any]], list[Write]]] = {
     "reconfigure_ipv6": _reconfigure_ipv6,
     "set_nic_ipv6": _set_nic_ipv6,
     "create_vlan": _create_vlan,
+    "note_vlans": _note_vlans,
+    "destroy_vlan": _destroy_vlan,
+    "move_vlan": _move_vlan,
+    "destroy_network": _destroy_network,
 }

@@ -15,7 +15,7 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.session import 
 
 def read_pool(session: Session, spec: BondSpec, planned: bool = False) -> Pool:
     """The pool as it is now. Once a plan was made of the whole pool, the PIFs of the wanted hosts are enough, and those of the master, from
-    which members inherit.
+    which members inherit; but whether a VLAN's network is used by somebody else, only the whole pool tells.
 
     Raises NetworkError when XAPI's records are not those of a pool that is up.
     """
@@ -25,7 +25,8 @@ def read_pool(session: Session, spec: BondSpec, planned: bool = False) -> Pool:
         return [pool.master.ref, *(host.ref for host in wanted_hosts(pool, spec)[0])]
 
     try:
-        pool = read(session.read_of(concerned) if planned and spec.hosts else session.read())
+        part = planned and spec.hosts and not (spec.absent and spec.vlans)
+        pool = read(session.read_of(concerned) if part else session.read())
         machines = machines_concerned(pool, spec)
         return read(session.add_machines(sorted(machines))) if machines else pool
     except PoolRecordsError as error:

@@ -51,6 +51,9 @@ API_VERSION = "1.0"
 LOGOUT_TIMEOUT = 2.0  # seconds; a session that cannot be ended in this time ends by itself in the pool
 # Seconds that one event.from waits at the most; never more than half of `timeout`, so that a silent host is told from a quiet one.
 EVENT_WAIT = 20.0
+# Seconds after which it is said that a call is still under way, and after which it is said again.
+SAID_FIRST = 5.0
+SAID_AGAIN = 30.0
 RETRY_FIRST, RETRY_MOST = 0.1, 1.0  # seconds between attempts to come back to a host whose xapi restarts
 
 # What a host answers while its xapi starts, or while the pool changes its master: come back later.
@@ -101,16 +104,15 @@ class Session:
         """
         return self._send(method, self._session, *args)
 
-    def act(self, method: str, *args: Any, wait_timeout: float) -> Any:
+    def act(self, method: str, *args: Any, wait_timeout: float, waiting: Callable[[float], None] = lambda seconds: None) -> Any:
         """Does the call as a task of XAPI and awaits its end, so that a lost connection loses nothing.
 
         Returns the call's result. Raises XapiFailure with the task's error, ConnectionLost when it is not known what became of the
         call, NetworkError when the task is still under way after `wait_timeout` seconds; it is then left alone, since XAPI cannot
-        stop network changes half-way.
+        stop network changes half-way. `waiting` is told now and then how many seconds it takes already.
         """
-        deadline = time.monotonic() + wait_timeout
         task = self.call(f"Async.{method}", *args)
-        record = self._awaited(method, task, deadline, wait_timeout)
+        record = self._awaited(method, task, wait_timeout, waiting)
         with suppress(NetworkError):  # XAPI drops finished tasks by itself
             self.call("task.destroy", task)
         if record["status"] == "success":
@@ -263,17 +265,22 @@ class Session:
             self._logout()
         self.trouble = error.message
 
-    def _awaited(self, method: str, task: str, deadline: float, wait_timeout: float) -> Mapping[str, Any]:
+    def _awaited(self, method: str, task: str, wait_timeout: float, waiting: Callable[[float], None]) -> Mapping[str, Any]:
         """The record of the task when it has ended."""
+        begun = time.monotonic()
+        deadline, said = begun + wait_timeout, 0.0
         token, pause = "", RETRY_FIRST
         lost = ConnectionLost(
             f"It is not known what became of {method}: the task was lost, since the master's xapi was restarted meanwhile."
         )
         while (left := deadline - time.monotonic()) > 0:
+            if (took := time.monotonic() - begun) >= (said + SAID_AGAIN if said else SAID_FIRST):
+                said = took
+                waiting(took)
             try:
                 if self._session is None:
                     self._login()
-                reply = self._events(token, left, (f"task/{task}",))
+                reply = self._events(token, min(left, SAID_FIRST), (f"task/{task}",))
             except ConnectionLost as error:
                 self.trouble = error.message
             except XapiFailure as error:

@@ -1,0 +1,249 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What XAPI does not keep of VLANs: on which NIC one lay before the bond, and which network was made for one. Pure.
+
+XAPI moves the VLANs of all NICs to a new bond, and from there to its primary NIC alone (move_vlan in xapi_bond.ml; recorded). A VLAN that
+moves is a new object each time, but a NIC outlives the bond, and so does the network of a VLAN: their other_config says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem
+from ansible_collections.xapi.network.plugins.module_utils._bond.impact import notice
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._bond.spec import VLANS_BACK, BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._bond.steps import MADE_FOR, Step
+from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pif, Pool, by_device
+
+# A key of a NIC's other_config for each VLAN that was on it before it came into a bond: this and the tag. The value is the uuid of the
+# VLAN's network, of which a host has one PIF at most, so that nobody else's VLAN of that tag is taken for it.
+ON_NIC = "xapi.network.vlan-"
+
+
+def noting(pool: Pool, host: Host, nics: Sequence[Pif], primary: str) -> list[Step]:
+    """Steps before these NICs become a bond. `primary`: the device to which XAPI brings all VLANs back, "" where that is not known."""
+    steps = []
+    for nic in by_device(nics):
+        here = {_key(vlan): pool.networks[vlan.network].uuid for vlan in vlans_over(pool, nic) if vlan.network in pool.networks}
+        known = _notes(nic)
+        wanted = here if nic.device != primary else {}
+        stale = [key for key, uuid in known.items() if key not in wanted and not _still_in_its_bond(pool, host, nic, uuid)]
+        if any(known.get(key) != uuid for key, uuid in wanted.items()):
+            verb = "is" if len(wanted) == 1 else "are"
+            said = f"note in other_config of {nic.device} that {_tags(wanted)} {verb} on it, which XAPI forgets"
+            steps.append(Step("note_vlans", host.name, said, {"nic": nic.uuid, "add": wanted, "remove": stale}))
+        elif stale:
+            steps.append(_forgetting(host, nic, stale))
+    return steps
+
+
+def _still_in_its_bond(pool: Pool, host: Host, nic: Pif, network: str) -> bool:
+    pif = _of_network(pool, host, network)
+    bond = pool.bonds.get(nic.bond_slave_of)
+    return pif is not None and bond is not None and _lies_on(pool, pif) == bond.master
+
+
+def _forgetting(host: Host, nic: Pif, keys: Sequence[str]) -> Step:
+    sentence = f"take the note that {_tags(keys)} was on {nic.device} out of its other_config"
+    return Step("note_vlans", host.name, sentence, {"nic": nic.uuid, "add": {}, "remove": list(keys)})
+
+
+@dataclass(frozen=True)
+class Return:
+    """What becomes of the VLANs of a bond that is removed. `before` and `after` are steps around its end, `on_primary` and `elsewhere` the
+    tags that there will be, `gone` the references of the PIFs that there will not be.
+    """
+
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
+    notices: tuple[Problem, ...] = ()
+    on_primary: tuple[int, ...] = ()
+    elsewhere: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+
+
+def returning(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bond, primary: Pif) -> Return:
+    """That, for a host's bond on this network."""
+    vlans = sorted(vlans_over(pool, pool.pifs[bond.master]), key=lambda vlan: vlan.vlan)
+    gone = [vlan for vlan in vlans if _goes(pool, spec, network, vlan)]
+    own = {vlan.ref: nic for vlan in vlans for nic in pool.bond_members(bond) if vlan not in gone and _noted_on(pool, nic, vlan)}
+    away = {ref: nic for ref, nic in own.items() if nic.ref != primary.ref}
+    moved = [vlan for vlan in vlans if vlan.ref in away and VLANS_BACK in spec.accept and not _held(pool, host, vlan)]
+    waiting = {_key(vlan) for vlan in vlans if vlan.ref in away and VLANS_BACK in spec.accept and vlan not in moved}
+    elsewhere: dict[str, tuple[int, ...]] = {}
+    for vlan in moved:
+        elsewhere[away[vlan.ref].device] = (*elsewhere.get(away[vlan.ref].device, ()), vlan.vlan)
+    said = [
+        notice(host, "vlan_not_moved", _not_moved(pool, host, vlan, away[vlan.ref], primary))
+        for vlan in vlans
+        if vlan.ref in away and vlan not in moved
+    ]
+    rest = [vlan for vlan in vlans if vlan not in gone and vlan.ref not in away]
+    if rest:
+        called = " and ".join(_called(pool, vlan) for vlan in rest)
+        # Where there is a note, whoever made the bond has noted all of them.
+        also = "" if own else ", also what was on another NIC before"
+        sentence = f"on {primary.device} there will be {called}{also}; the networks stay."
+        said.append(notice(host, "vlan_moves", sentence))
+    said += [notice(host, "vlan_network", why) for vlan in vlans if vlan not in gone and (why := _why_it_stays(pool, spec, network, vlan))]
+    return Return(
+        before=tuple(_destroying(pool, host, vlan) for vlan in gone),
+        after=(*(_moving(pool, host, vlan, away[vlan.ref]) for vlan in moved), *_forgotten(host, pool.bond_members(bond), waiting)),
+        notices=tuple(said),
+        on_primary=tuple(vlan.vlan for vlan in vlans if vlan not in gone and vlan not in moved),
+        elsewhere=elsewhere,
+        gone=frozenset(vlan.ref for vlan in gone),
+    )
+
+
+def left_over(pool: Pool, spec: BondSpec, host: Host, nics: Iterable[Pif]) -> list[Step]:
+    """What a run that died after it had destroyed the bond has not put back. `nics`: those of the bond, as the user names them."""
+    free = [nic for nic in nics if not nic.bond_slave_of]
+    steps, waiting = [], set()
+    noted = [(nic, key, uuid) for nic in free for key, uuid in sorted(_notes(nic).items())]
+    for nic, key, uuid in noted:
+        carried = next((one for one in pool.networks.values() if one.uuid == uuid), None)
+        if carried is None or VLANS_BACK not in spec.accept:
+            continue
+        vlan = _of_network(pool, host, uuid)
+        if vlan is not None and _lies_on(pool, vlan) not in {one.ref for one in free if one != nic}:
+            continue  # it is where it was, or somebody has put it where no bond would
+        if vlan is not None and _held(pool, host, vlan):
+            waiting.add(key)
+        elif key not in {_key(one) for one in vlans_over(pool, nic)}:
+            steps.append(_put_back(host, nic, int(key.removeprefix(ON_NIC)), carried, vlan))
+    return [*steps, *_forgotten(host, free, waiting)]
+
+
+def network_removal(pool: Pool, spec: BondSpec, network: Network | None, gone: frozenset[str]) -> list[Step]:
+    """The networks that were made for these VLANs and carry nothing any more. `gone`: PIFs that the steps before take away."""
+    steps = []
+    for vlan in spec.vlans if spec.absent else ():
+        found = pool.networks_called(vlan.network)
+        if len(found) == 1 and _made_for(found[0], vlan.tag) and not _used(pool, network, found[0]) and gone.issuperset(found[0].pifs):
+            sentence = f"remove the network {vlan.network}, which was made for VLAN {vlan.tag} and which nothing uses any more"
+            steps.append(Step("destroy_network", "", sentence, {"network": found[0].uuid}))
+    return steps
+
+
+def _goes(pool: Pool, spec: BondSpec, network: Network, vlan: Pif) -> bool:
+    """Whether a VLAN ends with its bond: the task names it, and its network was made for it and is used by nothing else."""
+    carried = pool.networks.get(vlan.network)
+    named = carried is not None and any(one.tag == vlan.vlan and one.network == carried.name for one in spec.vlans)
+    return named and carried is not None and _made_for(carried, vlan.vlan) and not _used(pool, network, carried)
+
+
+def _why_it_stays(pool: Pool, spec: BondSpec, network: Network, vlan: Pif) -> str:
+    """About a network that was made for a VLAN and stays when the bond goes, as a sentence; "" of any other."""
+    carried = pool.networks.get(vlan.network)
+    if carried is None or not _made_for(carried, vlan.vlan):
+        return ""
+    if any(one.tag == vlan.vlan and one.network == carried.name for one in spec.vlans):
+        return f"the network {carried.name}, which was made for VLAN {vlan.vlan}, stays: {_used(pool, network, carried)}."
+    return (
+        f"the network {carried.name}, which was made for VLAN {vlan.vlan}, stays with that VLAN; name both in vlans (storage_bond_vlans) to"
+        " have them removed."
+    )
+
+
+def _made_for(network: Network, tag: int) -> bool:
+    return network.other_config.get(MADE_FOR) == f"VLAN {tag}"
+
+
+def _used(pool: Pool, bonds: Network | None, carried: Network) -> str:
+    """What uses the network of a VLAN but the bonds on `bonds`, in words; "" when nothing does."""
+    machines = sorted({pool.vifs[ref].vm_name or "a VM" for ref in carried.vifs if ref in pool.vifs})
+    if carried.vifs:
+        return f"{', '.join(machines) or 'a VM'} has an interface there"
+    for pif in (pool.pifs[ref] for ref in carried.pifs if ref in pool.pifs):
+        below = pool.pifs.get(_lies_on(pool, pif))
+        where = f"VLAN {pif.vlan} of {pif.device} of {pool.host(pif.host).name}"
+        if below is None or not below.bond_master_of or bonds is None or below.network != bonds.ref:
+            return f"{where} is on it too"
+        if pif.configured or pif.management or pif.ipv6_mode != "None":
+            return f"{where} has {pif.ip or 'an address'}"
+    return ""
+
+
+def _noted_on(pool: Pool, nic: Pif, vlan: Pif) -> bool:
+    carried = pool.networks.get(vlan.network)
+    return carried is not None and nic.other_config.get(_key(vlan)) == carried.uuid
+
+
+def _held(pool: Pool, host: Host, vlan: Pif) -> str:
+    """Why a VLAN cannot be made anew on another NIC, in words; "" when it can."""
+    if vlan.management:
+        return "it is the management interface"
+    if vlan.disallow_unplug:
+        return "disallow_unplug is set on it"
+    if vlan.ipv6_mode != "None":
+        return "it has an IPv6 configuration"
+    # VLAN.destroy takes the bridge away below them, and only xapi's own move of a VLAN connects them to the new one (move_vlan).
+    carried = pool.networks.get(vlan.network)
+    running = [pool.vifs[ref] for ref in (carried.vifs if carried else ()) if ref in pool.vifs and pool.vifs[ref].attached]
+    here = sorted({vif.vm_name or "a running VM" for vif in running if vif.host in ("", host.ref)})
+    return f"{', '.join(here)} is connected through it" if here else ""
+
+
+def _not_moved(pool: Pool, host: Host, vlan: Pif, nic: Pif, primary: Pif) -> str:
+    was = f"{_called(pool, vlan)} was on {nic.device} before the bond, and XAPI brings it back on {primary.device}"
+    why = _held(pool, host, vlan)
+    if why:
+        return f"{was}, where it stays: {why}."
+    return f"{was}. Add {VLANS_BACK} to accept (storage_bond_accept) to have it put back on {nic.device}; its traffic stops again for that."
+
+
+def _moving(pool: Pool, host: Host, vlan: Pif, nic: Pif) -> Step:
+    # An incomplete bond has inherited a VLAN that is still on its NIC, with the address (sync_vlans in xapi_host.ml).
+    still = next((one for one in vlans_over(pool, nic) if one.network == vlan.network), vlan)
+    return _put_back(host, nic, vlan.vlan, pool.networks[vlan.network], still)
+
+
+def _put_back(host: Host, nic: Pif, tag: int, carried: Network, vlan: Pif | None) -> Step:
+    address = ("None", "", "", "", "") if vlan is None else (vlan.ip_mode, vlan.ip, vlan.netmask, vlan.gateway, vlan.dns)
+    arguments = {"host": host.uuid, "network": carried.uuid, "nic": nic.uuid, "tag": tag}
+    arguments |= dict(zip(("mode", "ip", "netmask", "gateway", "dns"), address, strict=True))
+    sentence = f"put VLAN {tag} ({carried.name}) back on {nic.device}, where it was before the bond"
+    return Step("move_vlan", host.name, sentence, arguments, f"traffic of VLAN {tag} stops for about a second")
+
+
+def _destroying(pool: Pool, host: Host, vlan: Pif) -> Step:
+    uuid = pool.vlans[vlan.vlan_master_of].uuid
+    return Step("destroy_vlan", host.name, f"take {_called(pool, vlan)} off {vlan.device}", {"vlan": uuid})
+
+
+def _forgotten(host: Host, nics: Iterable[Pif], waiting: Collection[str]) -> list[Step]:
+    """The notes taken off these NICs, but for those of VLANs that are to be put back as soon as nothing holds them."""
+    noted = [(nic, [key for key in sorted(_notes(nic)) if key not in waiting]) for nic in nics]
+    return [_forgetting(host, nic, keys) for nic, keys in noted if keys]
+
+
+def _notes(nic: Pif) -> dict[str, str]:
+    return {key: uuid for key, uuid in nic.other_config.items() if key.startswith(ON_NIC) and key.removeprefix(ON_NIC).isdecimal()}
+
+
+def _of_network(pool: Pool, host: Host, uuid: str) -> Pif | None:
+    """The VLAN of a host on the network with this uuid."""
+    networks = {ref for ref, network in pool.networks.items() if network.uuid == uuid}
+    return next((pif for pif in pool.pifs_of(host) if pif.vlan >= 0 and pif.network in networks), None)
+
+
+def _lies_on(pool: Pool, vlan: Pif) -> str:
+    return pool.vlans[vlan.vlan_master_of].tagged if vlan.vlan_master_of in pool.vlans else ""
+
+
+def _called(pool: Pool, vlan: Pif) -> str:
+    carried = pool.networks.get(vlan.network)
+    return f"VLAN {vlan.vlan} ({carried.name if carried else 'no network'})"
+
+
+def _key(vlan: Pif) -> str:
+    return f"{ON_NIC}{vlan.vlan}"
+
+
+def _tags(keys: Iterable[str]) -> str:
+    return " and ".join(f"VLAN {tag}" for tag in sorted(int(key.removeprefix(ON_NIC)) for key in keys))
