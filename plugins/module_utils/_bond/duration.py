@@ -15,8 +15,8 @@ from typing import Any
 from ansible_collections.xapi.network.plugins.module_utils._bond.steps import Step
 
 # At least and at most, in seconds.
-# A restart of xapi until the bond is at rest took 11 to 13 s on hosts without VMs (xapi 25.33.2 and 26.17.0), and takes up to a minute
-# where there are many VMs and storages.
+# A restart of xapi until the bond is at rest took 11 to 13 s on hosts without VMs (xapi 25.33.2 and 26.17.0). A minute is what others
+# report of busy hosts; it was not measured here.
 RESTART = (15, 60)
 # A call takes below one second, and 2.3 s with its proof (26.17.0). Real links then need 2 to 4 s, and XAPI looks at links every 5 s.
 NEW_BOND = (2, 10)
