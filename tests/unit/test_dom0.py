@@ -287,6 +287,14 @@ def test_a_bond_that_is_listed_but_not_described_is_an_error() -> None:
         answers.parse(probed().replace("begin bond bond0", "begin bond bond9"))
 
 
+def test_a_bond_that_went_after_it_was_listed_is_none() -> None:
+    there = section("bond bond0", text("bond_show.ovs-3.active-backup"))
+    gone = section("bond bond0", "no such bond\novs-appctl: ovs-vswitchd: server returned an error", 2)
+    assert answers.parse(probed().replace(there, gone)).bonds == {}
+    with pytest.raises(NetworkError, match="bond/show bond0"):
+        answers.parse(probed().replace(there, section("bond bond0", "ovs-appctl: cannot connect to ovs-vswitchd", 1)))
+
+
 def test_a_command_that_fails_in_dom0_is_an_error_with_its_words() -> None:
     output = probed().replace(
         section("list-br", text("list_br.ovs-3")), section("list-br", "ovs-vsctl: unix:/var/run/openvswitch/db.sock: connection failed", 1)
