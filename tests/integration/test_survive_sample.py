@@ -32,6 +32,7 @@ HURTS = {
     "forsaken": [
         "kill after Async.Bond.create",  # dom0 of the master takes back a bond that is being made
         "kill after systemctl restart xapi",  # and that of xs-2 one that it inherits
+        "cut after systemctl restart xapi",  # the same from a control node that is mute, with its connections open
     ],
     "direct": [
         "kill before Async.Bond.create",

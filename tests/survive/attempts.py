@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state imp
 from tests.integration.bonding import dom0
 from tests.survive.journeys import Journey, differences, pool, prepare, state
 from tests.survive.places import Passage, Place, Where, reached
-from tests.survive.stage import Stage, kill
+from tests.survive.stage import Stage, freeze, kill
 from xapi_twin.datamodel.errors import ConnectionDropped
 from xapi_twin.faults import Crashed, Point
 from xapi_twin.running import RunningTwin
@@ -83,21 +83,20 @@ def attempt(journey: Journey, place: Place, end: Mapping[str, Any], stage: Stage
         prepare(journey, twin)
         before = state(twin)
         victim.append(stage.play(journey.arguments(twin.inventory_path), folder))
-        status = stage.wait(RUN_SECONDS)
-        if status is None:
-            kill(victim[0])
-            stage.wait(RUN_SECONDS)
-            return Verdict(place, False, f"the first run was not over after {RUN_SECONDS} s\n{_output(folder)}")
-        if not struck:
-            return Verdict(place, False, f"the run ended (status {status}) before it came to this place\n{_output(folder)}")
-        victim.clear()
+        if wrong := _struck(stage, victim[0], place.blow, lambda: struck):
+            return Verdict(place, False, f"{wrong}\n{_output(folder)}")
+        process = victim.pop()
         twin.call(twin.twin.faults.clear)
         if place.blow == "down":
             twin.run(twin.twin.host("xs-2").start_xapi)
         if place.blow == "crash":
             twin.run(asyncio.wait_for, _back(twin), RUN_SECONDS)
         first = _output(folder)
-        if journey.forsaken and (wrong := _left_alone(twin, before, end)):
+        wrong = _left_alone(twin, before, end) if journey.forsaken else ""
+        if place.blow == "cut":
+            kill(process)
+            stage.wait(RUN_SECONDS)
+        if wrong:
             return Verdict(place, False, f"{wrong}\nThe run before:\n{first}")
         status = _play(journey, twin, stage, folder)
         if status is None:
@@ -126,6 +125,21 @@ def _left_alone(twin: RunningTwin, before: Mapping[str, Any], end: Mapping[str, 
     return "\n".join(lines)
 
 
+def _struck(stage: Stage, process: int, blow: str, is_struck: Callable[[], bool]) -> str:
+    """Waits until a run has been struck, and is over unless it was cut off; what is wrong with it, or ""."""
+    deadline = time.monotonic() + RUN_SECONDS
+    status = None
+    while status is None and time.monotonic() < deadline:
+        if blow == "cut" and is_struck():
+            return ""
+        status = stage.wait(0.1)
+    if status is None:
+        kill(process)
+        stage.wait(RUN_SECONDS)
+        return f"the first run was not over after {RUN_SECONDS} s"
+    return "" if is_struck() else f"the run ended (status {status}) before it came to this place"
+
+
 async def _strike(blow: str, point: Point, twin: RunningTwin, victim: int) -> None:
     """Raises what makes the twin drop the connection, or end the work at this point."""
     if blow == "crash":
@@ -138,6 +152,8 @@ async def _strike(blow: str, point: Point, twin: RunningTwin, victim: int) -> No
     else:
         if blow == "kill":
             kill(victim)
+        elif blow == "cut":
+            freeze(victim)
         raise ConnectionDropped(point.name)
 
 

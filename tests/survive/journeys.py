@@ -70,8 +70,8 @@ JOURNEYS = (
     Journey("starting", variables={"strategy": "restart"}, restart_seconds=3, begins="restart xapi", ends="xapi-wait-init-complete"),
     # what is under way when the first run dies is found half-way by the next
     Journey("between", variables={"strategy": "restart"}, hold_states=0.5, blows=("kill",), begins="network.create"),
-    # a control node that dies and never comes back; a second of dom0 takes a twentieth here
-    Journey("forsaken", variables={"confirm_timeout": 900}, blows=("kill",), begins="pool.add_to_other_config", forsaken=True),
+    # a control node that dies or is cut off, and never comes back; a second of dom0 takes a twentieth here
+    Journey("forsaken", variables={"confirm_timeout": 900}, blows=("kill", "cut"), begins="pool.add_to_other_config", forsaken=True),
     # what a killed run of a saved plan has done is no difference to the next run of that plan
     Journey("file", variables={"strategy": "restart"}, blows=("kill",), keeps_to="file"),
     Journey("line", variables={"strategy": "direct"}, blows=("kill",), keeps_to="fingerprint"),

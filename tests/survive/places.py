@@ -15,6 +15,7 @@ from xapi_twin.faults import Point
 #: The ways to strike a run.
 BLOWS = {
     "kill": "the run dies with everything that it has started",
+    "cut": "nothing of the run comes through any more, and its connections stay open, as when a cable is pulled",
     "drop": "the reply is lost, and the run lives on",
     "crash": "the master's xapi dies and starts again, and the run lives on",
     "down": "the member's xapi stops, and is started when the run has ended",
@@ -66,8 +67,8 @@ def reached(here: Where, place: Where) -> bool:
 
 
 def places(journey: Journey, points: Sequence[tuple[Where, Point]]) -> list[Place]:
-    """Kills come before and after every call and every command, lost replies after those that change something. The master crashes at
-    every write and in the middle of the making of bonds. The member goes down at every write.
+    """Kills and cuts come before and after every call and every command, lost replies after those that change something. The master
+    crashes at every write and in the middle of the making of bonds. The member goes down at every write.
     """
     found: list[Place] = []
     for where, point in _section(journey, points):
@@ -83,7 +84,7 @@ def _section(journey: Journey, points: Sequence[tuple[Where, Point]]) -> Sequenc
 
 def _fits(blow: str, point: Point) -> bool:
     writes = point.kind == "call" and not point.name.startswith(READS)
-    if blow == "kill":
+    if blow in ("kill", "cut"):
         return point.kind != "moment"
     if blow == "drop":
         return point.stage == "after" and (writes or (point.kind == "ssh" and "restart xapi" in point.name))

@@ -111,6 +111,13 @@ class Stage:
 
 def kill(process: int) -> None:
     """The process and everything that it started, all at once: Ansible's workers have sessions of their own."""
+    for one in freeze(process):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+
+
+def freeze(process: int) -> list[int]:
+    """Stops the process and everything that it started, which are answered."""
     found, todo = [], [process]
     while todo:
         one = todo.pop()
@@ -120,9 +127,7 @@ def kill(process: int) -> None:
         with contextlib.suppress(OSError):
             for thread in Path(f"/proc/{one}/task").iterdir():
                 todo += [int(child) for child in (thread / "children").read_text().split()]
-    for one in found:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(one, signal.SIGKILL)
+    return found
 
 
 def serve() -> None:
