@@ -50,7 +50,7 @@ def unexplained(
 def _explained(
     label: str, before: Mapping[str, str], now: Mapping[str, str], actions: Collection[str], target: Mapping[str, Any], own: Collection[str]
 ) -> bool:
-    subject, _, fact = label.partition(" ")
+    subject, _blank, fact = label.partition(" ")
     if _device(label) not in own:
         return label in _OF_A_RESTART and "restart_agent" in actions
     if "." in subject and f"{subject} uuid" not in before:
@@ -70,7 +70,7 @@ def _explained(
 
 def _device(label: str) -> str:
     """The device that a label is about, that of a VLAN being the one it lies on; not the host's own, whose labels have none."""
-    subject, _, fact = label.partition(" ")
+    subject, _blank, fact = label.partition(" ")
     return re.sub(r"\.\d+$", "", subject) if fact else ""
 
 

@@ -90,8 +90,7 @@ def _make_sure(session: Session, seen: Seen, lock: lease.Lock) -> None:
 
 def renew(session: Session, seen: Seen, seconds: int) -> lease.Lock:
     """The lock that this run has, for so long from now on."""
-    assert seen.lock is not None
-    lock = lease.take(seen.me, seen.now, seconds, since=seen.lock.since)
+    lock = lease.take(seen.me, seen.now, seconds, since=seen.lock.since if seen.lock else seen.now)
     if lease.RENEWED in seen.pool["other_config"]:
         session.call("pool.remove_from_other_config", seen.ref, lease.RENEWED)
     try:
