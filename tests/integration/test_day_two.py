@@ -16,6 +16,7 @@ import pytest
 
 from tests.integration import bonding
 from tests.integration.test_guides import ROOT, Desk
+from tests.integration.test_storage_bond_vlans import put_vlans
 from tests.unit import examples
 from tests.unit.examples import Example
 from xapi_twin.running import RunningTwin
@@ -202,6 +203,16 @@ def test_before_an_upgrade_the_twin_shows_what_the_new_version_would_bond(tmp_pa
             it.follow(title)
         assert twin.journal.writes() == []
         it.leave()
+
+
+def test_vlans_that_were_on_the_nics_before_the_bond_go_back_to_them(twin: RunningTwin, tmp_path: Path) -> None:
+    put_vlans(twin, ("xs-1", "xs-2"))
+    before = bonding.look(twin)
+    it = Reader(tmp_path, twin)
+    it.write(next(example for example in cases()["VLANs on the bond"] if example.name))
+    assert it.follow("VLANs that were on the NICs before the bond") == ["changed"]
+    assert bonding.look(twin) == before
+    it.leave()
 
 
 def test_every_case_of_the_guide_is_one_of_these_or_is_tested_elsewhere() -> None:

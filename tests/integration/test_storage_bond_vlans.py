@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,13 @@ def told(played: Played) -> str:
     return " ".join(played.output.split())
 
 
-def put_vlans(twin: RunningTwin) -> None:
+def put_vlans(twin: RunningTwin, hosts: Sequence[str] = ("xs-1", "xs-2", "xs-3")) -> None:
     """VLAN 50 on eth2, which has the address, and 51 on eth4 with one of its own, on every host."""
     call, database = twin.twin.dispatcher.internal, twin.database
     for tag, device in ((50, "eth2"), (51, "eth4")):
         record = {"name_label": f"V{tag}", "name_description": "", "MTU": 1500, "other_config": {}, "tags": []}
         network = twin.run(call, "network.create", record)
-        for number, host in enumerate(("xs-1", "xs-2", "xs-3")):
+        for number, host in enumerate(hosts):
             of_host = twin.twin.host(host).ref
             (nic,) = [ref for ref, pif in database.all("PIF").items() if (pif["host"], pif["device"], pif["VLAN"]) == (of_host, device, -1)]
             vlan = twin.run(call, "VLAN.create", nic, tag, network)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,8 @@ def in_bash(fragment: Fragment, folder: Path) -> shell.Output:
         capture_output=True,
         timeout=20,
         check=False,
+        # A shell cannot trap what was ignored when it began, and a runner in the background ignores SIGINT (POSIX, 2.11 and 2.9.3.1).
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     stdout, stderr = (text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr))
     return shell.Output(stdout, stderr, done.returncode % 256)
