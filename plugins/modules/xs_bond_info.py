@@ -257,10 +257,11 @@ def _missing(
 ) -> list[Finding]:
     """Everything in which the pool differs; where it `fails` on that, also bonds with a NIC without a link, or that no switch bundles."""
     network = find_network(pool, spec)
-    states = {host.name: present_state(pool, host, network) | {"uuid": host.uuid} for host in wanted_hosts(pool, spec)[0]}
-    links = links_missing(states) if fails["degraded"] == "fail" else []
-    lacp = lacp_findings(states, dom0) if "fail" in (fails["degraded"], fails["lacp"]) else []
-    return survey(pool, spec, network, expected, dom0) + links + lacp
+    found = survey(pool, spec, network, expected, dom0)
+    if "fail" in (fails["degraded"], fails["lacp"]):
+        states = {host.name: present_state(pool, host, network) | {"uuid": host.uuid} for host in wanted_hosts(pool, spec)[0]}
+        found = found + (links_missing(states) if fails["degraded"] == "fail" else []) + lacp_findings(states, dom0)
+    return found
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._bond.checks import by_cause
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import by_cause, shortened
 from ansible_collections.xapi.network.plugins.module_utils._bond.partners import lacp_findings
-from ansible_collections.xapi.network.plugins.plugin_utils._record import Run, plural, shortened
+from ansible_collections.xapi.network.plugins.plugin_utils._record import Run, plural
 
 HOSTS = ("host", "bond", "bridge", "NICs", "mode", "address", "MAC", "links", "seconds")
 POOLS = ("pool", "hosts", "changed", "seconds", "outcome")

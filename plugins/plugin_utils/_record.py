@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import shortened
 from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import clock
 
 # Actions of a plan that make a bond where there was none.
@@ -299,8 +300,3 @@ def begin(state: str, check: bool, answer: Mapping[str, Any], logins: Mapping[st
 
 def plural(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def shortened(names: Sequence[str], most: int = 8) -> str:
-    """All of a few names, the first ones and a number of many."""
-    return ", ".join(names) if len(names) <= most else f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.filter.inventory_hosts import inventory_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond import neighbours, partners
-from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, by_cause, grouped
+from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, by_cause, grouped, shortened
 from ansible_collections.xapi.network.plugins.module_utils._bond.nics import LeftBridge, dom0_problems, left_bridges
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import drbd_findings, drbd_problems
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
@@ -315,10 +315,8 @@ def taken_back(options: Given, play: Play) -> Result:
 
 
 def compared(options: Given, play: Play) -> Result:
-    """The record of a comparison, with what dom0 says. `plan`: the result of xs_bond_info, which may say why there is none."""
+    """The record of a comparison, with what dom0 says. `plan`: the result of xs_bond_info."""
     plan, run = options["plan"], _record.from_dict(options["run"])
-    if "findings" not in plan:
-        return {**run.to_dict(), **_failed(_unread(plan))}
     findings = [*plan["findings"], *_of_dom0(plan, options["dom0"], run, run.hosts)]
     findings += [finding.to_dict() for finding in _unconfirmed(options["dom0"], run.hosts)]
     if options["options"]["degraded"] == "fail":
@@ -388,7 +386,9 @@ def _not_begun(options: Given, play: Play) -> str:
 
 
 def verdict(options: Given, play: Play) -> Result:
-    """Whether the whole pool is as it should be."""
+    """Whether the whole pool is as it should be. `plan`: the result of xs_bond_info, which may say why there is none."""
+    if "findings" not in options["plan"]:
+        return _failed(_unread(options["plan"]))
     run, wanted = _record.from_dict(options["run"]), options["options"]
     if run.findings:
         return _differs(run.findings)
@@ -408,7 +408,7 @@ def unchanged(options: Given, play: Play) -> Result:
     runs = _runs(options, play)
     if not runs or not all(run.check and run.stage == "over" and not run.work for run in runs):
         return {}
-    where = _record.shortened([run.called for run in runs])
+    where = shortened([run.called for run in runs])
     return _failed(
         f"Nothing to do on {where}: every host is already as it should be. So there is nothing to approve; in the workflow of the kit,"
         " verify comes next. That this job failed says no more than that: storage_bond_plan_unchanged is fail."
@@ -512,7 +512,7 @@ def _not_in_inventory(run: _record.Run, wanted: Given) -> list[str]:
     if not lost:
         return []
     return [
-        f"{_record.shortened(lost)}: no host of the inventory has this name, address or uuid, so that dom0 cannot be reached by SSH."
+        f"{shortened(lost)}: no host of the inventory has this name, address or uuid, so that dom0 cannot be reached by SSH."
         " Add it to the inventory (with ansible_host or xs_uuid), or do without dom0 (storage_bond_dom0=false, and"
         " storage_bond_strategy=direct or storage_bond_agent_method=agent)."
     ]
@@ -532,8 +532,8 @@ def _left_out(run: _record.Run, wanted: Given, play: Play) -> list[str]:
     if not outside:
         return []
     return [
-        f"--limit leaves out {_record.shortened(outside)}, and the plan is for the whole pool: it changes"
-        f" {_record.shortened([host.name for host in run.work])}. Limit the play to the whole pool, or name the hosts that are meant in"
+        f"--limit leaves out {shortened(outside)}, and the plan is for the whole pool: it changes"
+        f" {shortened([host.name for host in run.work])}. Limit the play to the whole pool, or name the hosts that are meant in"
         " storage_bond_hosts."
     ]
 

@@ -631,7 +631,7 @@ def test_a_pool_that_cannot_be_read_is_told_and_kept_by_verify_too() -> None:
     unread: dict[str, Any] = {"options": options(state="verified"), "plan": {"changed": False, "msg": "xs-1.example.com does not answer."}}
     unread |= {"variable": "storage_bond_run", "dom0": {}, "now": {}}
     unread["run"] = EVENTS["planned"](unread, a_play())
-    told = EVENTS["compared"](unread, a_play())
-    assert told["failed"] and told["msg"] == "xs-1.example.com does not answer."
-    found = entry(EVENTS["kept"]({**unread, "run": told}, a_play())["ansible_stats"]["data"], "verify")
+    told = EVENTS["verdict"](unread, a_play())
+    assert told["failed"] and set(told) == {"failed", "msg"} and told["msg"] == "xs-1.example.com does not answer."
+    found = entry(EVENTS["kept"](unread, a_play())["ansible_stats"]["data"], "verify")
     assert (found["successful"], found["conforms"], found["message"]) == (False, False, "xs-1.example.com does not answer.")

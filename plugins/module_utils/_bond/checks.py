@@ -461,7 +461,9 @@ def by_cause(findings: Sequence[Mapping[str, str]]) -> list[str]:
 
 def names(hosts: Sequence[str], most: int = 6) -> str:
     """Host names for a sentence: all of a few, the first ones and a number of many."""
-    once = list(dict.fromkeys(hosts))
-    if len(once) <= most:
-        return ", ".join(once)
-    return f"{', '.join(once[: most - 1])} and {len(once) - most + 1} more"
+    return shortened(list(dict.fromkeys(hosts)), most)
+
+
+def shortened(names: Sequence[str], most: int = 8) -> str:
+    """All of a few names, the first ones and a number of many."""
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
