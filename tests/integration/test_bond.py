@@ -375,3 +375,13 @@ def test_cable_that_is_pulled_is_a_finding_where_that_is_asked_for(twin: Running
     found: dict[str, Any] = dict(xs_bond_info.work(looking))
     assert (found["conforms"], [(one["code"], one["host"]) for one in found["findings"]]) == (False, [("degraded", "xs-2")])
     assert found["findings"] == found["degraded"] == info(twin)["degraded"] and warned == []
+
+
+def test_differences_fail_the_look_where_that_is_asked_for_and_are_all_that_it_says(twin: RunningTwin) -> None:
+    bond(twin)
+    assert info(twin, differences="fail")["conforms"]
+    twin.run(twin.twin.host("xs-2").set_carrier, "eth4", False)
+    found = info(twin, differences="fail", degraded="fail")
+    assert found["failed"] and set(found) == {"changed", "failed", "msg", "findings"}
+    assert found["msg"] == "xs-2: no link on eth4, so that bond0 runs on eth2 alone. Check cables and switch ports."
+    assert info(twin, degraded="fail")["conforms"] is False, "only reported"
