@@ -37,6 +37,7 @@ options:
         A problem names its code.
       - V(vlans_back) is the consent to more than that. With O(state=absent) it has VLANs put back on the NICs that they were on before the
         bond, where XAPI leaves them on the one that gave the bond its address. Their traffic stops once more for it.
+        A VLAN that a member did not have and has inherited from the master with its bond is taken away, unless something uses it by now.
     type: list
     elements: str
     default: []

@@ -60,6 +60,23 @@ def test_with_consent_a_removal_leaves_each_vlan_on_the_nic_that_it_was_on(tmp_p
         assert look(twin) == before
 
 
+def test_a_vlan_that_a_member_has_only_inherited_is_gone_again_after_a_removal(tmp_path: Path) -> None:
+    with pool() as twin:
+        put_vlans(twin, ["xs-1"])
+        before = look(twin)
+        made = bond(twin, tmp_path, strategy="restart", **ACCEPT)
+        assert made.status == 0, made.output
+        assert "xs-2: note in other_config of eth2 that VLAN 50 and VLAN 51 are not on this host" in told(made)
+        assert {"bond0.50", "bond0.51"} < set(look(twin)["hosts"]["xs-2"]["pifs"])
+        again = bond(twin, tmp_path, strategy="restart", **ACCEPT)
+        assert again.status == 0 and changed(again) == 0, again.output
+        removed = bond(twin, tmp_path, "storage_bond_remove", **BACK)
+        assert removed.status == 0, removed.output
+        assert look(twin) == before
+        again = bond(twin, tmp_path, "storage_bond_remove", **BACK)
+        assert again.status == 0 and changed(again) == 0, again.output
+
+
 def test_without_consent_the_plan_of_a_removal_says_where_each_vlan_was_and_what_puts_it_back(tmp_path: Path) -> None:
     with pool() as twin:
         put_vlans(twin)

@@ -89,7 +89,8 @@ def test_before_a_bond_is_made_each_vlan_that_xapi_would_bring_back_elsewhere_is
 
 def test_it_is_noted_before_a_restart_too_and_not_twice() -> None:
     made = on_both_nics()
-    made.vlan("xs-2", "eth4", 51, "V51")
+    for tag, device in ((50, "eth2"), (51, "eth4")):
+        made.vlan("xs-2", device, tag, f"V{tag}")
     steps = [step for step in plan(made.pool, spec(strategy="restart")).steps if step.host == "xs-2"]
     assert [step.action for step in steps] == ["note_vlans", "restart_agent", "plug_vlans"]
     made.nic("xs-2", "eth4")["other_config"] = {NOTE: made.network_called("V51")["uuid"]}
@@ -159,6 +160,78 @@ def test_a_vlan_that_somebody_has_put_on_a_third_nic_since_stays_there() -> None
     made.network("NAS")
     made.nic("xs-1", "eth4")["other_config"] = {NOTE: made.network_called("V51")["uuid"]}
     assert actions(absent(made, nics=["eth2", "eth4"])) == ["note_vlans"]
+
+
+# those that a member inherits
+
+NEW = "xapi.network.vlan-none-51"
+
+
+def inherited() -> APool:
+    """Both hosts bonded, and on the bond of xs-2 VLAN 51, which the master alone had."""
+    made = bonded()
+    made.bond("xs-2", "NAS", ["eth2", "eth4"])
+    made.vlan("xs-2", "bond0", 51, "V51")
+    made.nic("xs-2", "eth2")["other_config"] = {NEW: made.network_called("V51")["uuid"]}
+    return made
+
+
+def of_xs_2(made: APool, **options: Any) -> Plan:
+    return absent(made, hosts=["xs-2"], nics=["eth2", "eth4"], **options)
+
+
+def test_a_vlan_that_only_the_master_had_is_noted_as_new_on_the_member_that_will_inherit_it() -> None:
+    made = on_both_nics()
+    made.vlan("xs-2", "eth2", 50, "V50")
+    note = next(step for step in planned(made, hosts=["xs-2", "xs-1"], strategy="restart").steps if step.host == "xs-2")
+    assert (note.action, note.arguments["add"]) == ("note_vlans", {NEW: made.network_called("V51")["uuid"]})
+    assert note.sentence == "note in other_config of eth2 that VLAN 51 is not on this host, which XAPI forgets"
+    asked = planned(made, hosts=["xs-2"], strategy="restart", vlans=[{"tag": 51, "network": "V51"}])
+    assert "note_vlans" not in actions(asked)
+    assert "note_vlans" not in actions(planned(made, hosts=["xs-2"], strategy="direct"))
+
+
+def test_with_consent_a_removal_takes_it_away_from_the_member_and_forgets_the_note() -> None:
+    the_plan = of_xs_2(inherited())
+    assert actions(the_plan) == ["destroy_vlan", "destroy_bond", "note_vlans"]
+    assert the_plan.steps[0].sentence == "take VLAN 51 (V51) off bond0"
+    assert the_plan.steps[2].sentence == "take the note that VLAN 51 was not on this host out of other_config of eth2"
+    assert the_plan.predictions[0].vlans == ()
+    assert "VLAN" not in told(the_plan)
+
+
+def test_without_consent_it_stays_and_the_plan_says_that_it_was_not_there() -> None:
+    the_plan = of_xs_2(inherited(), accept=[])
+    assert actions(the_plan) == ["destroy_bond", "note_vlans"]
+    assert told(the_plan).startswith(
+        "xs-2: VLAN 51 (V51) was not on xs-2 before the bond, which has it from the master, and XAPI leaves it on eth2."
+        " Add vlans_back to accept (storage_bond_accept) to have it taken away."
+    )
+
+
+def test_an_inherited_vlan_that_something_uses_by_now_stays_and_the_note_too() -> None:
+    machine, address, elsewhere = inherited(), inherited(), inherited()
+    machine.vif("V51", "web-1", attached=False)
+    own = address.records["pif"][of(address, 51)["untagged_PIF"]]
+    own.update(ip_configuration_mode="Static", IP="10.0.51.2", netmask="255.255.255.0")
+    for made, why in ((machine, "web-1 has an interface on its network"), (address, "it has 10.0.51.2")):
+        the_plan = of_xs_2(made, accept=["vlans_back", "vifs_in_use"])
+        assert actions(the_plan) == ["destroy_bond"]
+        assert f"XAPI leaves it on eth2, where it stays: {why}." in told(the_plan)
+    elsewhere.vif("V51", "web-2", "xs-1")
+    assert "destroy_vlan" in actions(of_xs_2(elsewhere, accept=["vlans_back", "vifs_in_use"]))
+
+
+def test_an_inherited_vlan_that_a_run_which_died_has_left_is_taken_away_by_the_next() -> None:
+    made = tutorial()
+    made.network("NAS")
+    made.network("V51")
+    made.vlan("xs-2", "eth2", 51, "V51")
+    made.nic("xs-2", "eth2")["other_config"] = {NEW: made.network_called("V51")["uuid"]}
+    assert actions(of_xs_2(made)) == ["destroy_vlan", "note_vlans"]
+    assert actions(of_xs_2(made, accept=[])) == ["note_vlans"]
+    made.vif("V51", "web-1", "xs-2")
+    assert actions(of_xs_2(made, accept=["vlans_back", "vifs_in_use"])) == []
 
 
 # networks that were made for VLANs

@@ -39,6 +39,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.rules import (
     after_destroy,
     carried_config,
     in_order,
+    inherited_vlans,
     match,
     predict_inherited,
     predict_kept,
@@ -350,7 +351,8 @@ def _without_bond(pool: Pool, spec: BondSpec, host: Host, network: Network | Non
     # XAPI leaves these on the NIC (xapi_bond.ml, move_configuration): steps of ours carry them over.
     by_xapi = replace(predicted, other_config={}, ipv6_mode="None", ipv6=(), ipv6_gateway="")
     target = _wanted(pool, spec, host, predicted, network).leaving_out(by_xapi)
-    steps += noting(pool, host, [pool.pifs[nic.ref] for nic in matched.found], predicted.primary)
+    inherited = inherited_vlans(pool, matched, network) if restart else ()
+    steps += noting(pool, spec, host, [pool.pifs[nic.ref] for nic in matched.found], predicted.primary, inherited)
     where_to = f"on {target.network} ({spec.mode})"
     moving = f"; {target.ip} moves from {target.primary}" if predicted.ip else ""
     interrupts = f"traffic through {', '.join(target.nics)} stops for about a second"

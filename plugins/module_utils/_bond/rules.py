@@ -387,15 +387,16 @@ def after_destroy(pool: Pool, bond: Bond) -> Pool:
 
 def predict_inherited(pool: Pool, matched: Match, network: Network | None, made: Prediction) -> Prediction:
     """What comes out otherwise when the bond is not made by a call (`made`) but inherited at the start of a member's xapi."""
-    made = replace(made, inherits=True, vlans=tuple(sorted({*made.vlans, *inherited_vlans(pool, matched, network)})))
+    tags = {vlan.vlan for vlan in inherited_vlans(pool, matched, network)}
+    made = replace(made, inherits=True, vlans=tuple(sorted({*made.vlans, *tags})))
     if mac_donor(pool, matched, network) is None and not any(nic.configured or nic.management for nic in matched.found):
         # The master's bond has a MAC of its own: then the order of the NICs, which decides here, is that of the member's database.
         return replace(made, mac="", primary="")
     return made
 
 
-def inherited_vlans(pool: Pool, matched: Match, network: Network | None) -> tuple[int, ...]:
-    """Tags of the VLANs that a start of the member's xapi puts on its bond: those that the master's bond carries, or will carry."""
+def inherited_vlans(pool: Pool, matched: Match, network: Network | None) -> tuple[Pif, ...]:
+    """The master's VLANs that a start of the member's xapi puts on its bond too: those that the master's bond carries, or will carry."""
     host = matched.host
     bond = pool.bond_on(pool.master, network) if network else None
     theirs = [pool.pifs.get(bond.master)] if bond else [pool.nic(pool.master, device) for device in matched.devices]
@@ -404,12 +405,7 @@ def inherited_vlans(pool: Pool, matched: Match, network: Network | None) -> tupl
         for vlan in pool.vlans.values()
         if vlan.untagged in pool.pifs and pool.pifs[vlan.untagged].host == host.ref
     }
-    return tuple(
-        pool.vlans[ref].tag
-        for carrier in theirs
-        for ref in (carrier.vlan_slave_of if carrier else ())
-        if ref in pool.vlans and pool.vlans[ref].untagged in pool.pifs and pool.pifs[pool.vlans[ref].untagged].network not in there
-    )
+    return tuple(vlan for carrier in theirs if carrier for vlan in vlans_over(pool, carrier) if vlan.network not in there)
 
 
 def predict_kept(pool: Pool, host: Host, bond: Bond, network: Network, mode: str, properties: Mapping[str, str]) -> Prediction:

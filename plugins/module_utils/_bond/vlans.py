@@ -22,22 +22,30 @@ from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bo
 # A key of a NIC's other_config for each VLAN that was on it before it came into a bond: this and the tag. The value is the uuid of the
 # VLAN's network, of which a host has one PIF at most, so that nobody else's VLAN of that tag is taken for it.
 ON_NIC = "xapi.network.vlan-"
+# The same for a VLAN that no NIC of the host had, and that a member's xapi puts on the bond because the master has it (Host.sync_vlans in
+# xapi_host.ml). It stands at the first of the NICs.
+NOT_HERE = f"{ON_NIC}none-"
 
 
-def noting(pool: Pool, host: Host, nics: Sequence[Pif], primary: str) -> list[Step]:
-    """Steps before these NICs become a bond. `primary`: the device to which XAPI brings all VLANs back, "" where that is not known."""
+def noting(pool: Pool, spec: BondSpec, host: Host, nics: Sequence[Pif], primary: str, inherited: Iterable[Pif] = ()) -> list[Step]:
+    """Steps before these NICs become a bond. `primary`: the device to which XAPI brings all VLANs back, "" where that is not known.
+    `inherited`: VLANs of the master that will be on the bond too; those that the task asks for are not what was there or was not.
+    """
+    asked = {(vlan.tag, vlan.network) for vlan in spec.vlans}
+    carried = [(vlan.vlan, pool.networks[vlan.network]) for vlan in inherited if vlan.network in pool.networks]
+    new = {f"{NOT_HERE}{tag}": network.uuid for tag, network in carried if (tag, network.name) not in asked}
     steps = []
     for nic in by_device(nics):
         here = {_key(vlan): pool.networks[vlan.network].uuid for vlan in vlans_over(pool, nic) if vlan.network in pool.networks}
         known = _notes(nic)
-        wanted = here if nic.device != primary else {}
+        wanted = (here if nic.device != primary else {}) | new
         stale = [key for key, uuid in known.items() if key not in wanted and not _still_in_its_bond(pool, host, nic, uuid)]
         if any(known.get(key) != uuid for key, uuid in wanted.items()):
-            verb = "is" if len(wanted) == 1 else "are"
-            said = f"note in other_config of {nic.device} that {_tags(wanted)} {verb} on it, which XAPI forgets"
+            said = f"note in other_config of {nic.device} that {_said(wanted, 'is', 'are')}, which XAPI forgets"
             steps.append(Step("note_vlans", host.name, said, {"nic": nic.uuid, "add": wanted, "remove": stale}))
         elif stale:
             steps.append(_forgetting(host, nic, stale))
+        new = {}
     return steps
 
 
@@ -48,7 +56,7 @@ def _still_in_its_bond(pool: Pool, host: Host, nic: Pif, network: str) -> bool:
 
 
 def _forgetting(host: Host, nic: Pif, keys: Sequence[str]) -> Step:
-    sentence = f"take the note that {_tags(keys)} was on {nic.device} out of its other_config"
+    sentence = f"take the note that {_said(keys, 'was', 'were')} out of other_config of {nic.device}"
     return Step("note_vlans", host.name, sentence, {"nic": nic.uuid, "add": {}, "remove": list(keys)})
 
 
@@ -68,31 +76,32 @@ class Return:
 
 def returning(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bond, primary: Pif) -> Return:
     """That, for a host's bond on this network."""
+    nics = pool.bond_members(bond)
     vlans = sorted(vlans_over(pool, pool.pifs[bond.master]), key=lambda vlan: vlan.vlan)
-    gone = [vlan for vlan in vlans if _goes(pool, spec, network, vlan)]
-    own = {vlan.ref: nic for vlan in vlans for nic in pool.bond_members(bond) if vlan not in gone and _noted_on(pool, nic, vlan)}
+    named = {vlan.ref for vlan in vlans if _goes(pool, spec, network, vlan)}
+    new = {vlan.ref for vlan in vlans if vlan.ref not in named and any(_noted_new(pool, nic, vlan) for nic in nics)}
+    own = {vlan.ref: nic for vlan in vlans for nic in nics if vlan.ref not in named | new and _noted_on(pool, nic, vlan)}
     away = {ref: nic for ref, nic in own.items() if nic.ref != primary.ref}
-    moved = [vlan for vlan in vlans if vlan.ref in away and VLANS_BACK in spec.accept and not _held(pool, host, vlan)]
-    waiting = {_key(vlan) for vlan in vlans if vlan.ref in away and VLANS_BACK in spec.accept and vlan not in moved}
+    accepted = VLANS_BACK in spec.accept
+    gone = [vlan for vlan in vlans if vlan.ref in named or (vlan.ref in new and accepted and not _needed(pool, host, vlan))]
+    moved = [vlan for vlan in vlans if vlan.ref in away and accepted and not held(pool, host, vlan)]
+    staying = [vlan for vlan in vlans if vlan.ref in {*away, *new} and vlan not in (*moved, *gone)]
     elsewhere: dict[str, tuple[int, ...]] = {}
     for vlan in moved:
         elsewhere[away[vlan.ref].device] = (*elsewhere.get(away[vlan.ref].device, ()), vlan.vlan)
-    said = [
-        notice(host, "vlan_not_moved", _not_moved(pool, host, vlan, away[vlan.ref], primary))
-        for vlan in vlans
-        if vlan.ref in away and vlan not in moved
-    ]
-    rest = [vlan for vlan in vlans if vlan not in gone and vlan.ref not in away]
+    said = [notice(host, "vlan_not_moved", _why_not(pool, host, vlan, away.get(vlan.ref), primary)) for vlan in staying]
+    rest = [vlan for vlan in vlans if vlan not in gone and vlan.ref not in {*away, *new}]
     if rest:
         called = " and ".join(_called(pool, vlan) for vlan in rest)
         # Where there is a note, whoever made the bond has noted all of them.
-        also = "" if own else ", also what was on another NIC before"
+        also = "" if own or new else ", also what was on another NIC before"
         sentence = f"on {primary.device} there will be {called}{also}; the networks stay."
         said.append(notice(host, "vlan_moves", sentence))
     said += [notice(host, "vlan_network", why) for vlan in vlans if vlan not in gone and (why := _why_it_stays(pool, spec, network, vlan))]
+    waiting = {key for vlan in staying for key in (_key(vlan), f"{NOT_HERE}{vlan.vlan}")} if accepted else set()
     return Return(
         before=tuple(_destroying(pool, host, vlan) for vlan in gone),
-        after=(*(_moving(pool, host, vlan, away[vlan.ref]) for vlan in moved), *_forgotten(host, pool.bond_members(bond), waiting)),
+        after=(*(_moving(pool, host, vlan, away[vlan.ref]) for vlan in moved), *_forgotten(host, nics, waiting)),
         notices=tuple(said),
         on_primary=tuple(vlan.vlan for vlan in vlans if vlan not in gone and vlan not in moved),
         elsewhere=elsewhere,
@@ -110,10 +119,12 @@ def left_over(pool: Pool, spec: BondSpec, host: Host, nics: Iterable[Pif]) -> li
         if carried is None or VLANS_BACK not in spec.accept:
             continue
         vlan = _of_network(pool, host, uuid)
-        if vlan is not None and _lies_on(pool, vlan) not in {one.ref for one in free if one != nic}:
+        if vlan is not None and _lies_on(pool, vlan) not in {one.ref for one in free if one != nic or key.startswith(NOT_HERE)}:
             continue  # it is where it was, or somebody has put it where no bond would
-        if vlan is not None and _held(pool, host, vlan):
+        if vlan is not None and (_needed(pool, host, vlan) if key.startswith(NOT_HERE) else held(pool, host, vlan)):
             waiting.add(key)
+        elif key.startswith(NOT_HERE):
+            steps += [_destroying(pool, host, vlan)] if vlan is not None else []
         elif key not in {_key(one) for one in vlans_over(pool, nic)}:
             steps.append(_put_back(host, nic, int(key.removeprefix(ON_NIC)), carried, vlan))
     return [*steps, *_forgotten(host, free, waiting)]
@@ -174,7 +185,23 @@ def _noted_on(pool: Pool, nic: Pif, vlan: Pif) -> bool:
     return carried is not None and nic.other_config.get(_key(vlan)) == carried.uuid
 
 
-def _held(pool: Pool, host: Host, vlan: Pif) -> str:
+def _noted_new(pool: Pool, nic: Pif, vlan: Pif) -> bool:
+    carried = pool.networks.get(vlan.network)
+    return carried is not None and nic.other_config.get(f"{NOT_HERE}{vlan.vlan}") == carried.uuid
+
+
+def _needed(pool: Pool, host: Host, vlan: Pif) -> str:
+    """Why a VLAN that has come with the bond cannot go with it, in words; "" when it can."""
+    if vlan.configured:
+        return f"it has {vlan.ip or 'an address'}"
+    carried = pool.networks.get(vlan.network)
+    vifs = [pool.vifs[ref] for ref in (carried.vifs if carried else ()) if ref in pool.vifs]
+    # One that runs nowhere may have been made for this host, and could not start on it any more.
+    here = sorted({vif.vm_name or "a VM" for vif in vifs if vif.host in ("", host.ref)})
+    return held(pool, host, vlan) or (f"{', '.join(here)} has an interface on its network" if here else "")
+
+
+def held(pool: Pool, host: Host, vlan: Pif) -> str:
     """Why a VLAN cannot be made anew on another NIC, in words; "" when it can."""
     if vlan.management:
         return "it is the management interface"
@@ -189,12 +216,15 @@ def _held(pool: Pool, host: Host, vlan: Pif) -> str:
     return f"{', '.join(here)} is connected through it" if here else ""
 
 
-def _not_moved(pool: Pool, host: Host, vlan: Pif, nic: Pif, primary: Pif) -> str:
-    was = f"{_called(pool, vlan)} was on {nic.device} before the bond, and XAPI brings it back on {primary.device}"
-    why = _held(pool, host, vlan)
+def _why_not(pool: Pool, host: Host, vlan: Pif, nic: Pif | None, primary: Pif) -> str:
+    """About a VLAN that will not be where it was, `nic`, or is there although no NIC had it (None)."""
+    was = f"was on {nic.device} before the bond" if nic else f"was not on {host.name} before the bond, which has it from the master"
+    why = held(pool, host, vlan) if nic else _needed(pool, host, vlan)
+    then = f"{_called(pool, vlan)} {was}, and XAPI {'brings it back' if nic else 'leaves it'} on {primary.device}"
     if why:
-        return f"{was}, where it stays: {why}."
-    return f"{was}. Add {VLANS_BACK} to accept (storage_bond_accept) to have it put back on {nic.device}; its traffic stops again for that."
+        return f"{then}, where it stays: {why}."
+    there = f"put back on {nic.device}; its traffic stops again for that" if nic else "taken away"
+    return f"{then}. Add {VLANS_BACK} to accept (storage_bond_accept) to have it {there}."
 
 
 def _moving(pool: Pool, host: Host, vlan: Pif, nic: Pif) -> Step:
@@ -223,7 +253,11 @@ def _forgotten(host: Host, nics: Iterable[Pif], waiting: Collection[str]) -> lis
 
 
 def _notes(nic: Pif) -> dict[str, str]:
-    return {key: uuid for key, uuid in nic.other_config.items() if key.startswith(ON_NIC) and key.removeprefix(ON_NIC).isdecimal()}
+    return {key: uuid for key, uuid in nic.other_config.items() if key.startswith(ON_NIC) and _tag(key).isdecimal()}
+
+
+def _tag(key: str) -> str:
+    return key.removeprefix(NOT_HERE).removeprefix(ON_NIC)
 
 
 def _of_network(pool: Pool, host: Host, uuid: str) -> Pif | None:
@@ -245,5 +279,12 @@ def _key(vlan: Pif) -> str:
     return f"{ON_NIC}{vlan.vlan}"
 
 
-def _tags(keys: Iterable[str]) -> str:
-    return " and ".join(f"VLAN {tag}" for tag in sorted(int(key.removeprefix(ON_NIC)) for key in keys))
+def _said(keys: Iterable[str], one: str, more: str) -> str:
+    """What notes say: "VLAN 50 and VLAN 51 are on it". `one`, `more`: the verb for one VLAN and for more."""
+    on, new = (sorted(int(_tag(key)) for key in keys if key.startswith(NOT_HERE) is other) for other in (False, True))
+    said = [
+        f"{' and '.join(f'VLAN {tag}' for tag in tags)} {one if len(tags) == 1 else more} {where}"
+        for tags, where in ((on, "on it"), (new, "not on this host"))
+        if tags
+    ]
+    return " and ".join(said)
