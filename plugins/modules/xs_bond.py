@@ -83,7 +83,8 @@ options:
     description:
       - More than 0 when M(xapi.network.xs_confirm) guards the change with a timer of this many seconds in dom0. The task then returns
         RV(undo) for it, and refuses what dom0 could not take back - a bond that is repaired, destroyed and created again,
-        or removed, the management interface of a member, and a VLAN that lies on another NIC than the one that gives the bond its address.
+        or removed, the management interface of a member, and a VLAN on another NIC than the one that gives the bond its address, where a
+        running VM is connected through it, or it is the management interface, or has an IPv6 configuration or C(disallow_unplug).
       - This task arms nothing itself.
     type: int
     default: 0

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.bonding import bond, changed, look, sentence, writes
+from tests.integration.bonding import bond, changed, dom0, look, sentence, writes
 from tests.integration.playing import Played
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import load_scenario
@@ -96,6 +97,28 @@ def test_a_rollback_puts_each_vlan_back_without_being_asked(tmp_path: Path) -> N
         stopped = bond(twin, tmp_path, wait_timeout=3, rollback="pool", **ACCEPT)
         assert "Taken back on xs-1, xs-2, xs-3" in sentence(stopped)
         assert look(twin) == before
+
+
+def test_dom0_puts_each_vlan_back_by_itself_when_nobody_confirms(tmp_path: Path) -> None:
+    # A second in dom0 takes some 0.02 seconds where the end of it is waited for.
+    confirmed: dict[str, Any] = {**ACCEPT, "strategy": "restart", "confirm_timeout": 3000}
+    with pool() as twin:
+        put_vlans(twin, ["xs-1", "xs-3"])
+        put = twin.run(twin.twin.dispatcher.internal, "network.create", {"name_label": "V52", "name_description": "", "other_config": {}})
+        nic = next(
+            ref for ref, pif in twin.database.all("PIF").items() if (pif["host"], pif["device"]) == (twin.twin.host("xs-2").ref, "eth4")
+        )
+        twin.run(twin.twin.dispatcher.internal, "VLAN.create", nic, 52, put)
+        before = look(twin)["hosts"]["xs-2"]
+        twin.add_fault(when={"moment": "bond.plug", "host": "xs-2"}, do="fail_to_plug")
+        stopped = bond(twin, tmp_path, wait_timeout=3, **confirmed)
+        assert "Nobody has confirmed the change of xs-2" in sentence(stopped)
+        assert "VLAN 52 back on eth4, VLAN 50 taken away, VLAN 51 taken away" in told(stopped)
+        end = time.monotonic() + 150
+        while dom0(twin, "xs-2", "ls -d /var/lib/xapi.network/timer 2>/dev/null; true"):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert look(twin)["hosts"]["xs-2"] == before
 
 
 def test_a_network_that_was_made_for_a_vlan_goes_when_the_removal_names_it(tmp_path: Path) -> None:

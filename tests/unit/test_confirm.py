@@ -8,14 +8,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._confirm import timer
-from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import Nic, Undo, not_possible, undo_of
+from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import Nic, Undo, Vlan, not_possible, undo_of
 from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import Answer, read, taken_back
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.tests.unit.pools import spec, tutorial
@@ -23,15 +23,30 @@ from ansible_collections.xapi.network.tests.unit.pools import spec, tutorial
 HOST = "4b4b0a4e-1d1a-4d0f-8f5b-7c5b6c1f0f11"
 UNDO = Undo(HOST, "xs-2", (Nic("nic-2", "eth2", "Static", "172.16.0.36", "255.255.255.240", "172.16.0.33", "", True), Nic("nic-4", "eth4")))
 
-# It keeps a value per file. A bond that is destroyed gives the NICs back unplugged and without an address, the worst that XAPI leaves.
+VLANS = (
+    Vlan(50, "net-50", "nic-4", "nic-4", "note-50", "eth4", "Static", "10.0.50.2", "255.255.255.0"),
+    Vlan(51, "net-51", "", "nic-2", "note-51"),
+)
+
+# It keeps a value per file, and the PIF of a VLAN by its tag. A bond that is destroyed gives the NICs back unplugged and without an
+# address, the worst that XAPI leaves.
 XE = """#!/bin/sh
 cd "$(dirname "$0")/state" || exit 1
 [ -e silent ] && { echo "Lost connection to the server" >&2; exit 1; }
-for word in "$@"; do case $word in uuid=*) uuid=${word#uuid=};; param-name=*) name=${word#param-name=};; IP=*) ip=${word#IP=};;
-  mode=*) mode=${word#mode=};; disallow-unplug=*) fixed=${word#disallow-unplug=};; esac; done
+for word in "$@"; do case $word in
+  uuid=*) uuid=${word#uuid=};; param-name=*) name=${word#param-name=};; IP=*) ip=${word#IP=};;
+  VLAN=*) tag=${word#VLAN=};; vlan=*) tag=${word#vlan=};; pif-uuid=*) nic=${word#pif-uuid=};; network-uuid=*) net=${word#network-uuid=};;
+  param-key=*) name=${word#param-key=};; mode=*) mode=${word#mode=};; disallow-unplug=*) fixed=${word#disallow-unplug=};; esac; done
 echo "$*" >> calls
 case $1 in
-  pif-param-get) cat "$uuid.$name";;
+  pif-param-get|vlan-param-get|vm-param-get) cat "$uuid.$name";;
+  pif-list) cat "vlan.$tag" 2>/dev/null; exit 0;;
+  vif-list) cat "$net.machines" 2>/dev/null; exit 0;;
+  vlan-destroy) rm "vlan.${uuid#v-}";;
+  vlan-create) [ -e refuses ] && { rm refuses; echo "no"; exit 1; }
+    new=new-$tag; echo $new | tee "vlan.$tag"; echo "v-$tag" > $new.vlan-master-of; echo "$nic" > "v-$tag.tagged-PIF"
+    echo true > $new.currently-attached; echo None > $new.IP-configuration-mode;;
+  pif-param-remove) rm "$uuid.$name";;
   bond-param-get) echo bond-pif;;
   bond-destroy) for nic in nic-2 nic-4; do echo '<not in database>' > $nic.bond-slave-of; done;;
   pif-plug) echo true > "$uuid.currently-attached";;
@@ -47,6 +62,7 @@ class Dom0:
 
     folder: Path
     shell: str
+    undo: Undo = UNDO
 
     def run(self, command: str) -> Answer:
         environment = {"PATH": f"{self.folder}:/usr/bin:/bin"}
@@ -54,13 +70,13 @@ class Dom0:
         return read(done.returncode, done.stdout + done.stderr)
 
     def arm(self, seconds: int = 1, owner: str = "anna on control (process 4711)") -> Answer:
-        return self.run(timer.arm(UNDO, seconds, owner, *self.places))
+        return self.run(timer.arm(self.undo, seconds, owner, *self.places))
 
     def confirm(self) -> Answer:
-        return self.run(timer.confirm(UNDO, *self.places))
+        return self.run(timer.confirm(self.undo, *self.places))
 
     def ask(self) -> Answer:
-        return self.run(timer.ask(UNDO, *self.places))
+        return self.run(timer.ask(self.undo, *self.places))
 
     @property
     def places(self) -> tuple[str, str]:
@@ -72,7 +88,8 @@ class Dom0:
     @property
     def calls(self) -> list[str]:
         file = self.folder / "state" / "calls"
-        return [line for line in file.read_text().splitlines() if "-param-get" not in line] if file.exists() else []
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [line for line in lines if "-param-get" not in line and "-list" not in line]
 
     def ends(self, seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds
@@ -120,6 +137,49 @@ def test_a_change_that_nobody_confirms_is_taken_back(dom0: Dom0) -> None:
     )  # fmt: skip
     taken = dom0.ask().taken_back
     assert taken is not None and taken["done"] and taken["seconds"] == 1 and taken["owner"] == "anna on control (process 4711)"
+
+
+def with_vlans(dom0: Dom0) -> None:
+    """As they are when XAPI has destroyed the bond: VLAN 50 was on the second NIC, and 51 came with the bond."""
+    dom0.undo = replace(UNDO, vlans=VLANS)
+    state = {"nic-4.note-50": "net-50", "nic-2.note-51": "net-51"}
+    for tag in (50, 51):
+        state |= {f"vlan.{tag}": f"pif-{tag}", f"pif-{tag}.vlan-master-of": f"v-{tag}", f"v-{tag}.tagged-PIF": "nic-2"}
+    for name, value in state.items():
+        (dom0.folder / "state" / name).write_text(f"{value}\n")
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_vlan_goes_back_to_its_nic_with_its_address_and_one_that_was_not_there_goes(dom0: Dom0, refused: bool) -> None:
+    with_vlans(dom0)
+    if refused:  # once, after the VLAN has ended on the first NIC
+        (dom0.folder / "state" / "refuses").touch()
+    dom0.arm(seconds=1)
+    dom0.ends()
+    taken = dom0.ask().taken_back
+    assert taken is not None and taken["done"] and taken["why"] == ""
+    assert (dom0.value("v-50", "tagged-PIF"), dom0.value("new-50", "IP")) == ("nic-4", "10.0.50.2")
+    assert not (dom0.folder / "state" / "vlan.51").exists()
+    assert [call for call in dom0.calls if "vlan" in call or "note" in call] == [
+        "vlan-destroy uuid=v-50",
+        *(["vlan-create pif-uuid=nic-4 vlan=50 network-uuid=net-50"] * (2 if refused else 1)),
+        "pif-param-remove uuid=nic-4 param-name=other-config param-key=note-50",
+        "vlan-destroy uuid=v-51",
+        "pif-param-remove uuid=nic-2 param-name=other-config param-key=note-51",
+    ]
+
+
+def test_a_vlan_that_a_vm_of_this_host_is_connected_through_by_now_stays_and_that_is_said(dom0: Dom0) -> None:
+    with_vlans(dom0)
+    for name, value in {"net-50.machines": "vm-1,vm-2", "vm-1.resident-on": "other", "vm-2.resident-on": HOST}.items():
+        (dom0.folder / "state" / name).write_text(f"{value}\n")
+    dom0.arm(seconds=1)
+    dom0.ends()
+    taken = dom0.ask().taken_back
+    assert taken is not None and taken["done"] and dom0.value("v-50", "tagged-PIF") == "nic-2"
+    said = "VLAN 50 stays where XAPI has brought it: a VM is connected through it"
+    assert taken["why"] == said and taken_back("xs-2", taken).endswith(f"within 1 s; {said}.")
+    assert "vlan-destroy uuid=v-51" in dom0.calls and dom0.value("nic-4", "note-50") == "net-50"
 
 
 @pytest.mark.parametrize(
@@ -256,13 +316,39 @@ def test_a_management_bond_of_a_member_cannot_be_taken_back() -> None:
     assert "cut off from its master" in why
 
 
-def test_a_vlan_on_the_second_nic_would_come_back_on_the_first() -> None:
+def with_a_vlan(machine: str = "") -> tuple[Undo | None, str]:
+    """VLAN 50 is on the second NIC of xs-2, with an address, and VLAN 51 on the first NIC of the master alone."""
     made = tutorial()
-    made.network("V50")
-    made.vlan("xs-2", "eth4", 50, "V50")
-    the_plan = plan(made.pool, spec())
-    host = next(host for host in made.pool.hosts if host.name == "xs-2")
-    assert not_possible(made.pool, spec(), the_plan, host) == "xs-2: VLAN 50 is on eth4, and XAPI would bring it back on eth2."
+    for tag, host, device in ((50, "xs-2", "eth4"), (51, "xs-1", "eth2")):
+        made.network(f"V{tag}")
+        made.vlan(host, device, tag, f"V{tag}")
+    (vlan,) = (pif for pif in made.records["pif"].values() if pif["VLAN"] == "50")
+    vlan.update(ip_configuration_mode="Static", IP="10.0.50.2", netmask="255.255.255.0")
+    if machine:
+        made.vif("V50", machine, "xs-2")
+    asked = spec(strategy="restart", accept=["vifs_in_use"])
+    the_plan = plan(made.pool, asked)
+    xs_2 = next(one for one in made.pool.hosts if one.name == "xs-2")
+    return undo_of(made.pool, asked, the_plan, xs_2), not_possible(made.pool, asked, the_plan, xs_2)
+
+
+def test_a_vlan_on_the_second_nic_goes_back_there_and_one_that_is_inherited_goes() -> None:
+    found, why = with_a_vlan()
+    assert why == "" and found is not None
+    on, new = found.vlans
+    assert (on.tag, on.device, on.nic, on.key, on.ip) == (50, "eth4", found.nics[1].uuid, "xapi.network.vlan-50", "10.0.50.2")
+    assert on.noted == on.nic
+    assert (new.tag, new.nic, new.noted, new.key) == (51, "", found.nics[0].uuid, "xapi.network.vlan-none-51")
+    assert found.sentence.endswith(", 172.16.0.36 back on eth2, VLAN 50 back on eth4, VLAN 51 taken away")
+    assert Undo.from_dict(found.to_dict()) == found
+
+
+def test_a_vlan_on_the_second_nic_that_a_running_vm_needs_cannot_be_put_back() -> None:
+    _undo, why = with_a_vlan("web-1")
+    assert why == (
+        "xs-2: VLAN 50 is on eth4, and XAPI would bring it back on eth2. dom0 could not put it back on eth4, for which it ends and is made"
+        " anew: web-1 is connected through it."
+    )
 
 
 def test_what_stands_in_a_file_of_dom0_is_freed_of_what_a_terminal_obeys() -> None:

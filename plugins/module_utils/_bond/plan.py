@@ -66,7 +66,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.verify import (
     dom0_findings,
     seen_in_xapi,
 )
-from ansible_collections.xapi.network.plugins.module_utils._bond.vlans import left_over, network_removal, noting, returning
+from ansible_collections.xapi.network.plugins.module_utils._bond.vlans import left_over, network_removal, noting, returning, to_note
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pool
 
 # Steps that make a bond what it is.
@@ -351,8 +351,9 @@ def _without_bond(pool: Pool, spec: BondSpec, host: Host, network: Network | Non
     # XAPI leaves these on the NIC (xapi_bond.ml, move_configuration): steps of ours carry them over.
     by_xapi = replace(predicted, other_config={}, ipv6_mode="None", ipv6=(), ipv6_gateway="")
     target = _wanted(pool, spec, host, predicted, network).leaving_out(by_xapi)
+    now = [pool.pifs[nic.ref] for nic in matched.found]
     inherited = inherited_vlans(pool, matched, network) if restart else ()
-    steps += noting(pool, spec, host, [pool.pifs[nic.ref] for nic in matched.found], predicted.primary, inherited)
+    steps += noting(pool, host, now, to_note(pool, spec, now, predicted.primary, inherited))
     where_to = f"on {target.network} ({spec.mode})"
     moving = f"; {target.ip} moves from {target.primary}" if predicted.ip else ""
     interrupts = f"traffic through {', '.join(target.nics)} stops for about a second"

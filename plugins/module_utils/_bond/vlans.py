@@ -27,25 +27,50 @@ ON_NIC = "xapi.network.vlan-"
 NOT_HERE = f"{ON_NIC}none-"
 
 
-def noting(pool: Pool, spec: BondSpec, host: Host, nics: Sequence[Pif], primary: str, inherited: Iterable[Pif] = ()) -> list[Step]:
-    """Steps before these NICs become a bond. `primary`: the device to which XAPI brings all VLANs back, "" where that is not known.
+@dataclass(frozen=True)
+class Noted:
+    """A VLAN that XAPI would not leave as it is: it is on `nic`, or (None) no NIC of the host has it. `at`: the NIC that the note is at."""
+
+    tag: int
+    network: Network
+    nic: Pif | None
+    at: Pif
+    pif: Pif | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{ON_NIC if self.nic else NOT_HERE}{self.tag}"
+
+
+def to_note(pool: Pool, spec: BondSpec, nics: Sequence[Pif], primary: str, inherited: Iterable[Pif] = ()) -> list[Noted]:
+    """Those, before these NICs become a bond. `primary`: the device to which XAPI brings all VLANs back, "" where that is not known.
     `inherited`: VLANs of the master that will be on the bond too; those that the task asks for are not what was there or was not.
     """
     asked = {(vlan.tag, vlan.network) for vlan in spec.vlans}
+    found = [
+        Noted(vlan.vlan, pool.networks[vlan.network], nic, nic, vlan)
+        for nic in by_device(nics)
+        for vlan in vlans_over(pool, nic)
+        if nic.device != primary and vlan.network in pool.networks
+    ]
     carried = [(vlan.vlan, pool.networks[vlan.network]) for vlan in inherited if vlan.network in pool.networks]
-    new = {f"{NOT_HERE}{tag}": network.uuid for tag, network in carried if (tag, network.name) not in asked}
+    first = by_device(nics)[0]
+    return found + [Noted(tag, network, None, first) for tag, network in carried if (tag, network.name) not in asked]
+
+
+def noting(pool: Pool, host: Host, nics: Sequence[Pif], vlans: Iterable[Noted]) -> list[Step]:
+    """The steps for it."""
+    noted = list(vlans)
     steps = []
     for nic in by_device(nics):
-        here = {_key(vlan): pool.networks[vlan.network].uuid for vlan in vlans_over(pool, nic) if vlan.network in pool.networks}
         known = _notes(nic)
-        wanted = (here if nic.device != primary else {}) | new
+        wanted = {one.key: one.network.uuid for one in noted if one.at.ref == nic.ref}
         stale = [key for key, uuid in known.items() if key not in wanted and not _still_in_its_bond(pool, host, nic, uuid)]
         if any(known.get(key) != uuid for key, uuid in wanted.items()):
             said = f"note in other_config of {nic.device} that {_said(wanted, 'is', 'are')}, which XAPI forgets"
             steps.append(Step("note_vlans", host.name, said, {"nic": nic.uuid, "add": wanted, "remove": stale}))
         elif stale:
             steps.append(_forgetting(host, nic, stale))
-        new = {}
     return steps
 
 

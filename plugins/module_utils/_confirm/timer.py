@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shlex
 
-from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import Nic, Undo
+from ansible_collections.xapi.network.plugins.module_utils._confirm.undo import Nic, Undo, Vlan
 from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import BASE, FUNCTIONS, MARK
 
 INVENTORY = "/etc/xensource-inventory"
@@ -43,6 +43,52 @@ fixed() {
   [ "$(value "$1" disallow-unplug)" = "$2" ] && return 0
   said=$(xe pif-param-set uuid="$1" disallow-unplug="$2" 2>&1) || { why="xe pif-param-set uuid=$1: $said"; return 1; }
   did=1
+}"""
+
+# The functions that bring one VLAN back: on its NIC ($1; "" is none), with its tag, network and address; then its note goes. XAPI has no
+# call that moves a VLAN: it ends and is made anew. VLAN.destroy takes the bridge away below a VM, so a VLAN that one is connected through
+# stays where XAPI has brought it, as does its note, and that is said. Where there are two of it, which an incomplete bond can leave, they
+# share a bridge, and both are made anew.
+_ONE_VLAN = """\
+vlan() {
+  there=$(xe pif-list host-uuid="$host" network-uuid="$3" VLAN="$2" --minimal 2>/dev/null) || { why='xe does not answer'; return 1; }
+  on=''
+  case $there in
+    ''|*,*) ;;
+    *) on=$(xe vlan-param-get uuid="$(value "$there" vlan-master-of)" param-name=tagged-PIF 2>/dev/null) ||
+      { why='xe does not answer'; return 1; };;
+  esac
+  if [ -n "$there" ] && [ "$on" != "$1" ]; then
+    used "$3"
+    case $? in
+      0) kept="${kept:+$kept; }VLAN $2 stays where XAPI has brought it: a VM is connected through it"; return 0;;
+      2) why='xe does not answer'; return 1;;
+    esac
+    for pif in $(echo "$there" | tr , ' '); do
+      said=$(xe vlan-destroy uuid="$(value "$pif" vlan-master-of)" 2>&1) || { why="xe vlan-destroy of VLAN $2: $said"; return 1; }
+      did=1
+    done
+    there=''
+  fi
+  if [ -n "$1" ] && [ -z "$there" ]; then
+    there=$(xe vlan-create pif-uuid="$1" vlan="$2" network-uuid="$3" 2>&1) || { why="xe vlan-create of VLAN $2: $there"; return 1; }
+    did=1
+  fi
+  if [ -n "$1" ]; then plug "$there" && address "$there" "$4" "$5" "$6" "$7" "$8" || return 1; fi
+  forget "$9" "${10}"
+}
+used() {
+  machines=$(xe vif-list network-uuid="$1" currently-attached=true params=vm-uuid --minimal 2>/dev/null) || return 2
+  for vm in $(echo "$machines" | tr , ' '); do
+    where=$(xe vm-param-get uuid="$vm" param-name=resident-on 2>/dev/null) || return 2
+    [ "$where" = "$host" ] && return 0
+  done
+  return 1
+}
+forget() {
+  xe pif-param-get uuid="$1" param-name=other-config param-key="$2" >/dev/null 2>&1 || return 0
+  xe pif-param-remove uuid="$1" param-name=other-config param-key="$2" >/dev/null 2>&1
+  return 0
 }"""
 
 
@@ -131,9 +177,9 @@ def _one_line(text: str) -> str:
 def _undo(undo: Undo, seconds: int, base: str) -> str:
     """The script that waits and then takes back. It exits in any case, and leaves what it did in `taken_back`."""
     nics = " ".join(shlex.quote(nic.uuid) for nic in undo.nics)
-    restore = "\n".join(_restore(nic) for nic in undo.nics)
+    restore = "\n".join([*(_restore(nic) for nic in undo.nics), *(_put_back(vlan) for vlan in undo.vlans)])
     return f"""{_HEAD}
-base={shlex.quote(base)}; timer=$base/timer
+base={shlex.quote(base)}; timer=$base/timer; host={shlex.quote(undo.host)}
 echo $$ > "$timer/pid"
 say() {{ logger -t xapi.network "$*" 2>/dev/null; echo "$(date) $*" >> "$base/log"; }}
 value() {{ xe pif-param-get uuid="$1" param-name="$2" 2>/dev/null; }}
@@ -143,7 +189,7 @@ mkdir "$timer/decided" 2>/dev/null || exit 0
 say "nobody confirmed the bond within {int(seconds)} s; taking it back"
 {_LOOK}
 take_back() {{
-  bonds=''
+  bonds=''; kept=''
   for nic in {nics}; do
     bond=$(value "$nic" bond-slave-of) || {{ why='xe does not answer'; return 1; }}
     case "$bond" in *-*-*-*-*) case " $bonds " in *" $bond "*) ;; *) bonds="$bonds $bond";; esac;; esac
@@ -157,14 +203,16 @@ take_back() {{
   return 0
 }}
 {_ONE_NIC}
-tries=0; outcome=failed; why=''; did=''; saw=''
+{_ONE_VLAN if undo.vlans else ":"}
+tries=0; outcome=failed; why=''; did=''; saw=''; kept=''
 while [ $tries -lt {TRIES} ]; do
   tries=$((tries + 1))
   # Twice without a bond: one that xapi was making as the time ran out is found by the second look.
   if take_back && sleep {PAUSE} && take_back; then outcome=done; why=''; break; fi
   sleep {PAUSE}
 done
-say "taking back: $outcome $why"
+saw="$saw${{saw:+${{kept:+; }}}}$kept"
+say "taking back: $outcome $why${{kept:+ $kept}}"
 # Where nothing had been made yet, there is nothing to tell.
 [ "$outcome$did" = done ] || printf '%s\\n' "$(date +%s) {int(seconds)} $outcome $(cat "$timer/owner") | ${{why:-$saw}}" |
   tr '\\000-\\011\\013-\\037' ' ' | head -n 1 | cut -c 1-400 > "$base/taken_back"
@@ -176,3 +224,8 @@ def _restore(nic: Nic) -> str:
     quoted = " ".join(shlex.quote(word) if word else "''" for word in words)
     fixed = f"fixed {shlex.quote(nic.uuid)} {'true' if nic.disallow_unplug else 'false'}"
     return f"  plug {shlex.quote(nic.uuid)} && address {quoted} && {fixed} || return 1"
+
+
+def _put_back(vlan: Vlan) -> str:
+    words = [vlan.nic, str(vlan.tag), vlan.network, vlan.mode, vlan.ip, vlan.netmask, vlan.gateway, vlan.dns, vlan.noted, vlan.key]
+    return f"  vlan {' '.join(map(shlex.quote, words))} || return 1"

@@ -4,7 +4,8 @@
 """What dom0 takes back by itself when nobody confirms a change: a new bond of one host. Pure.
 
 Only a bond that the plan makes can be taken back so: Bond.destroy gives its address, its management interface and its VLANs back to its
-primary NIC (xapi_bond.ml). What it does not bring back as it was is a reason not to begin.
+primary NIC (xapi_bond.ml). VLANs that were on another NIC are put back there after it, by dom0's own xe. What cannot be brought back as it
+was is a reason not to begin.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, find_network
-from ansible_collections.xapi.network.plugins.module_utils._bond.rules import match, vlans_over
+from ansible_collections.xapi.network.plugins.module_utils._bond.rules import inherited_vlans, match, primary_of
 from ansible_collections.xapi.network.plugins.module_utils._bond.spec import BondSpec
+from ansible_collections.xapi.network.plugins.module_utils._bond.vlans import Noted, held, to_note
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Host, Pif, Pool
 
 # Actions of a plan after which a host has a bond that it did not have before.
@@ -38,33 +40,74 @@ class Nic:
 
 
 @dataclass(frozen=True)
+class Vlan:
+    """A VLAN that Bond.destroy would not leave as it is now: on the NIC with the uuid `nic`, or, where that is "", on none. `network` is
+    the uuid of its network; `noted` that of the NIC that has `key` in its other_config for it.
+    """
+
+    tag: int
+    network: str
+    nic: str
+    noted: str
+    key: str
+    device: str = ""
+    mode: str = "None"
+    ip: str = ""
+    netmask: str = ""
+    gateway: str = ""
+    dns: str = ""
+
+
+@dataclass(frozen=True)
 class Undo:
     """How one host gets back to where it is now. `host` is its uuid."""
 
     host: str
     name: str
     nics: tuple[Nic, ...]
+    vlans: tuple[Vlan, ...] = ()
 
     @property
     def sentence(self) -> str:
         devices = " and ".join(nic.device for nic in self.nics)
         back = "".join(f", {nic.ip or 'DHCP'} back on {nic.device}" for nic in self.nics if nic.mode != "None")
-        return f"dom0 of {self.name} destroys the bond that {devices} are in then{back}"
+        vlans = "".join(f", VLAN {one.tag} back on {one.device}" if one.nic else f", VLAN {one.tag} taken away" for one in self.vlans)
+        return f"dom0 of {self.name} destroys the bond that {devices} are in then{back}{vlans}"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"host": self.host, "name": self.name, "nics": [asdict(nic) for nic in self.nics], "sentence": self.sentence}
+        return {
+            "host": self.host, "name": self.name, "nics": [asdict(nic) for nic in self.nics],
+            "vlans": [asdict(vlan) for vlan in self.vlans], "sentence": self.sentence,
+        }  # fmt: skip
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Undo:
         """Raises KeyError or TypeError for what `to_dict` has not made."""
-        return cls(str(values["host"]), str(values["name"]), tuple(Nic(**nic) for nic in values["nics"]))
+        nics, vlans = (Nic(**nic) for nic in values["nics"]), (Vlan(**vlan) for vlan in values["vlans"])
+        return cls(str(values["host"]), str(values["name"]), tuple(nics), tuple(vlans))
 
 
 def undo_of(pool: Pool, spec: BondSpec, plan: Plan, host: Host) -> Undo | None:
     """What is to be armed for this host; None where the plan makes no bond on it."""
     if spec.absent or plan.actions.get(host.name) not in MAKES_A_BOND:
         return None
-    return Undo(host.uuid, host.name, tuple(_nic(nic) for nic in match(pool, host, spec.nics).found))
+    nics = match(pool, host, spec.nics).found
+    return Undo(host.uuid, host.name, tuple(_nic(nic) for nic in nics), tuple(_vlan(one) for one in _noted(pool, spec, plan, host)))
+
+
+def _noted(pool: Pool, spec: BondSpec, plan: Plan, host: Host) -> list[Noted]:
+    """The VLANs that Bond.destroy would not leave as they are now."""
+    matched, network, predicted = match(pool, host, spec.nics), find_network(pool, spec), plan.prediction(host)
+    if predicted is None or not matched.found:
+        return []
+    return to_note(pool, spec, matched.found, predicted.primary, inherited_vlans(pool, matched, network) if predicted.inherits else ())
+
+
+def _vlan(one: Noted) -> Vlan:
+    uuid, device = (one.nic.uuid, one.nic.device) if one.nic else ("", "")
+    vlan = Vlan(one.tag, one.network.uuid, uuid, one.at.uuid, one.key, device)
+    pif = one.pif
+    return replace(vlan, mode=pif.ip_mode, ip=pif.ip, netmask=pif.netmask, gateway=pif.gateway, dns=pif.dns) if pif else vlan
 
 
 def _nic(pif: Pif) -> Nic:
@@ -84,11 +127,12 @@ def not_possible(pool: Pool, spec: BondSpec, plan: Plan, host: Host) -> str:
         return (
             f"{host.name}: its NICs carry the management interface, and a member that is cut off from its master cannot take a bond back."
         )
-    primary = next((nic for nic in nics if nic.management), next((nic for nic in nics if nic.configured), nics[0] if nics else None))
-    for nic in nics:
-        tags = [str(vlan.vlan) for vlan in vlans_over(pool, nic)]
-        if tags and nic is not primary and primary is not None:
-            return f"{host.name}: VLAN {', '.join(tags)} is on {nic.device}, and XAPI would bring it back on {primary.device}."
+    for one in _noted(pool, spec, plan, host):
+        if one.nic and one.pif and (why := held(pool, host, one.pif)):
+            return (
+                f"{host.name}: VLAN {one.tag} is on {one.nic.device}, and XAPI would bring it back on {primary_of(nics).device}. dom0 could"
+                f" not put it back on {one.nic.device}, for which it ends and is made anew: {why}."
+            )
     if find_network(pool, spec) is not None and any(nic.bond_slave_of for nic in nics):
         return f"{host.name}: its NICs are in a bond already, which would not come back."
     return ""
