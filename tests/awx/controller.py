@@ -9,6 +9,7 @@ plugins/module_utils/controller_api.py (paths, status codes), and what an AWX 24
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import re
@@ -42,7 +43,7 @@ class Controller:
     """The records of one AWX, by endpoint ("job_templates") and id. `writes` counts what changed anything; `repositories` are what a
     project can be brought in from, by address."""
 
-    def __init__(self, repositories: Mapping[str, Path]) -> None:
+    def __init__(self, repositories: dict[str, Path]) -> None:
         self.records: dict[str, dict[int, Record]] = {}
         self.surveys: dict[str, Record] = {}
         self.associations: dict[str, list[int]] = {}
@@ -107,7 +108,7 @@ class Controller:
             _check_credential_type(record)
         self._check_name(endpoint, record)
         self.records.setdefault(endpoint, {})[record["id"]] = record
-        self.writes += before != record
+        self.writes += before != record and endpoint != "project_updates"  # a sync that finds nothing new changes nothing
         if endpoint == "projects" and (before is None or any(before[one] != record[one] for one in ("scm_url", "scm_branch"))):
             self.sync(record)
 
@@ -120,16 +121,20 @@ class Controller:
                 raise Refused(f"A record with this (Name, {within}) combination already exists.")
 
     def _check_playbook(self, template: Record) -> None:
-        project = self.records["projects"][template["project"]]
-        folder = self.repositories.get(project["scm_url"])
-        if not project.get("scm_revision") or folder is None or not (folder / template["playbook"]).is_file():
+        """AWX knows the playbooks that there were when the project was last brought in (awx/main/models/projects.py, playbook_files)."""
+        if template["playbook"] not in self.records["projects"][template["project"]].get("playbook_files", ()):
             raise Refused("Playbook not found for project.")
 
     def sync(self, project: Record) -> Record:
         """Brings a project in, at once."""
         there = project["scm_url"] in self.repositories
         project["status"] = "successful" if there else "failed"
-        project["scm_revision"] = "0" * 40 if there else project.get("scm_revision", "")
+        project.setdefault("scm_revision", "")
+        if there:
+            folder = self.repositories[project["scm_url"]]
+            files = {str(path.relative_to(folder)): path.read_bytes() for path in sorted((folder / "playbooks").rglob("*.yml"))}
+            project["playbook_files"] = list(files)
+            project["scm_revision"] = hashlib.sha1(repr(files).encode(), usedforsecurity=False).hexdigest()
         project["related"]["update"] = f"{project['url']}update/"
         update = self.create("project_updates", {"project": project["id"], "status": project["status"]})
         update |= {"name": project["name"], "failed": not there, "finished": "2026-11-26T12:00:00Z", "event_processing_finished": True}
@@ -396,7 +401,7 @@ def _page(rows: list[Record]) -> Record:
 
 
 @contextmanager
-def running(token: str, repositories: Mapping[str, Path]) -> Iterator[tuple[Controller, str, dict[str, int]]]:
+def running(token: str, repositories: dict[str, Path]) -> Iterator[tuple[Controller, str, dict[str, int]]]:
     """An AWX without anything but the organization Default and its admin, its address, and who has which token."""
     controller = Controller(repositories)
     tokens = {token: controller.admin}

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -177,6 +178,22 @@ def test_a_project_that_cannot_be_brought_in_says_why_and_is_brought_in_by_the_n
     assert "job_templates" not in site.awx.records
     site.set_up(awx_setup_project_url=URL)
     assert set(site.awx.all("job_templates")) == {f"Storage bond - {name}" for name in TEMPLATES}
+
+
+def test_what_is_new_on_the_branch_is_brought_in_by_the_next_run(site: Site, tmp_path: Path) -> None:
+    """AWX brings a project in by itself when its address or its branch is another, and not when the branch has more than it had."""
+    shutil.copytree(ROOT / "playbooks", tmp_path / "playbooks")
+    (tmp_path / "playbooks" / "storage_bond_rehearse.yml").rename(tmp_path / "later.yml")
+    site.awx.repositories[URL] = tmp_path
+    run = site.run()
+    assert run.returncode != 0 and "Playbook not found for project." in run.stdout
+    (tmp_path / "later.yml").rename(tmp_path / "playbooks" / "storage_bond_rehearse.yml")
+    site.set_up()
+    assert site.awx.all("projects")["xapi.network"]["scm_revision"] and site.template("rehearse")
+
+    (tmp_path / "playbooks" / "storage_bond.yml").write_text("# mended\n", encoding="utf-8")
+    assert site.set_up() == 1
+    assert site.set_up() == 0
 
 
 def test_what_the_kit_was_not_told_stays_as_the_site_has_it(site: Site) -> None:
