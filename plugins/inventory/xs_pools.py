@@ -178,6 +178,7 @@ cache_connection: /var/cache/ansible/inventory
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -280,6 +281,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if not isinstance(given, Mapping):
                 raise AnsibleParserError(f"{where} has to be a dictionary with hostname, password and so on.")
             options = {name: self._plain(value, where, name) for name, value in {**shared, **given}.items() if value is not None}
+            if missing := [name for name in ("hostname", "password") if options.get(name) in (None, "")]:
+                named = str(options.get("hostname") or "").rpartition("@")[2]  # behind what could be a password
+                at = f", the pool at {named}" if self.get_option("pools") and named else ""
+                raise AnsibleParserError(f"{where}{at}: {_no_login(missing, 'INVENTORY_UPDATE_ID' in os.environ)}")
             checked = ArgumentSpecValidator(POOL_OPTIONS).validate(options)
             if checked.error_messages:
                 raise AnsibleParserError(f"{where}: {'; '.join(checked.error_messages)}")
@@ -379,6 +384,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.inventory.set_variable(host, name, _untemplated(composed[name]))
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
+
+
+def _no_login(missing: Sequence[str], update: bool) -> str:
+    """`missing`: hostname, password or both; `update`: whether this is an inventory update of AWX, which gets them from a credential."""
+    said = f"xapi.network.xs_pools has no {' and no '.join(missing)} for XAPI. "
+    if update and list(missing) == ["hostname"]:
+        said += (
+            "Fill in Pool master of the source's credential, or say in the file which pools there are (pools, or hostname), and sync it"
+            " again."
+        )
+    elif update:
+        said += (
+            "Give the inventory source a credential of the type XenServer or XCP-ng pool (in AWX, at the source, Credential), and sync it"
+            " again."
+        )
+    else:
+        variables = {"hostname": "XENSERVER_HOST (the master's address)", "password": "XENSERVER_PASSWORD"}
+        said += f"Set {' and '.join(variables[name] for name in missing)} in the environment, or {' and '.join(missing)} in the file."
+    return f"{said} No pool was asked."
 
 
 def _not_read(pool: Mapping[str, Any], error: NetworkError) -> str:

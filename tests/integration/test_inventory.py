@@ -434,8 +434,14 @@ def test_one_pool_under_two_addresses_is_an_error(tutorial: RunningTwin, tmp_pat
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({}, "missing required arguments: hostname, password"),
-        ({"pools": [{"hostname": "xs-1"}]}, "pools[0]: missing required arguments: password"),
+        ({}, "test.xs_pools.yml: xapi.network.xs_pools has no hostname and no password for XAPI."),
+        (
+            {},
+            "Set XENSERVER_HOST (the master's address) and XENSERVER_PASSWORD in the environment, or hostname and password in the file.",
+        ),
+        ({"pools": [{"hostname": "xs-1"}]}, "pools[0], the pool at xs-1: xapi.network.xs_pools has no password for XAPI."),
+        ({"pools": [{"hostname": "xs-1"}]}, "Set XENSERVER_PASSWORD in the environment, or password in the file. No pool was asked."),
+        ({"hostname": "", "password": "x"}, "xapi.network.xs_pools has no hostname for XAPI."),
         ({"pools": [{"hostname": "xs-1", "password": "x", "colour": "blue"}]}, "colour"),
         ({"pools": ["xs-1"]}, "pools[0]"),
         ({"hostname": "xs-1", "password": "x", "timeout": "long"}, "timeout"),
@@ -448,6 +454,27 @@ def test_one_pool_under_two_addresses_is_an_error(tutorial: RunningTwin, tmp_pat
 )
 def test_a_mistake_in_the_file_is_an_error_before_any_pool_is_asked(tmp_path: Path, content: dict[str, Any], said: str) -> None:
     assert said in refused(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (
+            {},
+            "Give the inventory source a credential of the type XenServer or XCP-ng pool (in AWX, at the source, Credential), and sync it",
+        ),
+        (
+            {"XENSERVER_HOST": "", "XENSERVER_PASSWORD": "x"},
+            "Fill in Pool master of the source's credential, or say in the file which pools there are (pools, or hostname), and sync it",
+        ),
+    ],
+)
+def test_an_inventory_update_of_awx_without_a_credential_says_which_one_it_wants(
+    tmp_path: Path, environment: dict[str, str], said: str
+) -> None:
+    answer = ask(tmp_path, source(tmp_path, {"strict": True}), INVENTORY_UPDATE_ID="17", **environment)
+    assert answer.returncode != 0
+    assert said in " ".join(answer.stderr.split())
 
 
 @pytest.mark.parametrize("name", ["production.yml", "xs_pools.json", "xs_pools.yml.bak"])
