@@ -25,8 +25,8 @@ NOT_STARTED = (
 )
 
 
-def stage(run: Run) -> str:
-    return "plan" if run.check and run.state != "verified" else STAGES[run.state]
+def stage(state: str, check: bool) -> str:
+    return "plan" if check and state != "verified" else STAGES[state]
 
 
 def artifacts(stage: str, pool: str, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def of_run(run: Run, refusal: str, told: Sequence[str], plan: Mapping[str, Any],
     wrong = refusal or (run.message if run.failure else "") or "\n".join(by_cause(run.findings))
     done = not wrong and run.stage == "over"
     return {
-        **_entry(stage(run), done, wrong or "\n".join(told)),
+        **_entry(stage(run.state, run.check), done, wrong or "\n".join(told)),
         "network": run.network,
         "state": run.state,
         "check": run.check,
@@ -51,6 +51,11 @@ def of_run(run: Run, refusal: str, told: Sequence[str], plan: Mapping[str, Any],
         "problems": list(plan.get("problems") or []),
         "lines": list(told),
     }
+
+
+def of_rejection(state: str, check: bool, network: str, message: str) -> dict[str, Any]:
+    """Of a job whose options cannot be meant, which has not come to any pool."""
+    return {**_entry(stage(state, check), False, message), "network": network, "state": state, "check": check}
 
 
 def of_rehearsal(result: Mapping[str, Any]) -> dict[str, Any]:

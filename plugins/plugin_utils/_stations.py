@@ -65,21 +65,9 @@ def asked(options: Given, play: Play) -> Result:
     if group and not _leader.first_of(play.batch, play.groups.get(group, ()), play.host):
         return {"leads": False}
     try:
-        read = {name: answer((play.given or {}).get(name), name) for name in OPTIONS}
-        for name in ("wait_timeout", "timeout"):
-            if read[name] != "":
-                values.seconds(f"storage_bond_{name}", read[name])
+        read = _read(play)
     except ValueError as error:
-        return _failed(str(error))
-    if lost := _not_given(read):
-        return _failed(lost)
-    if read["confirm_timeout"] and read["confirm_timeout"] not in SECONDS:
-        return _failed(
-            f"storage_bond_confirm_timeout is {read['confirm_timeout']}; give 0 (no timer) or {SECONDS.start} to {SECONDS.stop - 1}"
-            " seconds."
-        )
-    if read["plan_file"] and read["plan_fingerprint"] and not _only_plan(read, play):
-        return _failed("storage_bond_plan_file and storage_bond_plan_fingerprint both say which plan is to be carried out. Give one.")
+        return _rejected(str(error), play)
     spec = {name: read[name] for name in OF_THE_SPEC if read[name] not in ("", [], {})}
     spec["state"] = "absent" if read["state"] == "absent" else "present"
     full = f"-M do -s {read['mtu'] - _reach.IP_AND_ICMP}" if read["mtu"] and read["state"] == "present" else ""
@@ -103,7 +91,36 @@ def asked(options: Given, play: Play) -> Result:
         "lease": 2 * read["wait_timeout"] + _record.LEASE_SECONDS,
         "address": read["hostname"] or play.address,
         "leads": True if group else None,
+        "does": "verified" if read["state"] == "verified" else "changed",
     }
+
+
+def _read(play: Play) -> dict[str, Any]:
+    """The options, each what it means. Raises ValueError with what cannot be meant."""
+    read = {name: answer((play.given or {}).get(name), name) for name in OPTIONS}
+    for name in ("wait_timeout", "timeout"):
+        if read[name] != "":
+            values.seconds(f"storage_bond_{name}", read[name])
+    if lost := _not_given(read):
+        raise ValueError(lost)
+    if read["confirm_timeout"] and read["confirm_timeout"] not in SECONDS:
+        raise ValueError(
+            f"storage_bond_confirm_timeout is {read['confirm_timeout']}; give 0 (no timer) or {SECONDS.start} to {SECONDS.stop - 1}"
+            " seconds."
+        )
+    if read["plan_file"] and read["plan_fingerprint"] and not _only_plan(read, play):
+        raise ValueError("storage_bond_plan_file and storage_bond_plan_fingerprint both say which plan is to be carried out. Give one.")
+    return read
+
+
+def _rejected(message: str, play: Play) -> Result:
+    """Options that cannot be meant. No failure yet: Ansible keeps no artifact of a task that fails, so it is kept first, and fails then."""
+    given = play.given or {}
+    plain = {name: value if isinstance(value := given.get(name), str) else "" for name in ("state", "network", "hostname")}
+    pool = (play.hostvars[play.host] if play.host in play.hostvars else {}).get("xs_pool")
+    state = plain["state"] if plain["state"] in _artifact.STAGES else "present"
+    entry = _artifact.of_rejection(state, play.check or given.get("plan") == "save", plain["network"], message)
+    return {"leads": True, "does": "rejected", "msg": message, "kept": entry, "pool": str(pool or plain["hostname"] or play.address)}
 
 
 def lead(options: Given, play: Play) -> Result:
@@ -339,6 +356,8 @@ def ended(options: Given, play: Play) -> Result:
 
 def kept(options: Given, play: Play) -> Result:
     """What AWX keeps of the run, and gives to the jobs after it, however it ended. `now`: what the pool has after a change."""
+    if rejected := options["options"].get("kept"):
+        return _left(_artifact.artifacts(rejected["stage"], options["options"]["pool"] or "unknown", rejected))
     run, plan = _record.from_dict(options["run"]), options["plan"]
     rejection = "" if run.stage or run.failure else _not_begun(options, play)
     lines = [] if rejection else _told(options, play, run)

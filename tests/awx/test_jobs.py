@@ -163,6 +163,20 @@ def test_a_refused_plan_leaves_its_sentences_for_who_looks_at_the_workflow(twin:
     assert "storage_bond_plan_fingerprint" not in plan.artifacts
 
 
+@pytest.mark.parametrize(
+    ("stage", "option", "said"), [("plan", "network", "storage_bond_network has come as the number"), ("verify", "dom0", "maybe")]
+)
+def test_answers_that_cannot_be_meant_leave_a_result_as_every_refusal_does(
+    twin: RunningTwin, tmp_path: Path, stage: str, option: str, said: str
+) -> None:
+    survey: Any = {**answers(), f"storage_bond_{option}": 64 if option == "network" else "maybe"}
+    job = launch(twin, tmp_path, stage, inventory(twin, tmp_path), survey=survey).run()
+    assert job.status == "failed"
+    left = result(job, stage)
+    assert not left["successful"] and said in left["message"] and left["message"] in shown(job)
+    assert list(job.artifacts["storage_bond"]) == ["tutorial"] and writes(twin) == []
+
+
 def test_a_check_on_a_schedule_finds_a_pulled_cable_where_it_is_to_and_keeps_it_in_any_case(twin: RunningTwin, tmp_path: Path) -> None:
     hosts = inventory(twin, tmp_path)
     assert launch(twin, tmp_path, "apply", hosts).run().status == "successful"

@@ -83,12 +83,31 @@ def test_options_are_read_as_a_survey_sends_them() -> None:
 @pytest.mark.parametrize("name", ["dom0", "rollback", "remove_network", "disallow_unplug", "validate_certs"])
 def test_what_is_no_boolean_is_refused_with_the_name_of_the_option(name: str) -> None:
     refused = options(**{name: "maybe"})
-    assert refused["failed"] and f"storage_bond_{name} is maybe" in refused["msg"]
+    assert refused["does"] == "rejected" and f"storage_bond_{name} is maybe" in refused["msg"]
 
 
 def test_the_password_is_in_no_result() -> None:
     assert "hunter2" not in str(options(password="hunter2"))
     assert "hunter2" not in str(options(password="hunter2", dom0="maybe"))
+
+
+@pytest.mark.parametrize(
+    ("state", "check", "stage"), [("present", True, "plan"), ("present", False, "apply"), ("verified", True, "verify")]
+)
+def test_options_that_cannot_be_meant_leave_a_result_of_the_shape_of_every_other(state: str, check: bool, stage: str) -> None:
+    """`kept` is asked before the task that fails: Ansible keeps nothing of a task that has failed."""
+    of_pool = a_play(
+        check=check, hostvars={"xs-1": {"xs_pool": "one"}}, given={"network": "NAS", "nics": 7, "dom0": "maybe", "state": state}
+    )
+    rejected = EVENTS["asked"]({}, of_pool)
+    assert not rejected.get("failed") and rejected["does"] == "rejected" and rejected["leads"]
+    left = EVENTS["kept"]({"options": rejected, "run": {}, "plan": {}, "now": {}}, of_pool)["ansible_stats"]["data"]
+    entry = left[f"storage_bond_result_{stage}"]["one"]
+    assert left["storage_bond"] == {"one": entry}
+    assert (entry["successful"], entry["message"], entry["network"]) == (False, rejected["msg"], "NAS")
+    assert (entry["state"], entry["check"]) == (state, check)
+    other = EVENTS["kept"](known(a_pool()) | {"now": {}}, a_play(check=True))["ansible_stats"]["data"]["storage_bond"]
+    assert set(entry) == set(next(iter(other.values())))
 
 
 # who leads
@@ -295,7 +314,7 @@ def test_no_run_begins_while_runs_are_asked_to_stop() -> None:
 
 def test_options_that_only_the_user_can_know_are_asked_for_by_their_names() -> None:
     without = EVENTS["asked"]({}, a_play(given={"state": "present"}))
-    assert without["failed"]
+    assert without["does"] == "rejected"
     assert without["msg"] == (
         "storage_bond_network (the name of the bond's network, such as NAS) and storage_bond_nics (its NICs, such as [eth2, eth4]) are not"
         " given. Give them in the inventory, in the play or with -e. Nothing was changed."
