@@ -293,6 +293,10 @@ plan:
       description: What is worth knowing and stops nothing.
       type: list
       elements: str
+    vlans_left:
+      description: About each VLAN that a removal does not bring back as it was before the bond, and why, as sentences.
+      type: list
+      elements: str
     estimate:
       description:
         - How long it may take by what such steps took on real pools, in seconds. C(least) and C(most) are those of all hosts, one after

@@ -131,6 +131,16 @@ failure:
   description: What went wrong, empty when nothing did.
   returned: when the record is returned
   type: str
+taken_back:
+  description: What became of the rollback, as sentences, empty where there was none.
+  returned: when the record is returned
+  type: str
+vlans_left:
+  description: About each VLAN that is not where it was before the bond, although that was taken back, and why, as sentences.
+  returned: when the record is returned
+  type: list
+  elements: str
+  version_added: 1.1.0
 findings:
   description: In what a host differs from what it should be.
   returned: when the record is returned

@@ -56,6 +56,7 @@ class Run:
     `since`, `begun`: when the run and its host at work began. `held`: when the pool's lock was last taken; `renew`: whether it is due
     again. `at`: the uuid of the host at work, "" between two. `stage`: "" until the plan was found good, then `ready`, at last `over`.
     `by_hand`: what would take back what was made on the host at work; `undo`: uuids of the hosts on which this run does so itself.
+    `vlans_left`: VLANs that are not as they were before all the same, as sentences.
     `armed_until`: when dom0 of the host at work takes its change back by itself, by its own clock, or 0; `disarm`: the inventory's name of
     the host whose timer has nothing left to do. `notices`: what dom0 had taken back by itself before this run. `reached`: the addresses of
     other hosts that the host at work reached before its change, with how many bytes; `unreached`: which it does not reach after it, as a
@@ -85,6 +86,7 @@ class Run:
     undo: tuple[str, ...] = ()
     undo_network: bool = False
     taken_back: str = ""
+    vlans_left: tuple[str, ...] = ()
     armed_until: int = 0
     disarm: str = ""
     notices: tuple[str, ...] = ()
@@ -174,17 +176,20 @@ class Run:
             return f"The pool could not be asked what is on {host.name} now. If there is a bond, to take it back {remove}."
         return f"To take back what was made on {host.name}, {remove}, or on the master: xe bond-destroy uuid={bonds[host.uuid]}"
 
-    def took_back(self, trouble: str) -> Run:
-        """The bonds on the hosts of `undo` are gone, or, with `trouble`, it could not be done."""
+    def took_back(self, trouble: str, vlans_left: Sequence[str] = ()) -> Run:
+        """The bonds on the hosts of `undo` are gone, or, with `trouble`, it could not be done. `vlans_left`: VLANs that are not as they
+        were all the same, as sentences.
+        """
         if not self.undo:
             return self
         hosts = tuple(replace(host, undone=host.uuid in self.undo) for host in self.hosts)
-        names = ", ".join(host.name for host in self.hosts if host.uuid in self.undo)
+        names, left = ", ".join(host.name for host in self.hosts if host.uuid in self.undo), tuple(vlans_left)
         if trouble:
-            return replace(self, hosts=hosts, taken_back=f"Taking it back on {names} failed too: {trouble}")
+            return replace(self, hosts=hosts, vlans_left=left, taken_back=f"Taking it back on {names} failed too: {trouble}")
         host = self.host_at_work
         disarm = host.login if host and self.armed_until and host.uuid in self.undo else ""
-        return replace(self, hosts=hosts, disarm=disarm, taken_back=f"Taken back on {names}, whose NICs have their addresses again.")
+        said = " ".join([f"Taken back on {names}, whose NICs have their addresses again.", *left])
+        return replace(self, hosts=hosts, disarm=disarm, vlans_left=left, taken_back=said)
 
     def over(self) -> Run:
         """Everything is done and proved."""
@@ -272,7 +277,7 @@ def from_dict(data: Mapping[str, Any]) -> Run:
     """The run that `to_dict` made this of. Other keys are passed over, so that a registered result can be given."""
     known: dict[str, Any] = {one.name: data[one.name] for one in fields(Run) if one.name in data}
     known["hosts"] = tuple(HostRun(**{**host, "steps": tuple(host["steps"])}) for host in known.get("hosts", ()))
-    for name in ("timeline", "findings", "undo", "notices"):
+    for name in ("timeline", "findings", "undo", "notices", "vlans_left"):
         known[name] = tuple(known.get(name, ()))
     return Run(**known)
 

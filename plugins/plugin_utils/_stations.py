@@ -327,8 +327,9 @@ def left_behind(options: Given, play: Play) -> Result:
 
 def taken_back(options: Given, play: Play) -> Result:
     """The bonds of this run are gone again, or could not be taken back. `result`: of xs_bond."""
-    trouble = str(options["result"].get("msg") or "")
-    return _record.from_dict(options["run"]).took_back(trouble).to_dict()
+    result = options["result"]
+    left = (result.get("plan") or {}).get("vlans_left") or []
+    return _record.from_dict(options["run"]).took_back(str(result.get("msg") or ""), left).to_dict()
 
 
 def compared(options: Given, play: Play) -> Result:

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.bonding import bond, changed, dom0, look, sentence, writes
 from tests.integration.playing import Played
 from xapi_twin.running import RunningTwin
-from xapi_twin.scenario.load import load_scenario
+from xapi_twin.scenario.load import load_scenario, read_scenario
 
 ACCEPT: dict[str, Any] = {"accept": ["storage_in_use"]}
 BACK: dict[str, Any] = {"accept": ["storage_in_use", "vlans_back"]}
@@ -97,6 +99,22 @@ def test_a_rollback_puts_each_vlan_back_without_being_asked(tmp_path: Path) -> N
         stopped = bond(twin, tmp_path, wait_timeout=3, rollback="pool", **ACCEPT)
         assert "Taken back on xs-1, xs-2, xs-3" in sentence(stopped)
         assert look(twin) == before
+
+
+def test_a_rollback_says_which_vlan_stays_for_the_sake_of_a_vm(tmp_path: Path) -> None:
+    scenario = yaml.safe_load(resources.files("xapi_twin.scenarios").joinpath("three-hosts.yml").read_text())
+    scenario["hosts"][0]["vlans"] = [{"nic": "eth4", "tag": 51, "network": "V51"}]
+    scenario |= {"networks": [{"name": "V51"}], "vms": [{"name": "web-1", "host": "xs-1", "state": "running", "networks": ["V51"]}]}
+    with RunningTwin(read_scenario(yaml.safe_dump(scenario), "three-hosts", restart_seconds=0)) as twin:
+        twin.add_fault(when={"moment": "bond.plug", "host": "xs-2"}, do="fail_to_plug")
+        stopped = bond(twin, tmp_path, strategy="direct", wait_timeout=3, rollback="pool", accept=["storage_in_use", "vifs_in_use"])
+        why = (
+            "xs-1: VLAN 51 (V51) was on eth4 before the bond, and XAPI brings it back on eth2, where it stays: web-1 is connected through it."
+        )
+        assert f"Taken back on xs-1, whose NICs have their addresses again. {why}" in sentence(stopped)
+        (run,) = [one.values for one in stopped.results if one.task == "Note what was taken back"]
+        assert run["vlans_left"] == [why]
+        assert "eth2.51" in look(twin)["hosts"]["xs-1"]["pifs"]
 
 
 def test_dom0_puts_each_vlan_back_by_itself_when_nobody_confirms(tmp_path: Path) -> None:

@@ -132,6 +132,13 @@ def test_what_was_taken_back_is_not_called_finished() -> None:
     assert "Taking it back on xs-1, xs-2 failed too: no answer" in run.took_back("no answer").message
 
 
+def test_a_vlan_that_a_rollback_leaves_on_another_nic_is_in_the_message_and_in_the_result() -> None:
+    why = "xs-2: VLAN 51 (V51) was on eth4 before the bond, and XAPI brings it back on eth2, where it stays: web-1 is connected through it."
+    run = failed_at("xs-2", "xs-1").with_remedy("pool", None).took_back("", [why])
+    assert f"Taken back on xs-1, xs-2, whose NICs have their addresses again. {why}" in run.message
+    assert run.to_dict()["vlans_left"] == (why,) and from_dict(run.to_dict()) == run
+
+
 def test_a_host_whose_timer_runs_is_taken_back_by_its_own_dom0() -> None:
     run = at(a_run(), "xs-1").armed(1795346655, BEGUN + 1).failed("Look", "no.", [], [], BEGUN + 3)
     lines = run.with_remedy("", {UUIDS["xs-1"]: "bond-1"}).message.splitlines()

@@ -136,7 +136,18 @@ def test_a_vlan_that_a_running_vm_is_connected_through_stays_where_xapi_brings_i
     made.vif("V51", "web-1", "xs-1")
     the_plan = absent(made, accept=["vlans_back", "vifs_in_use"])
     assert actions(the_plan) == ["destroy_bond"]
-    assert "XAPI brings it back on eth2, where it stays: web-1 is connected through it." in told(the_plan)
+    why = "xs-1: VLAN 51 (V51) was on eth4 before the bond, and XAPI brings it back on eth2, where it stays: web-1 is connected through it."
+    assert the_plan.to_dict()["vlans_left"] == [why]
+
+
+def test_a_vlan_that_waits_for_its_vm_is_said_again_when_the_bond_is_gone() -> None:
+    made = destroyed()
+    made.vif("V51", "web-1", "xs-1")
+    the_plan = absent(made, accept=["vlans_back", "vifs_in_use"], nics=["eth2", "eth4"])
+    assert the_plan.steps == ()
+    assert told(the_plan) == (
+        "xs-1: VLAN 51 (V51) was on eth4 before the bond, and it is on eth2, where it stays: web-1 is connected through it."
+    )
 
 
 def test_a_network_of_another_vlan_of_that_tag_is_never_taken_for_it() -> None:

@@ -66,7 +66,14 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.verify import (
     dom0_findings,
     seen_in_xapi,
 )
-from ansible_collections.xapi.network.plugins.module_utils._bond.vlans import left_over, network_removal, noting, returning, to_note
+from ansible_collections.xapi.network.plugins.module_utils._bond.vlans import (
+    STAYS,
+    left_over,
+    network_removal,
+    noting,
+    returning,
+    to_note,
+)
 from ansible_collections.xapi.network.plugins.module_utils._pool.model import Bond, Host, Network, Pool
 
 # Steps that make a bond what it is.
@@ -104,6 +111,7 @@ class Plan:
             "steps": [step.to_dict() for step in self.steps],
             "predictions": [prediction.to_dict() for prediction in self.predictions],
             "notices": grouped(self.notices, codes=False),
+            "vlans_left": [one.sentence for one in self.notices if one.code == STAYS],
             "estimate": estimate(self.steps).to_dict(),
         }
 
@@ -404,8 +412,9 @@ def _absent(pool: Pool, spec: BondSpec, host: Host, network: Network | None) -> 
     if network is None or bond is None:
         # A run that died between destroying an incomplete bond and plugging its NICs has left them so.
         named = [nic for nic in (pool.nic(host, device) for device in spec.nics) if nic is not None]
-        left = plugging(host, [nic for nic in named if not nic.attached and not nic.bond_slave_of]) + left_over(pool, spec, host, named)
-        return _HostPlan("repaired" if left else "kept", tuple(left))
+        put_back, waiting = left_over(pool, spec, host, named)
+        left = plugging(host, [nic for nic in named if not nic.attached and not nic.bond_slave_of]) + put_back
+        return _HostPlan("repaired" if left else "kept", tuple(left), notices=tuple(waiting))
     pif = pool.pifs.get(bond.master)
     nics = pool.bond_members(bond)
     primary = pool.pifs.get(bond.primary) or (nics[0] if nics else None)

@@ -25,6 +25,8 @@ ON_NIC = "xapi.network.vlan-"
 # The same for a VLAN that no NIC of the host had, and that a member's xapi puts on the bond because the master has it (Host.sync_vlans in
 # xapi_host.ml). It stands at the first of the NICs.
 NOT_HERE = f"{ON_NIC}none-"
+# The code of the notice about a VLAN that a removal does not bring back as it was.
+STAYS = "vlan_not_moved"
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def returning(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bo
     elsewhere: dict[str, tuple[int, ...]] = {}
     for vlan in moved:
         elsewhere[away[vlan.ref].device] = (*elsewhere.get(away[vlan.ref].device, ()), vlan.vlan)
-    said = [notice(host, "vlan_not_moved", _why_not(pool, host, vlan, away.get(vlan.ref), primary)) for vlan in staying]
+    brought = {True: f"XAPI brings it back on {primary.device}", False: f"XAPI leaves it on {primary.device}"}
+    said = [notice(host, STAYS, _why_not(pool, host, vlan, away.get(vlan.ref), brought[vlan.ref in away])) for vlan in staying]
     rest = [vlan for vlan in vlans if vlan not in gone and vlan.ref not in {*away, *new}]
     if rest:
         called = " and ".join(_called(pool, vlan) for vlan in rest)
@@ -134,10 +137,12 @@ def returning(pool: Pool, spec: BondSpec, host: Host, network: Network, bond: Bo
     )
 
 
-def left_over(pool: Pool, spec: BondSpec, host: Host, nics: Iterable[Pif]) -> list[Step]:
-    """What a run that died after it had destroyed the bond has not put back. `nics`: those of the bond, as the user names them."""
+def left_over(pool: Pool, spec: BondSpec, host: Host, nics: Iterable[Pif]) -> tuple[list[Step], list[Problem]]:
+    """What a run that died after it had destroyed the bond has not put back, and what it could not. `nics`: those of the bond, as the user
+    names them.
+    """
     free = [nic for nic in nics if not nic.bond_slave_of]
-    steps, waiting = [], set()
+    steps, waiting, said = [], set(), []
     noted = [(nic, key, uuid) for nic in free for key, uuid in sorted(_notes(nic).items())]
     for nic, key, uuid in noted:
         carried = next((one for one in pool.networks.values() if one.uuid == uuid), None)
@@ -148,11 +153,14 @@ def left_over(pool: Pool, spec: BondSpec, host: Host, nics: Iterable[Pif]) -> li
             continue  # it is where it was, or somebody has put it where no bond would
         if vlan is not None and (_needed(pool, host, vlan) if key.startswith(NOT_HERE) else held(pool, host, vlan)):
             waiting.add(key)
+            said.append(
+                notice(host, STAYS, _why_not(pool, host, vlan, None if key.startswith(NOT_HERE) else nic, f"it is on {vlan.device}"))
+            )
         elif key.startswith(NOT_HERE):
             steps += [_destroying(pool, host, vlan)] if vlan is not None else []
         elif key not in {_key(one) for one in vlans_over(pool, nic)}:
             steps.append(_put_back(host, nic, int(key.removeprefix(ON_NIC)), carried, vlan))
-    return [*steps, *_forgotten(host, free, waiting)]
+    return [*steps, *_forgotten(host, free, waiting)], said
 
 
 def network_removal(pool: Pool, spec: BondSpec, network: Network | None, gone: frozenset[str]) -> list[Step]:
@@ -241,11 +249,11 @@ def held(pool: Pool, host: Host, vlan: Pif) -> str:
     return f"{', '.join(here)} is connected through it" if here else ""
 
 
-def _why_not(pool: Pool, host: Host, vlan: Pif, nic: Pif | None, primary: Pif) -> str:
-    """About a VLAN that will not be where it was, `nic`, or is there although no NIC had it (None)."""
+def _why_not(pool: Pool, host: Host, vlan: Pif, nic: Pif | None, now: str) -> str:
+    """About a VLAN that will not be where it was, `nic`, or is there although no NIC had it (None). `now`: where it comes to, in words."""
     was = f"was on {nic.device} before the bond" if nic else f"was not on {host.name} before the bond, which has it from the master"
     why = held(pool, host, vlan) if nic else _needed(pool, host, vlan)
-    then = f"{_called(pool, vlan)} {was}, and XAPI {'brings it back' if nic else 'leaves it'} on {primary.device}"
+    then = f"{_called(pool, vlan)} {was}, and {now}"
     if why:
         return f"{then}, where it stays: {why}."
     there = f"put back on {nic.device}; its traffic stops again for that" if nic else "taken away"
