@@ -116,6 +116,21 @@ def test_a_rollback_says_which_vlan_stays_for_the_sake_of_a_vm(tmp_path: Path) -
         assert "eth2.51" in look(twin)["hosts"]["xs-1"]["pifs"]
 
 
+@pytest.mark.parametrize(("method", "nth"), [("VLAN.destroy", 1), ("VLAN.create", 1), ("PIF.reconfigure_ip", 1)])
+def test_a_saved_removal_that_died_as_it_put_a_vlan_back_goes_on_by_its_own_plan(tmp_path: Path, method: str, nth: int) -> None:
+    removal: dict[str, Any] = {**BACK, "plan_file": str(tmp_path / "plan.json")}
+    with pool() as twin:
+        put_vlans(twin)
+        before = look(twin)
+        assert bond(twin, tmp_path, strategy="direct", **ACCEPT).status == 0
+        assert bond(twin, tmp_path, "storage_bond_remove", "--check", **removal).status == 0
+        twin.add_fault(when={"method": method, "nth": nth}, do="error", code="INTERNAL_ERROR", params=["no"])
+        assert "could not put VLAN 51 (V51) back on eth4" in sentence(bond(twin, tmp_path, "storage_bond_remove", **removal))
+        done = bond(twin, tmp_path, "storage_bond_remove", **removal)
+        assert done.status == 0, done.output
+        assert look(twin) == before
+
+
 def test_dom0_puts_each_vlan_back_by_itself_when_nobody_confirms(tmp_path: Path) -> None:
     # A second in dom0 takes some 0.02 seconds where the end of it is waited for.
     confirmed: dict[str, Any] = {**ACCEPT, "strategy": "restart", "confirm_timeout": 3000}

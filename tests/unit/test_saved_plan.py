@@ -207,6 +207,31 @@ def test_a_removal_that_was_interrupted_goes_on() -> None:
     assert found(kept, tutorial(), state="absent", nics=["eth2", "eth4"]) == [], "all bonds and the network are gone"
 
 
+def with_vlans(bonded: bool, on: str = "", note: bool = True) -> APool:
+    """VLAN 51 was on eth4 of xs-1 before the bond. `on`: the device that it is on, "" where it is nowhere."""
+    made = tutorial()
+    made.network("NAS")
+    made.network("V51")
+    if bonded:
+        made.bond("xs-1", "NAS", ["eth2", "eth4"])
+    if on:
+        made.vlan("xs-1", on, 51, "V51")
+    if note:
+        made.nic("xs-1", "eth4")["other_config"] = {"xapi.network.vlan-51": made.network_called("V51")["uuid"]}
+    return made
+
+
+@pytest.mark.parametrize("on", ["eth2", ""], ids=["not yet ended on eth2", "not yet made on eth4"])
+def test_a_removal_that_was_interrupted_before_a_vlan_was_put_back_goes_on(on: str) -> None:
+    options: dict[str, Any] = {"state": "absent", "nics": ["eth2", "eth4"], "hosts": ["xs-1"], "accept": ["vlans_back"]}
+    kept = saved(with_vlans(True, "bond0"), **options)
+    assert found(kept, with_vlans(False, on), **options) == []
+    assert found(kept, with_vlans(False, "eth4"), **options) == []
+    # Without the consent, which the plan was made with, the VLAN would stay where it is.
+    asked, now = spec(**{**options, "accept": []}), with_vlans(False, "eth2").pool
+    assert differences(kept, now, asked, plan(now, asked))
+
+
 def test_what_xapi_leaves_to_the_plan_is_no_difference_once_it_is_done() -> None:
     options = {"strategy": "restart", "purpose": "Storage"}
     kept, made = saved(tutorial(), **options), tutorial()

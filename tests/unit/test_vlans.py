@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction
 from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutorial
@@ -111,7 +112,10 @@ def test_with_consent_a_removal_puts_a_vlan_back_on_its_own_nic_and_forgets_the_
     the_plan = absent(made)
     assert actions(the_plan) == ["destroy_bond", "move_vlan", "note_vlans"]
     assert the_plan.steps[1].sentence == "put VLAN 51 (V51) back on eth4, where it was before the bond"
-    assert (the_plan.steps[1].arguments["mode"], the_plan.steps[1].arguments["ip"]) == ("Static", "10.0.51.1")
+    moved = the_plan.steps[1].arguments
+    assert (moved["mode"], moved["ip"]) == ("Static", "10.0.51.1")
+    value = f"{made.network_called('V51')['uuid']} Static 10.0.51.1 255.255.255.0 - -"
+    assert moved["note"] == {"key": NOTE, "value": value}
     assert the_plan.steps[2].arguments["remove"] == [NOTE]
     predicted = the_plan.predictions[0]
     assert (predicted.vlans, predicted.vlans_on) == ((50,), {"eth4": (51,)})
@@ -162,6 +166,22 @@ def test_what_a_run_that_died_has_not_put_back_is_put_back_by_the_next() -> None
     lost = destroyed()
     without(lost, 51)
     assert actions(absent(lost, nics=["eth2", "eth4"])) == ["move_vlan", "note_vlans"]
+
+
+@pytest.mark.parametrize("on", ["", "eth4"], ids=["not yet made", "made without its address"])
+def test_a_run_that_died_while_it_made_a_vlan_anew_has_left_its_address_in_the_note(on: str) -> None:
+    made = destroyed()
+    made.nic("xs-1", "eth4")["other_config"][NOTE] += " Static 10.0.51.1 255.255.255.0 - 10.0.51.5"
+    without(made, 51)
+    if on:
+        made.vlan("xs-1", on, 51, "V51")
+    the_plan = absent(made, nics=["eth2", "eth4"])
+    assert actions(the_plan) == ["move_vlan", "note_vlans"]
+    given = [the_plan.steps[0].arguments[key] for key in ("mode", "ip", "netmask", "gateway", "dns")]
+    assert given == ["Static", "10.0.51.1", "255.255.255.0", "", "10.0.51.5"]
+    if on:
+        made.records["pif"][of(made, 51)["untagged_PIF"]].update(ip_configuration_mode="Static", IP="10.0.51.9", netmask="255.255.255.0")
+        assert actions(absent(made, nics=["eth2", "eth4"])) == ["note_vlans"], "it has one, whatever it was"
 
 
 def test_a_vlan_that_somebody_has_put_on_a_third_nic_since_stays_there() -> None:

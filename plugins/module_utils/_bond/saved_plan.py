@@ -262,7 +262,8 @@ def differences(saved: SavedPlan, pool: Pool, spec: BondSpec, plan: Plan) -> lis
     then, here = saved.facts.get("pool", {}), now.facts["pool"]
     found = _changed("the pool", then, here, {*then, *here} - _made_network(saved, now))
     for uuid in sorted({*saved.facts, *now.facts} - {"pool"}, key=lambda uuid: names.get(uuid, uuid)):
-        found += _host_differences(saved, now, pool, spec, uuid, names.get(uuid, uuid))
+        moving = _moving(plan, names.get(uuid, uuid))
+        found += _host_differences(saved, now, pool, spec, uuid, names.get(uuid, uuid), moving)
     return found + [_not_accepted(names.get(host, host) or "The pool", code) for host, code in sorted(now.accepted - saved.accepted)]
 
 
@@ -270,7 +271,14 @@ def _not_accepted(name: str, code: str) -> str:
     return f"{name}: the plan did not have the risk {code}, or it was not accepted then."
 
 
-def _host_differences(saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSpec, uuid: str, name: str) -> list[str]:
+def _moving(plan: Plan, name: str) -> frozenset[int]:
+    """Tags of the VLANs that a plan puts back on their NICs, on the host of this name."""
+    return frozenset(step.arguments["tag"] for step in plan.steps if step.host == name and step.action == "move_vlan")
+
+
+def _host_differences(
+    saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSpec, uuid: str, name: str, moving: frozenset[int]
+) -> list[str]:
     if uuid not in saved.facts:
         return [f"{name} is in the pool now, and was not when the plan was made."]
     if uuid not in now.facts:
@@ -283,7 +291,7 @@ def _host_differences(saved: SavedPlan, now: SavedPlan, pool: Pool, spec: BondSp
     if foreign:
         return _changed(name, then, here, foreign)
     if spec.absent and not _bonded(pool, spec, uuid):
-        return _changed(name, then, here) if _left(pool, spec, uuid, predicted) else []
+        return _changed(name, then, here) if _left(pool, spec, uuid, predicted, moving) else []
     before, after = _outcome(predicted), _outcome(now.predictions.get(uuid, {}))
     keys = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
     if keys:
@@ -303,10 +311,15 @@ def _bonded(pool: Pool, spec: BondSpec, uuid: str) -> str:
     return bond.uuid if bond else ""
 
 
-def _left(pool: Pool, spec: BondSpec, uuid: str, predicted: Mapping[str, Any]) -> bool:
-    """Whether a host without its bond is not what a removal comes to, but for NICs that are yet to be plugged."""
+def _left(pool: Pool, spec: BondSpec, uuid: str, predicted: Mapping[str, Any], moving: Collection[int]) -> bool:
+    """Whether a host without its bond is not what a removal comes to, but for NICs that are yet to be plugged, and for VLANs that the plan
+    made now still puts back (`moving`, tags) as the saved one was to.
+    """
     host = next(host for host in pool.hosts if host.uuid == uuid)
     target = Prediction.from_dict(predicted) if predicted else None
+    if target is not None:
+        rest = {device: tuple(tag for tag in tags if tag not in moving) for device, tags in target.vlans_on.items()}
+        target = replace(target, vlans_on=rest)
     return any(one.code != "not_attached" for one in compare_absent(pool, host, find_network(pool, spec), target))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem
 from ansible_collections.xapi.network.plugins.module_utils._bond.impact import notice
@@ -148,19 +149,27 @@ def left_over(pool: Pool, spec: BondSpec, host: Host, nics: Iterable[Pif]) -> tu
         carried = next((one for one in pool.networks.values() if one.uuid == uuid), None)
         if carried is None or VLANS_BACK not in spec.accept:
             continue
-        vlan = _of_network(pool, host, uuid)
-        if vlan is not None and _lies_on(pool, vlan) not in {one.ref for one in free if one != nic or key.startswith(NOT_HERE)}:
-            continue  # it is where it was, or somebody has put it where no bond would
-        if vlan is not None and (_needed(pool, host, vlan) if key.startswith(NOT_HERE) else held(pool, host, vlan)):
-            waiting.add(key)
-            said.append(
-                notice(host, STAYS, _why_not(pool, host, vlan, None if key.startswith(NOT_HERE) else nic, f"it is on {vlan.device}"))
-            )
-        elif key.startswith(NOT_HERE):
+        vlan, own = _of_network(pool, host, uuid), None if key.startswith(NOT_HERE) else nic
+        lies_on = _lies_on(pool, vlan) if vlan is not None else ""
+        if vlan is not None and lies_on not in {one.ref for one in free}:
+            continue  # somebody has put it where no bond would
+        if vlan is not None and (held(pool, host, vlan) if own else _needed(pool, host, vlan)):
+            if own is None or lies_on != own.ref:
+                waiting.add(key)
+                said.append(notice(host, STAYS, _why_not(pool, host, vlan, own, f"it is on {vlan.device}")))
+        elif own is None:
             steps += [_destroying(pool, host, vlan)] if vlan is not None else []
-        elif key not in {_key(one) for one in vlans_over(pool, nic)}:
-            steps.append(_put_back(host, nic, int(key.removeprefix(ON_NIC)), carried, vlan))
+        elif not _is_back(pool, nic, key, vlan):
+            address = _address_of(vlan) if vlan is not None and vlan.configured else _noted_address(nic, key)
+            steps.append(_put_back(host, nic, int(_tag(key)), carried, address))
     return [*steps, *_forgotten(host, free, waiting)], said
+
+
+def _is_back(pool: Pool, nic: Pif, key: str, vlan: Pif | None) -> bool:
+    """Whether a VLAN is on its NIC again, or another one of that tag, and has the address that it had on the bond."""
+    if vlan is None or _lies_on(pool, vlan) != nic.ref:
+        return key in {_key(one) for one in vlans_over(pool, nic)}
+    return vlan.configured or _noted_address(nic, key) == NO_ADDRESS
 
 
 def network_removal(pool: Pool, spec: BondSpec, network: Network | None, gone: frozenset[str]) -> list[Step]:
@@ -215,12 +224,12 @@ def _used(pool: Pool, bonds: Network | None, carried: Network) -> str:
 
 def _noted_on(pool: Pool, nic: Pif, vlan: Pif) -> bool:
     carried = pool.networks.get(vlan.network)
-    return carried is not None and nic.other_config.get(_key(vlan)) == carried.uuid
+    return carried is not None and _notes(nic).get(_key(vlan)) == carried.uuid
 
 
 def _noted_new(pool: Pool, nic: Pif, vlan: Pif) -> bool:
     carried = pool.networks.get(vlan.network)
-    return carried is not None and nic.other_config.get(f"{NOT_HERE}{vlan.vlan}") == carried.uuid
+    return carried is not None and _notes(nic).get(f"{NOT_HERE}{vlan.vlan}") == carried.uuid
 
 
 def _needed(pool: Pool, host: Host, vlan: Pif) -> str:
@@ -263,13 +272,29 @@ def _why_not(pool: Pool, host: Host, vlan: Pif, nic: Pif | None, now: str) -> st
 def _moving(pool: Pool, host: Host, vlan: Pif, nic: Pif) -> Step:
     # An incomplete bond has inherited a VLAN that is still on its NIC, with the address (sync_vlans in xapi_host.ml).
     still = next((one for one in vlans_over(pool, nic) if one.network == vlan.network), vlan)
-    return _put_back(host, nic, vlan.vlan, pool.networks[vlan.network], still)
+    return _put_back(host, nic, vlan.vlan, pool.networks[vlan.network], _address_of(still))
 
 
-def _put_back(host: Host, nic: Pif, tag: int, carried: Network, vlan: Pif | None) -> Step:
-    address = ("None", "", "", "", "") if vlan is None else (vlan.ip_mode, vlan.ip, vlan.netmask, vlan.gateway, vlan.dns)
-    arguments = {"host": host.uuid, "network": carried.uuid, "nic": nic.uuid, "tag": tag}
+Address = tuple[str, str, str, str, str]  # mode, address, netmask, gateway and DNS
+NO_ADDRESS: Address = ("None", "", "", "", "")
+
+
+def _address_of(vlan: Pif) -> Address:
+    return vlan.ip_mode, vlan.ip, vlan.netmask, vlan.gateway, vlan.dns
+
+
+def _noted_address(nic: Pif, key: str) -> Address:
+    """The address that a VLAN had when a removal began to move it, from the note; none where that had not begun."""
+    words = ["" if word == "-" else word for word in nic.other_config.get(key, "").split()[1:]]
+    return (words[0], words[1], words[2], words[3], words[4]) if len(words) == len(NO_ADDRESS) else NO_ADDRESS
+
+
+def _put_back(host: Host, nic: Pif, tag: int, carried: Network, address: Address) -> Step:
+    """`note` is what the note becomes before the VLAN ends: its address, which is nowhere else while it is being made anew."""
+    arguments: dict[str, Any] = {"host": host.uuid, "network": carried.uuid, "nic": nic.uuid, "tag": tag}
     arguments |= dict(zip(("mode", "ip", "netmask", "gateway", "dns"), address, strict=True))
+    if address != NO_ADDRESS:
+        arguments["note"] = {"key": f"{ON_NIC}{tag}", "value": " ".join([carried.uuid, *(word or "-" for word in address)])}
     sentence = f"put VLAN {tag} ({carried.name}) back on {nic.device}, where it was before the bond"
     return Step("move_vlan", host.name, sentence, arguments, f"traffic of VLAN {tag} stops for about a second")
 
@@ -286,7 +311,9 @@ def _forgotten(host: Host, nics: Iterable[Pif], waiting: Collection[str]) -> lis
 
 
 def _notes(nic: Pif) -> dict[str, str]:
-    return {key: uuid for key, uuid in nic.other_config.items() if key.startswith(ON_NIC) and _tag(key).isdecimal()}
+    """Key to uuid of the network. Behind that uuid there may be an address."""
+    notes = {key: value.split() for key, value in nic.other_config.items() if key.startswith(ON_NIC) and _tag(key).isdecimal()}
+    return {key: words[0] for key, words in notes.items() if words}
 
 
 def _tag(key: str) -> str:

@@ -479,7 +479,9 @@ def _vlan_gone(ref: str) -> Write:
 
 
 def _move_vlan(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
-    """XAPI has no call that moves a VLAN to another NIC: it ends on the one and is made on the other, with the address that it had."""
+    """XAPI has no call that moves a VLAN to another NIC: it ends on the one and is made on the other, with the address that it had, which
+    stands at that NIC meanwhile.
+    """
     host, carrier, nic = _host(pool, arguments), _network(pool, arguments), _pif(pool, arguments["nic"])
     tag, address = arguments["tag"], tuple(arguments[key] for key in ("mode", "ip", "netmask", "gateway", "dns"))
 
@@ -493,7 +495,9 @@ def _move_vlan(pool: Pool, arguments: Mapping[str, Any]) -> list[Write]:
     # Where both are there, after an incomplete bond, they share a bridge, which goes with either: then both are made anew.
     there = [vlan for vlan in pool.on_network(host, carrier) if vlan.vlan == tag and vlan.vlan_master_of]
     ended = there if there != [made(pool)] else []
+    note = arguments.get("note")
     return [
+        *(_other_config(nic, note["key"], note["value"]) if note else []),
         *(_vlan_gone(vlan.vlan_master_of) for vlan in ended),
         Write("VLAN.create", (nic.ref, str(tag), carrier.ref), lambda now: made(now) is not None),
         Write(
