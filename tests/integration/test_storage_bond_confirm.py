@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,40 @@ def test_a_proof_that_fails_is_taken_back_by_dom0_and_the_next_run_says_so_and_c
         assert re.search(r"Note: xs-2 took its bond .*back by itself at .* UTC, since nobody confirmed it within 3000 s", shown)
         assert "bond0" in look(twin)["hosts"]["xs-2"]["pifs"]
         assert all("taken_back" not in name for name in left_in_dom0(twin))
+
+
+def seen_otherwise(host: str, after: str, twins: list[RunningTwin]) -> Callable[[Point], Awaitable[None]]:
+    """From the moment that `after` has its bond on, Open vSwitch of `host` runs that of its own in another mode; XAPI does not know."""
+
+    async def on_point(point: Point) -> None:
+        hosts = twins[0].twin.host(host), twins[0].twin.host(after)
+        if point.kind == "ssh" and all(one.dom0.bonds for one in hosts):
+            bonds = hosts[0].dom0.bonds
+            bonds.update({name: replace(bond, mode="balance-slb") for name, bond in bonds.items()})
+
+    return on_point
+
+
+def test_a_host_of_which_only_dom0_says_otherwise_is_not_confirmed_and_dom0_takes_it_back(tmp_path: Path) -> None:
+    twins: list[RunningTwin] = []
+    with pool(seconds=0, on_point=seen_otherwise("xs-2", "xs-2", twins)) as twin:
+        twins.append(twin)
+        untouched = look(twin)["hosts"]
+        stopped = bond(twin, tmp_path, strategy="direct", **SOON)
+        said = sentence(stopped)
+        assert 'xs-2 failed at "Look in XAPI and in dom0 at xs-2": xs-2, dom0: bond0 runs as balance-slb instead of active-backup.' in said
+        assert "Nobody has confirmed the change of xs-2" in said and "Finished: xs-1. Not touched: xs-3." in said
+        until(lambda: no_timer(twin, "xs-2"))
+        now = look(twin)["hosts"]
+        assert now["xs-2"] == untouched["xs-2"] and now["xs-3"] == untouched["xs-3"] and "bond0" in now["xs-1"]["pifs"]
+
+
+def test_a_host_of_which_only_dom0_says_otherwise_at_last_fails_the_comparison_of_the_whole_pool(tmp_path: Path) -> None:
+    twins: list[RunningTwin] = []
+    with pool(seconds=0, on_point=seen_otherwise("xs-1", "xs-3", twins)) as twin:
+        twins.append(twin)
+        said = sentence(bond(twin, tmp_path, strategy="direct", accept=["storage_in_use"]))
+        assert "xs-1, dom0: bond0 runs as balance-slb instead of active-backup." in said and "Finished: xs-1, xs-2, xs-3." in said
 
 
 def test_a_control_node_that_dies_before_it_confirms_and_never_comes_back(tmp_path: Path) -> None:
