@@ -8,9 +8,12 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.xapi.network.plugins.module_utils._run.plan_file import write_plan
+from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 from ansible_collections.xapi.network.plugins.modules import xs_bond_run
 from ansible_collections.xapi.network.plugins.plugin_utils import _answers, _lines, _stations
 
@@ -22,6 +25,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         plain = self._known(task_vars or {})
         answer = _stations.EVENTS[plain["event"]](plain, self._play_now(task_vars or {}, plain["event"]))
+        if where_and_what := answer.pop("write", ()):
+            answer |= _written(*where_and_what)
         for line in answer.get("lines", []):
             self._display.display(_lines.shown(line))
         return {**result, "changed": False, **answer}
@@ -60,3 +65,12 @@ class ActionModule(ActionBase):
         names = {name: f"storage_bond_{name}" for name in _answers.OPTIONS}
         given = {name: self._templar.template(variables[variable]) for name, variable in names.items() if variable in variables}
         return dict(json.loads(json.dumps(given)))
+
+
+def _written(where: str, text: str) -> dict[str, Any]:
+    """Writes a plan that nothing speaks against. What keeps it from that, as the answer of a task that fails."""
+    try:
+        write_plan(Path(where), text)
+    except NetworkError as error:
+        return {"failed": True, "msg": _lines.in_terms_of_the_role(error.message), "lines": []}
+    return {}

@@ -64,6 +64,13 @@ options:
       - The file is on the machine that the task runs on, which without C(delegate_to) is the control node.
     type: path
     version_added: 1.1.0
+  hold_plan:
+    description:
+      - Does not write the plan to O(save_plan) but returns it as RV(held_plan), for a play that asks more before it is sure of the plan.
+        Whether it could be written is found out all the same.
+    type: bool
+    default: false
+    version_added: 1.1.0
   saved_plan:
     description:
       - A file that O(save_plan) has written. This plan is carried out or nothing is - when the pool, the options or the steps are not what
@@ -309,6 +316,10 @@ fingerprint:
   returned: always, when a plan could be made
   type: str
   sample: 1:9f2c60a1b7d3:1f6f1c0b52aa:;4b4b0a4e-1d1a-4d0f-8f5b-7c5b6c1f0f11=6d0c3c5a7e11/0b1d8a9f6c22//storage_in_use
+held_plan:
+  description: The text of the file that O(save_plan) would be.
+  returned: when O(hold_plan) is true, O(save_plan) is given and nothing speaks against the plan
+  type: str
 undo:
   description: What dom0 of a host is to take back unless the change is confirmed, by uuid of the host, for M(xapi.network.xs_confirm).
   returned: when O(confirm_timeout) is more than 0 and a plan could be made
@@ -418,6 +429,7 @@ ARGUMENT_SPEC = {
     "wait_timeout": {"type": "int", "default": 600},
     "dom0": {"type": "dict", "default": {}},
     "save_plan": {"type": "path"},
+    "hold_plan": {"type": "bool", "default": False},
     "saved_plan": {"type": "path"},
     "plan_fingerprint": {"type": "str"},
     "confirm_timeout": {"type": "int", "default": 0},
@@ -492,7 +504,7 @@ def _planned(task: Task, session: Session, pool: Pool, spec: BondSpec, the_plan:
     answer: dict[str, Any] = {**result(pool, spec, the_plan), **pictured(task.options["picture"], pool, the_plan.hosts)}
     if task.options["confirm_timeout"]:
         answer["undo"] = undos(pool, spec, the_plan)
-    answer["fingerprint"] = save_plan(task.options, pool, spec, the_plan)
+    answer |= save_plan(task.options, pool, spec, the_plan)
     answer["plan"] = with_other_run(task, session, pool, answer["plan"])
     if task.diff_mode:
         answer["diff"] = difference(pool, spec, the_plan)

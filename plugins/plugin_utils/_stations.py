@@ -159,25 +159,32 @@ def _nics(plan: Given, run: _record.Run) -> list[str]:
 
 
 def checked(options: Given, play: Play) -> Result:
-    """The plan in lines, or everything that speaks against it, before anything is changed."""
+    """The plan in lines, or everything that speaks against it, before anything is changed. `write`: the plan's file, and what it holds."""
+    run, plan = _record.from_dict(options["run"]), options["plan"]
     rejection = refused(options, play)
     if rejection:
-        return _failed(rejection)
+        return {**run.to_dict(), **_failed(rejection)}
+    write = (options["options"]["save_plan"], plan["held_plan"]) if "held_plan" in plan else ()
+    return {**run.to_dict(), "lines": _shown(options, run), "write": write}
+
+
+def _shown(options: Given, run: _record.Run) -> list[str]:
+    """The plan in lines."""
     plan = options["plan"]
     if options["options"]["state"] == "absent" and not plan["network"]["uuid"]:
         named = f"called {plan['network']['name']}" if plan["network"]["name"] else "with that uuid"
-        return {"lines": [f"Nothing to do: the pool has no network {named}."]}
+        return [f"Nothing to do: the pool has no network {named}."]
     lines = _lines.plan_lines(plan["plan"])
-    lines += [f"First, in dom0 of {bridge.step}" for bridge in _left_bridges(plan, options["dom0"], _record.from_dict(options["run"]).work)]
+    lines += [f"First, in dom0 of {bridge.step}" for bridge in _left_bridges(plan, options["dom0"], run.work)]
     lines += _lines.risk_lines([*(plan.get("problems") or []), *_accepted_in_dom0(options)])
-    lines += [f"Note: {notice}" for notice in _of_switches(plan, options["dom0"], _record.from_dict(options["run"]))]
+    lines += [f"Note: {notice}" for notice in _of_switches(plan, options["dom0"], run)]
     lines += _lines.guard_lines(plan.get("undo") or {}, options["options"]["confirm_timeout"])
     syncs = options["options"]["dom0"] and any(host.get("replicated") for host in plan["hosts"].values())
     lines += _lines.time_lines(
         plan["plan"].get("estimate") or {}, options["options"]["wait_timeout"], options["options"]["confirm_timeout"], syncs
     )
-    lines += [f"Note: {sentence}" for sentence in _took_back(options["dom0"], _record.from_dict(options["run"]).hosts)]
-    return {"lines": [*lines, *_lines.saved_lines(options["options"], plan.get("fingerprint", ""))]}
+    lines += [f"Note: {sentence}" for sentence in _took_back(options["dom0"], run.hosts)]
+    return [*lines, *_lines.saved_lines(options["options"], plan.get("fingerprint", ""))]
 
 
 def refused(options: Given, play: Play) -> str:
@@ -402,6 +409,7 @@ def _not_begun(options: Given, play: Play) -> str:
     if _record.from_dict(options["run"]).state == "verified":
         return _unread(options["plan"])
     said = refused({**options, "variable": "storage_bond_run"}, play)
+    said = said or str(options["run"].get("msg") or "")
     return said or "The run ended before the plan was shown. The output of the job says why. Nothing was changed."
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,20 @@ def test_the_role_refuses_a_plan_of_another_state_and_names_what_is_different(li
     done = bonding.bond(live, tmp_path, plan_fingerprint=handed)
     assert done.status == 0, done.output
     assert "storage_bond_plan_fingerprint" not in handed_on(done)
+
+
+def test_a_plan_that_only_dom0_speaks_against_is_refused_and_not_written(live: RunningTwin, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    assert bonding.bond(live, tmp_path).status == 0
+    assert bonding.bond(live, tmp_path, "storage_bond", "--check", plan_file=str(file)).status == 0
+    before = file.read_text()
+    bonds = live.twin.host("xs-1").dom0.bonds
+    live.call(bonds.update, {name: replace(one, mode="balance-slb") for name, one in bonds.items()})
+    for name in ("plan.json", "another.json"):
+        refused = bonding.bond(live, tmp_path, "storage_bond", "--check", plan_file=str(tmp_path / name))
+        assert sentence(refused) == "Nothing was changed. xs-1, dom0: bond0 runs as balance-slb instead of active-backup."
+        assert "The plan is in" not in refused.output and "storage_bond_plan_fingerprint" not in handed_on(refused)
+    assert file.read_text() == before and not (tmp_path / "another.json").exists()
 
 
 # two pools in one play

@@ -19,7 +19,7 @@ from ansible_collections.xapi.network.tests.unit.pools import APool, spec, tutor
 
 def write(where: Path, made: APool, **options: object) -> str:
     asked = spec(**options)
-    return save_plan({"save_plan": str(where)}, made.pool, asked, plan(made.pool, asked))
+    return save_plan({"save_plan": str(where)}, made.pool, asked, plan(made.pool, asked))["fingerprint"]
 
 
 def refused(where: Path, made: APool, **options: object) -> str:
@@ -41,6 +41,26 @@ def test_a_plan_is_written_again_over_its_own_file(tmp_path: Path) -> None:
     assert write(where, made) != before
     assert "172.16.0.44" in where.read_text()
     assert [one.name for one in tmp_path.iterdir()] == ["plan.json"], "and nothing else is left"
+
+
+def held(where: Path, made: APool) -> str:
+    return save_plan({"save_plan": str(where), "hold_plan": True}, made.pool, spec(), plan(made.pool, spec()))["held_plan"]
+
+
+def test_a_plan_that_is_held_back_is_not_written_and_what_keeps_it_from_that_is_said(tmp_path: Path) -> None:
+    where = tmp_path / "plan.json"
+    text = held(where, tutorial())
+    assert list(tmp_path.iterdir()) == []
+    write(where, another_pool())
+    before = where.read_text()
+    with pytest.raises(NetworkError, match="holds another one"):
+        held(where, tutorial())
+    with pytest.raises(NetworkError, match="cannot be saved"):
+        held(tmp_path / "no" / "plan.json", tutorial())
+    assert where.read_text() == before and len(list(tmp_path.iterdir())) == 1
+    other = tmp_path / "other.json"
+    plan_file.write_plan(other, text)
+    assert approved_plan({"saved_plan": str(other)})
 
 
 def test_the_file_of_another_pool_or_bond_is_not_written_over(tmp_path: Path) -> None:

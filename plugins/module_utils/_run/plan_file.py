@@ -74,9 +74,9 @@ def _text_of(where: Path) -> str:
     return text.decode("utf-8", "replace")
 
 
-def save_plan(options: Mapping[str, Any], pool: Pool, spec: BondSpec, plan: Plan) -> str:
-    """Writes the plan where the options say so, unless something speaks against it, and answers its fingerprint. Raises NetworkError when
-    it cannot be written.
+def save_plan(options: Mapping[str, Any], pool: Pool, spec: BondSpec, plan: Plan) -> dict[str, str]:
+    """Writes the plan where the options say so, unless something speaks against it, or holds it back where they ask for that. Answers its
+    fingerprint, and what is held back. Raises NetworkError when it cannot be written.
     """
     about = {
         "pool": pool.name,
@@ -87,19 +87,27 @@ def save_plan(options: Mapping[str, Any], pool: Pool, spec: BondSpec, plan: Plan
         "estimate": estimate(plan.steps).to_dict(),
     }
     saved = save(pool, spec, plan, about)
+    answer = {"fingerprint": saved.fingerprint}
     if options.get("save_plan") and not plan.blocking:
-        _write(Path(options["save_plan"]), to_text(saved))
-    return saved.fingerprint
+        held = bool(options.get("hold_plan"))
+        write_plan(Path(options["save_plan"]), to_text(saved), only_try=held)
+        return answer | ({"held_plan": to_text(saved)} if held else {})
+    return answer
 
 
-def _write(where: Path, text: str) -> None:
-    """A reader sees the old file or the new one, never a part."""
+def write_plan(where: Path, text: str, only_try: bool = False) -> None:
+    """A reader sees the old file or the new one, never a part. Raises NetworkError when it cannot be written; `only_try`: nothing is, and
+    that alone is found out.
+    """
     try:
         handle, name = tempfile.mkstemp(dir=where.parent, prefix=f".{where.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
-            if not _put_new(name, where):
+            if only_try:
+                if where.exists():
+                    _same_plan(where, text)
+            elif not _put_new(name, where):
                 _same_plan(where, text)
                 os.replace(name, where)
         finally:
