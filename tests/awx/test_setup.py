@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -283,6 +284,18 @@ def test_who_may_approve_can_read_the_plan_and_nobody_goes_round_the_approval(si
     site.tokens["stranger"] = site.awx.join("a stranger", "Auditors")
     site.awx.associations.pop(f"/api/v2/teams/{site.awx.all('teams')['Auditors']['id']}/users/")
     assert site.status("GET", jobs["plan"]["url"], "stranger") == 403
+
+
+def test_the_roles_that_the_guide_lists_for_configuration_as_code_serve_all_that_the_kit_describes() -> None:
+    """infra.aap_configuration: a role reads the variable of its name, but for these three (its dispatch role, defaults/main.yml)."""
+    guide = (ROOT / "docs" / "docsite" / "rst" / "guide_awx.rst").read_text(encoding="utf-8")
+    printed = guide.split(":caption: controller.yml\n", 1)[1].split("\nExpect", 1)[0]
+    ((play,), described) = (yaml.safe_load(textwrap.dedent(printed)), data())
+    other = {"teams": "aap_teams", "job_templates": "controller_templates", "workflow_job_templates": "controller_workflows"}
+    reads = [other.get(role.removeprefix("controller_"), role) for role in play["tasks"][0]["loop"]]
+    assert sorted(reads) == sorted(name for name in described if name.startswith(("controller_", "aap_")))
+    assert reads.index("aap_teams") < reads.index("controller_roles") == len(reads) - 1
+    assert described["controller_projects"][0]["update_project"], "or a playbook that is new on the branch is not found"
 
 
 @pytest.fixture
