@@ -77,6 +77,16 @@ def test_two_switches_that_are_no_stack_are_named_with_both_ids_and_dom0_takes_t
     )
 
 
+def test_the_ports_of_a_scenario_are_those_of_its_hosts(tmp_path: Path) -> None:
+    with RunningTwin(load_scenario("switches"), restart_seconds=0) as twin:
+        told = " ".join(bond(twin, tmp_path, mode="lacp", strategy="direct").output.split())
+        assert (
+            "Note: xs-3: the NICs of bond0 have different LACP partners: eth2 02:00:00:00:0a:00 (key 11), eth4 02:00:00:00:0c:00 (key 11)."
+            in told
+        )
+        assert "Note: xs-1" not in told and "Note: xs-2" not in told
+
+
 @pytest.mark.parametrize("port", [{}, {"lacp": OTHER}])
 def test_a_comparison_names_a_nic_that_is_not_in_the_bundle_and_fails_when_asked_to(
     twin: RunningTwin, port: dict[str, Any], tmp_path: Path

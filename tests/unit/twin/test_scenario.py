@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from xapi_twin.datamodel.schema import NULL
+from xapi_twin.dom0.model import SwitchPort
 from xapi_twin.scenario.load import load_scenario, read_scenario, shipped_names
 from xapi_twin.scenario.model import ScenarioError
 
@@ -137,6 +138,21 @@ def test_options_of_the_caller_replace_those_of_the_file() -> None:
         (SMALL.replace("10.0.2.1/24", "10.0.0.1/24"), "pool.yml:7: xs-1 eth2 has the IP 10.0.0.1 of xs-1 eth0"),
         (SMALL.replace("eth1: {}", "eth1: {mac: 52-54}"), "pool.yml:6: xs-1 eth1: '52-54' is not a MAC address"),
         (SMALL.replace("eth1: {}", 'eth1: {mac: "52:54:00:01:00:00"}'), "pool.yml:6: xs-1 eth1 has the MAC 52:54:00:01:00:00 of xs-1 eth0"),
+        (SMALL.replace("eth1: {}", "eth1: {port: {lag: 1}}"), "pool.yml:6: the switch port of xs-1 eth1 has no key 'lag'"),
+        (SMALL.replace("eth1: {}", "eth1: {port: {mtu: 10}}"), "pool.yml:6: mtu must be at least 68, not 10"),
+        (
+            SMALL.replace("eth1: {}", "eth1: {port: {blocked: [4095]}}"),
+            "pool.yml:6: the switch port of xs-1 eth1: the tag must be 0 to 4094",
+        ),
+        (SMALL.replace("eth1: {}", "eth1: {port: {lacp: {key: 1}}}"), "pool.yml:6: lacp of the switch port of xs-1 eth1 needs 'system'"),
+        (
+            SMALL.replace("eth1: {}", "eth1: {port: {lacp: {system: me, key: 1}}}"),
+            "pool.yml:6: system of the switch port of xs-1 eth1: 'me' is not a MAC address",
+        ),
+        (
+            SMALL.replace("eth1: {}", "eth1: {port: {lldp: {chassis: 02:00:00:00:0a:01}}}"),
+            "pool.yml:6: lldp of the switch port of xs-1 eth1 needs 'port'",
+        ),
         (SMALL.replace(", management: true", ""), "pool.yml:5: xs-1: one NIC must be 'management: true', found none"),
         (SMALL + "xapi: latest\n", "pool.yml:8: 'latest' is not a version"),
         (SMALL + "backend: ovs\n", "pool.yml:8: backend must be one of openvswitch, bridge, not 'ovs'"),
@@ -159,6 +175,20 @@ def test_a_mistake_is_named_by_its_line(text: str, complaint: str) -> None:
 def test_two_networks_of_a_name_cannot_be_meant_by_that_name() -> None:
     text = SMALL + "networks:\n  - {name: NAS}\n  - {name: NAS}\nvms:\n  - {name: db, networks: [NAS]}\n"
     assert "there are 2 networks called 'NAS'" in error(text)
+
+
+def test_the_switch_port_of_a_nic_is_what_its_entry_says() -> None:
+    scenario = load_scenario("switches")
+    by_host = [{nic.name: nic.port for nic in dom0.nics} for dom0 in scenario.dom0.values()]
+    stack = ("02:00:00:00:0a:00", 11)
+    assert by_host[1]["eth0"] == SwitchPort()
+    assert by_host[1]["eth2"] == SwitchPort(lacp=stack, lldp=("02:00:00:00:0a:01", "Gi1/0/2", "switch-a"))
+    assert by_host[1]["eth4"] == SwitchPort(lacp=stack, lldp=("02:00:00:00:0a:02", "Gi2/0/2", "switch-b"))
+    assert by_host[2]["eth2"].lldp == ("02:00:00:00:0a:01", "Gi1/0/3", "switch-a")
+    assert by_host[2]["eth4"] == SwitchPort(
+        mtu=1500, blocked=(50,), lacp=("02:00:00:00:0c:00", 11), lldp=("02:00:00:00:0c:01", "Te1/1", "switch-c")
+    )
+    assert read_scenario(SMALL.replace("eth1: {}", "eth1: {port: {segment: office}}")).dom0
 
 
 def test_an_unknown_scenario_is_answered_with_those_that_there_are() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from xapi_twin.dom0.model import SwitchPort
 from xapi_twin.scenario.fields import NOT_IN_FILE, at_least, one_of, read_by
 from xapi_twin.scenario.yaml_lines import Place
 
@@ -42,6 +43,7 @@ class NicOf:
     managed: bool = True
     attached: bool = True
     pci: str = ""
+    port: SwitchPort = field(default=SwitchPort(), metadata=NOT_IN_FILE)
     mtu: int | None = field(default=None, metadata=at_least(68))  # when it is not its network's
     disallow_unplug: bool = False
     other_config: Mapping[str, str] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xapi_twin.datamodel.releases import Formats
+from xapi_twin.dom0.model import SwitchPort
 
 Record = dict[str, Any]
 Records = dict[str, dict[str, Record]]
@@ -36,7 +37,9 @@ class ScenarioError(Exception):
 
 @dataclass(frozen=True)
 class Nic:
-    """A network card as dom0 sees it. `speed` is in Mbit/s. A card that is not `present` has a PIF record but no device."""
+    """A network card as dom0 sees it. `speed` is in Mbit/s. A card that is not `present` has a PIF record but no device. `port`
+    is the other end of its cable.
+    """
 
     name: str
     mac: str
@@ -45,6 +48,7 @@ class Nic:
     duplex: bool = True
     present: bool = True
     pci: str = ""
+    port: SwitchPort = field(default=SwitchPort())
 
 
 @dataclass(frozen=True)

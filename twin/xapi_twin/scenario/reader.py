@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from xapi_twin.datamodel.releases import Formats, product_of
+from xapi_twin.dom0.model import SwitchPort
 from xapi_twin.scenario.alone import as_pool
 from xapi_twin.scenario.description import Address, BondOf, HostOf, NetworkOf, NicOf, PoolOf, StorageOf, TaskOf, TunnelOf, VlanOf, VmOf
 from xapi_twin.scenario.fields import described, readers, stated
@@ -183,18 +184,59 @@ def _devices(key: str, place: Place, already: int) -> list[tuple[str, int]]:
 
 def _nic(device: str, key_place: Place, place: Place, host: str, n: int, i: int) -> NicOf:
     what = f"{host} {device}"
-    keys = place.mapping(f"NIC {what}", (*readers(NicOf), *_ADDRESS, "purpose"))
+    keys = place.mapping(f"NIC {what}", (*readers(NicOf), *_ADDRESS, "purpose", "port"))
     fields = stated(NicOf, keys)
     digits = re.search(r"(\d+)$", device)
     by_name = int(digits.group(1)) if digits and device.startswith("eth") else i
     position = fields.get("position", by_name)
-    mac = _fill(keys["mac"], f"mac of {what}", n=n, i=i) if "mac" in keys else f"52:54:{n // 256:02x}:{n % 256:02x}:00:{i:02x}"
-    if not _MAC.fullmatch(mac):
-        raise keys["mac"].error(f"{what}: '{mac}' is not a MAC address, such as 00:1F:29:C4:9F:5C")
+    mac = _mac(keys["mac"], what, n, i) if "mac" in keys else f"52:54:{n // 256:02x}:{n % 256:02x}:00:{i:02x}"
     if "purpose" in keys:
         fields["other_config"] = {**fields.get("other_config", {}), "management_purpose": keys["purpose"].text("purpose")}
-    fields = {"pci": f"0000:{position + 1:02x}:00.0", **fields, "device": device, "position": position, "mac": mac.lower()}
+    if "port" in keys:
+        fields["port"] = _port(keys["port"], f"the switch port of {what}", n, i)
+    fields = {"pci": f"0000:{position + 1:02x}:00.0", **fields, "device": device, "position": position, "mac": mac}
     return NicOf(**{**fields, "address": _address(keys, what, n, i), "place": key_place})
+
+
+def _port(place: Place, what: str, n: int, i: int) -> SwitchPort:
+    keys = place.mapping(what, ("segment", "mtu", "blocked", "lacp", "lldp"))
+    fields: dict[str, Any] = {}
+    if "segment" in keys:
+        fields["segment"] = _fill(keys["segment"], f"segment of {what}", n=n, i=i)
+    if "mtu" in keys:
+        fields["mtu"] = keys["mtu"].whole("mtu", 68)
+    if "blocked" in keys:
+        fields["blocked"] = tuple(_tag(tag, what) for tag in keys["blocked"].items("blocked"))
+    if "lacp" in keys:
+        system, key = _each_of(keys["lacp"], f"lacp of {what}", ("system", "key"))
+        fields["lacp"] = (_mac(system, f"system of {what}", n, i), key.whole("key", 1))
+    if "lldp" in keys:
+        chassis, port, switch = _each_of(keys["lldp"], f"lldp of {what}", ("chassis", "port", "switch"))
+        names = (_fill(one, f"lldp of {what}", n=n, i=i) for one in (port, switch))
+        fields["lldp"] = (_mac(chassis, f"chassis of {what}", n, i), *names)
+    return SwitchPort(**fields)
+
+
+def _each_of(place: Place, what: str, names: tuple[str, ...]) -> list[Place]:
+    """The values of a mapping that needs all of these keys, and has no other."""
+    keys = place.mapping(what, names)
+    if missing := [name for name in names if name not in keys]:
+        raise place.error(f"{what} needs '{missing[0]}'")
+    return [keys[name] for name in names]
+
+
+def _mac(place: Place, what: str, n: int, i: int) -> str:
+    mac = _fill(place, what, n=n, i=i)
+    if not _MAC.fullmatch(mac):
+        raise place.error(f"{what}: '{mac}' is not a MAC address, such as 00:1F:29:C4:9F:5C")
+    return mac.lower()
+
+
+def _tag(place: Place, what: str) -> int:
+    tag = place.whole("a tag", 0)
+    if tag > 4094:
+        raise place.error(f"{what}: the tag must be 0 to 4094, not {tag}")
+    return tag
 
 
 def _bond(place: Place, host: str, nics: Mapping[str, NicOf], n: int) -> BondOf:
@@ -212,9 +254,7 @@ def _bond(place: Place, host: str, nics: Mapping[str, NicOf], n: int) -> BondOf:
 def _vlan(place: Place, host: str, nics: Mapping[str, NicOf], n: int) -> VlanOf:
     what = f"a VLAN of {host}"
     keys, fields = described(place, what, VlanOf, _ADDRESS)
-    tag = fields["tag"]
-    if tag > 4094:
-        raise keys["tag"].error(f"{what}: the tag must be 0 to 4094, not {tag}")
+    _tag(keys["tag"], what)
     _device(keys["nic"], host, nics)
     return VlanOf(**fields, address=_address(keys, what, n, 0))
 

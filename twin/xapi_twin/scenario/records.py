@@ -104,7 +104,7 @@ def records_of(pool: PoolOf) -> tuple[Records, dict[str, HostDom0]]:
 
 def _dom0(host: HostOf) -> HostDom0:
     nics = tuple(
-        Nic(nic.device, nic.mac, nic.carrier, nic.speed, nic.duplex, nic.present, nic.pci)
+        Nic(nic.device, nic.mac, nic.carrier, nic.speed, nic.duplex, nic.present, nic.pci, nic.port)
         for nic in host.nics
     )  # fmt: skip
     return HostDom0(nics=nics, hostname=host.hostname)

@@ -203,6 +203,7 @@ class Twin:
                         duplex=nic.duplex,
                         pci_bus_path=nic.pci or "N/A",
                         present=nic.present,
+                        port=nic.port,
                     )
                     for nic in (described.nics if described else ())
                 },
