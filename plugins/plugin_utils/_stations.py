@@ -163,9 +163,9 @@ def checked(options: Given, play: Play) -> Result:
     run, plan = _record.from_dict(options["run"]), options["plan"]
     rejection = refused(options, play)
     if rejection:
-        return {**run.to_dict(), **_failed(rejection)}
+        return _failed(rejection)
     write = (options["options"]["save_plan"], plan["held_plan"]) if "held_plan" in plan else ()
-    return {**run.to_dict(), "lines": _shown(options, run), "write": write}
+    return {"lines": _shown(options, run), "write": write}
 
 
 def _shown(options: Given, run: _record.Run) -> list[str]:
@@ -409,7 +409,7 @@ def _not_begun(options: Given, play: Play) -> str:
     if _record.from_dict(options["run"]).state == "verified":
         return _unread(options["plan"])
     said = refused({**options, "variable": "storage_bond_run"}, play)
-    said = said or str(options["run"].get("msg") or "")
+    said = said or str(options["now"].get("msg") or "")
     return said or "The run ended before the plan was shown. The output of the job says why. Nothing was changed."
 
 

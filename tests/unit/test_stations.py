@@ -110,6 +110,18 @@ def test_options_that_cannot_be_meant_leave_a_result_of_the_shape_of_every_other
     assert set(entry) == set(next(iter(other.values())))
 
 
+def test_what_speaks_against_a_plan_is_said_and_nothing_else_of_the_record() -> None:
+    """Ansible prints all that a failed task returns."""
+    so_far = known(a_pool())
+    so_far["dom0"] = {"dom0": {}, "silent": ["xs-1, dom0 does not answer."]}
+    refused = EVENTS["checked"](so_far, a_play())
+    assert set(refused) == {"failed", "msg"}
+    kept = EVENTS["kept"](
+        so_far | {"now": {"failed": True, "msg": "plan.json cannot be written."}, "dom0": known(a_pool())["dom0"]}, a_play()
+    )
+    assert next(iter(kept["ansible_stats"]["data"]["storage_bond"].values()))["message"] == "plan.json cannot be written."
+
+
 # who leads
 
 
