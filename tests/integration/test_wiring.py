@@ -194,3 +194,14 @@ def test_two_nics_on_one_switch_are_refused_by_what_dom0_hears_and_silence_is_sa
     assert done.status == 0, done.output
     assert "Note: xs-2: no switch says by LLDP that eth4 is on it; eth2 (port Gi1/0/4) on" in " ".join(done.output.split())
     assert dom0(twin, "xs-2", "ls -d /tmp/xapi.network.* 2>/dev/null; true") == ""
+
+
+def test_the_same_is_heard_where_the_nics_are_in_bridges_of_linux(tmp_path: Path) -> None:
+    with RunningTwin(load_scenario("linux-bridge"), restart_seconds=2) as twin:
+        for host in ("xs-1", "xs-2"):
+            for device in ("eth2", "eth4"):
+                plug(twin, host, device, lldp=("02:00:00:00:0a:01", f"{host}-{device}", "switch-a"))
+        wished: dict[str, Any] = {"accept": ["storage_in_use"], "strategy": "direct", "lldp": True}
+        refused = sentence(bond(twin, tmp_path, **wished))
+        assert "[same_switch] xs-1: eth2 (port xs-1-eth2) and eth4 (port xs-1-eth4) are on the same switch" in refused
+        assert "Likewise on xs-2" in refused and writes(twin) == []

@@ -13,8 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ansible_collections.xapi.network.plugins.module_utils._dom0 import lldp
+
+from tests.lab import FOLDER
 from tests.lab.agreement import agree
 from tests.lab.lab import Lab, Played
+from tests.lab.machine import Machine, cable
 from tests.lab.pings import STORAGE, answers_soon
 
 NICS = ["eth2", "eth4"]
@@ -62,8 +66,8 @@ def test_lacp_with_two_switches_is_taken_back_and_without_a_partner_or_with_the_
 
 
 @contextmanager
-def speaks_lldp(lab: Lab, host: str) -> Iterator[None]:
-    """The switch says of itself, on both storage ports of a host, who it is: ten times a second instead of twice a minute."""
+def speaks_lldp(switch: Machine, *ports: str) -> Iterator[None]:
+    """The switch says of itself, on these two ports, who it is: ten times a second instead of twice a minute."""
     chassis = bytes.fromhex("020000000a01")
     about = ((1, b"\x04" + chassis), (2, b"\x05port-7"), (3, b"\x00\x78"), (5, b"switch-a"), (0, b""))
     data = b"".join((kind << 9 | len(value)).to_bytes(2, "big") + value for kind, value in about)
@@ -71,19 +75,43 @@ def speaks_lldp(lab: Lab, host: str) -> Iterator[None]:
     send = f"""
 import socket, time
 ports = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW) for _each in range(2)]
-for port, device in zip(ports, ("{host}.eth2", "{host}.eth4")):
+for port, device in zip(ports, {ports}):
     port.bind((device, 0))
 while True:
     for port in ports:
         port.send(bytes.fromhex("{frame.hex()}"))
     time.sleep(0.1)
 """
-    speaking = subprocess.Popen(["nsenter", f"--net=/proc/{lab.switch.pid}/ns/net", "--", sys.executable, "-c", send])
+    speaking = subprocess.Popen(["nsenter", f"--net=/proc/{switch.pid}/ns/net", "--", sys.executable, "-c", send])
     try:
         yield
     finally:
         speaking.kill()
         speaking.wait()
+
+
+def test_lldp_is_heard_on_nics_that_are_in_bridges_of_linux_and_the_bridges_do_not_pass_it_on() -> None:
+    """What dom0 has with the backend "bridge": each NIC is in a bridge of its own, with the address on the bridge."""
+    switch, host = Machine("switch", FOLDER / "switch"), Machine("xs-9", FOLDER / "host")
+    try:
+        for machine in (switch, host):
+            machine.start()
+        for device in (*NICS, "eth5"):
+            cable(host, device, switch, device)
+            bridge = f"xenbr{device[-1]}"
+            host.run("ip", "link", "add", bridge, "type", "bridge")
+            host.run("ip", "link", "set", device, "master", bridge)
+            host.run("ip", "link", "set", bridge, "up")
+        with speaks_lldp(switch, *NICS):
+            heard = lldp.read(host.run("/bin/sh", "-c", lldp.command([*NICS, "eth5", "eth7"], 4)))
+            on_the_bridge = host.run("timeout", "2", "tcpdump", "-i", "xenbr2", "-nn", "ether", "proto", "0x88cc", check=False)
+        there = lldp.Neighbour(ONE, "port-7", "switch-a")
+        assert heard == {"eth2": there, "eth4": there, "eth5": lldp.Neighbour()}
+        assert on_the_bridge.strip() == ""
+        assert host.run("/bin/sh", "-c", "ls -d /tmp/xapi.network.* 2>/dev/null; true") == ""
+    finally:
+        for machine in (host, switch):
+            machine.stop()
 
 
 @contextmanager
@@ -108,7 +136,7 @@ def chosen(lab: Lab, host: str, device: str) -> Iterator[None]:
 def test_a_second_port_in_the_wrong_vlan_or_segment_is_found_by_the_host_that_has_it(lab: Lab) -> None:
     wished: dict[str, Any] = {"strategy": "direct", "ping_hosts": True, "rollback": True}
     lost = "dom0 of xs-2 does not reach xs-1 (172.16.0.35) on the storage network after the change, and did before."
-    with speaks_lldp(lab, "xs-2"):
+    with speaks_lldp(lab.switch, "xs-2.eth2", "xs-2.eth4"):
         heard = words(lab.bond("storage_bond", "--check", hosts=["xs-2"], strategy="direct", lldp=True))
     same = "[same_switch] xs-2: eth2 (port port-7) and eth4 (port port-7) are on the same switch, switch-a (02:00:00:00:0a:01)."
     assert same in heard, heard
