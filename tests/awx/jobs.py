@@ -160,16 +160,28 @@ def workflows() -> list[Record]:
 
 def update_inventory(source: Path, credential: Mapping[str, Any], folder: Path) -> Record:
     """An inventory update: ansible-inventory with the source and the credential's environment."""
+    done = _update(source, credential, folder)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return dict(json.loads(done.stdout))
+
+
+def failed_update(source: Path, folder: Path) -> str:
+    """What the update of a source without a credential says. A job that needs it is then not started at all ("Previous Task Failed")."""
+    done = _update(source, None, folder)
+    assert done.returncode != 0, done.stdout[-4000:]
+    return " ".join(done.stderr.split())
+
+
+def _update(source: Path, credential: Mapping[str, Any] | None, folder: Path) -> subprocess.CompletedProcess[str]:
     folder.mkdir()
     (type_of_credential,) = data()["controller_credential_types"]
-    environment, files = render_injectors(type_of_credential, dict(credential), folder=str(folder))
+    environment, files = render_injectors(type_of_credential, dict(credential), folder=str(folder)) if credential else ({}, {})
     for path, text in files.items():
         Path(path).write_text(text, encoding="utf-8")
     command = [BIN / "ansible-inventory", "-i", source, "--list", "--export"]
-    around = _around() | SETTINGS | environment
-    done = subprocess.run([str(word) for word in command], env=around, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return dict(json.loads(done.stdout))
+    # An update is no job, and has a number of its own (awx/main/tasks/jobs.py, RunInventoryUpdate.build_env).
+    around = _around() | {name: value for name, value in SETTINGS.items() if name != "JOB_ID"} | {"INVENTORY_UPDATE_ID": "17"} | environment
+    return subprocess.run([str(word) for word in command], env=around, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
 def as_awx_keeps(inventory: Record) -> Record:

@@ -24,6 +24,7 @@ from tests.awx.jobs import (
     as_awx_keeps,
     as_awx_writes,
     data,
+    failed_update,
     limited,
     playbook,
     shown,
@@ -265,6 +266,15 @@ def test_a_job_without_a_credential_says_which_one_it_wants(twin: RunningTwin, t
     said = "This job has no password for XAPI. Attach a credential of the type XenServer or XCP-ng pool to the job template"
     assert said in shown(done).replace("\n", " "), done.output[-3000:]
     assert said in next(iter(done.artifacts["storage_bond_result_plan"].values()))["message"]
+
+
+def test_the_kits_inventory_source_without_a_credential_says_which_one_it_wants(tmp_path: Path) -> None:
+    """As it is after the first run of awx_setup: AWX syncs the inventory before a job, and that is where it ends."""
+    said = failed_update(ROOT / "playbooks" / "files" / "awx.xs_pools.yml", tmp_path / "update")
+    assert (
+        "xapi.network.xs_pools has no hostname and no password for XAPI. Give the inventory source a credential of the type XenServer"
+        in said
+    )
 
 
 def test_verify_of_a_pool_that_cannot_be_read_leaves_a_result_that_says_so(twin: RunningTwin, tmp_path: Path) -> None:
