@@ -284,7 +284,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if missing := [name for name in ("hostname", "password") if options.get(name) in (None, "")]:
                 named = str(options.get("hostname") or "").rpartition("@")[2]  # behind what could be a password
                 at = f", the pool at {named}" if self.get_option("pools") and named else ""
-                raise AnsibleParserError(f"{where}{at}: {_no_login(missing, 'INVENTORY_UPDATE_ID' in os.environ)}")
+                wrong = _no_login(missing, "INVENTORY_UPDATE_ID" in os.environ)
+                raise AnsibleParserError(f"{where}{at}: {wrong}")
             checked = ArgumentSpecValidator(POOL_OPTIONS).validate(options)
             if checked.error_messages:
                 raise AnsibleParserError(f"{where}: {'; '.join(checked.error_messages)}")
@@ -388,21 +389,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 def _no_login(missing: Sequence[str], update: bool) -> str:
     """`missing`: hostname, password or both; `update`: whether this is an inventory update of AWX, which gets them from a credential."""
-    said = f"xapi.network.xs_pools has no {' and no '.join(missing)} for XAPI. "
+    what = " and no ".join(missing)
     if update and list(missing) == ["hostname"]:
-        said += (
-            "Fill in Pool master of the source's credential, or say in the file which pools there are (pools, or hostname), and sync it"
-            " again."
+        return (
+            "xapi.network.xs_pools has no hostname for XAPI. Fill in Pool master of the source's credential, or say in the file which pools"
+            " there are (pools, or hostname), and sync it again. No pool was asked."
         )
-    elif update:
-        said += (
-            "Give the inventory source a credential of the type XenServer or XCP-ng pool (in AWX, at the source, Credential), and sync it"
-            " again."
+    if update:
+        return (
+            f"xapi.network.xs_pools has no {what} for XAPI. Give the inventory source a credential of the type XenServer or XCP-ng pool (in"
+            " AWX, at the source, Credential), and sync it again. No pool was asked."
         )
-    else:
-        variables = {"hostname": "XENSERVER_HOST (the master's address)", "password": "XENSERVER_PASSWORD"}
-        said += f"Set {' and '.join(variables[name] for name in missing)} in the environment, or {' and '.join(missing)} in the file."
-    return f"{said} No pool was asked."
+    variables = {"hostname": "XENSERVER_HOST (the master's address)", "password": "XENSERVER_PASSWORD"}
+    return (
+        f"xapi.network.xs_pools has no {what} for XAPI. Set {' and '.join(variables[name] for name in missing)} in the environment, or"
+        f" {' and '.join(missing)} in the file. No pool was asked."
+    )
 
 
 def _not_read(pool: Mapping[str, Any], error: NetworkError) -> str:

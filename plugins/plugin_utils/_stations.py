@@ -101,8 +101,8 @@ def _read(play: Play) -> dict[str, Any]:
     for name in ("wait_timeout", "timeout"):
         if read[name] != "":
             values.seconds(f"storage_bond_{name}", read[name])
-    if lost := _not_given(read):
-        raise ValueError(lost)
+    if wrong := _not_given(read):
+        raise ValueError(wrong)
     if read["confirm_timeout"] and read["confirm_timeout"] not in SECONDS:
         raise ValueError(
             f"storage_bond_confirm_timeout is {read['confirm_timeout']}; give 0 (no timer) or {SECONDS.start} to {SECONDS.stop - 1}"
