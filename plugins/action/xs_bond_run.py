@@ -41,6 +41,8 @@ class ActionModule(ActionBase):
         for name in xs_bond_run.REGISTERED:
             found = variables.get(known[name])
             known[name] = found if isinstance(found, Mapping) else {}
+        results = [found for name in options["timeline"] if isinstance(found := variables.get(name), Mapping)]
+        known["timeline"] = [entry for result in results for entry in result.get("timeline") or []]
         # By way of JSON, so that it holds plain values whichever way Ansible keeps its variables: warnings of a result are objects.
         return dict(json.loads(json.dumps(known, default=str)))
 

@@ -64,6 +64,15 @@ options:
     elements: str
     choices: [ha_enabled, pending_tasks]
     default: []
+  wait_for:
+    description:
+      - V(complete) waits for the whole proof.
+      - V(started) waits only until the C(agent_start_time) of the host has been renewed, for who sees to the rest himself, such as with
+        O(xapi.network.xs_bond_info#module:start_timeout). The host may not be enabled yet.
+    type: str
+    choices: [complete, started]
+    default: complete
+    version_added: 1.1.0
   wait_timeout:
     description: Seconds to wait for the proof that xapi has started again.
     type: int
@@ -175,12 +184,14 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["restarted"], "default": "restarted"},
     "method": {"type": "str", "choices": ["service", "agent"], "default": "service"},
     "accept": {"type": "list", "elements": "str", "choices": ["ha_enabled", "pending_tasks"], "default": []},
+    "wait_for": {"type": "str", "choices": ["complete", "started"], "default": "complete"},
     "wait_timeout": {"type": "int", "default": 600},
 }
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}
 
 BEFORE = ("pool", "host", "host_metrics", "task", "pbd", "sr")
 AFTER = ("pool", "host")
+FRESH_SECONDS = 1.0  # how old what was read of the pool may be, once dom0 has answered
 
 
 def work(task: Task) -> dict[str, Any]:
@@ -194,11 +205,14 @@ def work(task: Task) -> dict[str, Any]:
             "xs_agent with method=service sends its command over the connection of the task."
             " It cannot run as a module process (async, or its own file); method=agent can."
         )
-    with task.session() as session:
+    with restart.asked_whose_dom0(task, shell) as answer, task.session() as session:
         pool = restart.pool_of(session.read(BEFORE))
+        read = time.monotonic()
         host = pool.host_meant(options["host"] or task.host)
         if shell is not None:
-            restart.make_sure_it_is(host, shell, pool, task)
+            restart.make_sure_it_is(host, answer, pool, task)
+        if time.monotonic() - read > FRESH_SECONDS:
+            pool = restart.pool_of(session.refresh())
         skewed = restart.clock_skew(session, host)
         for problem in skewed:
             task.warn(problem.sentence)
@@ -211,15 +225,15 @@ def work(task: Task) -> dict[str, Any]:
             raise NetworkError(f"xapi of {host.name} was not restarted. {said}", **facts)
         if task.check_mode:
             return {"changed": True, **facts}
-        # Once more, since the connection to dom0 may have taken its time: the proof is a difference to what was just before.
-        before = restart.pool_of(session.refresh(AFTER)).host(host.ref)
+        before = restart.as_it_is_now(session, host)
+        session.only(AFTER)
         started = time.monotonic()
         deadline = started + options["wait_timeout"]
         task.note("restart_begun", host.name)
         order = restart.by_agent(session, host) if shell is None else restart.by_service(task, shell, host)
         task.note("restart_ordered", host.name)
         after = restart.started_again(task, shell, session, before, order, deadline, facts)
-    if before.enabled and not after.enabled:
+    if before.enabled and not after.enabled and options["wait_for"] == "complete":
         task.warn(f"{host.name} was enabled before the restart of its xapi and is disabled now.")
     return {
         "changed": True,

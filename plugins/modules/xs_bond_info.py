@@ -67,6 +67,14 @@ options:
     choices: [warn, fail]
     default: warn
     version_added: 1.1.0
+  start_timeout:
+    description:
+      - Seconds for which the start of xapi on the hosts of O(ask_dom0) is awaited, in their dom0 with C(xapi-wait-init-complete), before
+        anything else is asked there. A start that is not complete then is a finding.
+      - With V(0) the start is not asked about.
+    type: int
+    default: 0
+    version_added: 1.1.0
   wait_timeout:
     description:
       - Seconds to wait for conformity.
@@ -160,6 +168,11 @@ picture:
   returned: when O(picture) is true
   type: list
   elements: dict
+timeline:
+  description: What happened when, as RV(xapi.network.xs_agent#module:timeline) has it.
+  returned: when O(start_timeout) was given
+  type: list
+  elements: dict
 seconds:
   description: How long the wait took.
   returned: success
@@ -203,6 +216,7 @@ ARGUMENT_SPEC = {
     "differences": {"type": "str", "choices": ["report", "fail"], "default": "report"},
     "degraded": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
     "lacp": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
+    "start_timeout": {"type": "int", "default": 0},
     "wait_timeout": {"type": "int", "default": 0},
 }
 CONSTRAINTS = SPEC_CONSTRAINTS
@@ -213,14 +227,19 @@ def work(task: Task) -> dict[str, object]:
     spec = from_task(task.options)
     expected = read_expected(task.options)
     begun = time.monotonic()
-    with asked_meanwhile(task, task.options["ask_dom0"]) as answers, task.session() as session:
+    start = int(task.seconds("start_timeout")) if task.options["start_timeout"] else 0
+    with asked_meanwhile(task, task.options["ask_dom0"], start) as answers, task.session() as session:
         pool = read_pool(session, spec, planned=bool(expected))
         the_plan = plan(pool, spec)
         unclear = [problem for problem in the_plan.problems if problem.code in ("network_ambiguous", "host_unknown")]
         if unclear:
             raise NetworkError(rejection(the_plan))
         of_this_pool(pool, expected)
-        dom0 = read_dom0(pool, {**task.options["dom0"], **answers()})
+        asked = answers()
+        for host in pool.hosts if start else ():
+            if isinstance(asked.get(host.uuid), Mapping):
+                task.note("startup_complete", host.name)
+        dom0 = read_dom0(pool, {**task.options["dom0"], **asked})
         missing = partial(_missing, spec, expected, dom0, task.options)
         findings = missing(pool)
         if findings:

@@ -84,9 +84,9 @@ options:
     type: bool
     default: false
   timeline:
-    description: The timelines of the tasks before.
+    description: The variables with the results of tasks that returned a timeline. What is older than the work at this host is passed over.
     type: list
-    elements: dict
+    elements: str
     default: []
   variable:
     description: Under which name other hosts of the play have registered what is compared with theirs.
@@ -167,7 +167,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "result": {"type": "dict", "default": {}},
     "results": {"type": "list", "elements": "dict", "default": []},
     "after": {"type": "bool", "default": False},
-    "timeline": {"type": "list", "elements": "dict", "default": []},
+    "timeline": {"type": "list", "elements": "str", "default": []},
     "variable": {"type": "str", "default": "storage_bond_run"},
 }
 CONSTRAINTS: dict[str, Any] = {"supports_check_mode": True}

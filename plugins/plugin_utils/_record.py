@@ -136,7 +136,9 @@ class Run:
         return replace(self, armed_until=until, timeline=(*self.timeline, {"host": name, "what": "armed", "at": now}))
 
     def proved(self, timeline: Iterable[Mapping[str, Any]], now: float) -> Run:
-        """The host at work is changed and proved."""
+        """The host at work, where there is one, is changed and proved."""
+        if self.host_at_work is None:
+            return self
         hosts = tuple(replace(host, seconds=round(now - self.begun, 1)) if host.uuid == self.at else host for host in self.hosts)
         end = "confirmed" if self.armed_until else "verified"
         return replace(self._timed(timeline, end, now), hosts=hosts, at="", armed_until=0)
@@ -199,8 +201,9 @@ class Run:
         host = self.host_at_work
         name = host.name if host else ""
         first = [{"host": name, "what": "begun", "at": self.begun}] if host else []
-        # What a task has registered in an earlier run of the same play is there as well.
-        mine = [entry for entry in timeline if float(entry["at"]) >= self.since]
+        # What the tasks of the host before have registered, or those of an earlier run of the same play, is there as well.
+        since = self.begun if host else float(self.timeline[-1]["at"]) if self.timeline else self.since
+        mine = [entry for entry in timeline if float(entry["at"]) >= since]
         return replace(self, timeline=(*self.timeline, *first, *mine, {"host": name, "what": end, "at": now}))
 
     # what it says

@@ -80,6 +80,8 @@ def asked(options: Given, play: Play) -> Result:
         "save_plan": read["plan_file"] if _only_plan(read, play) else "",
         "saved_plan": "" if _only_plan(read, play) else read["plan_file"],
         "by_ssh": read["agent_method"] == "service",
+        # The bond is there before the start of xapi is complete, so dom0 is asked for that when XAPI has been.
+        "start_in_dom0": read["agent_method"] == "service" and read["dom0"],
         "accept_of_restart": [code for code in read["accept"] if code in OF_A_RESTART],
         "ping_in_full_size": full,
         "ping_hosts": read["ping_hosts"] and read["state"] == "present",
@@ -206,8 +208,10 @@ def refused(options: Given, play: Play) -> str:
 
 
 def host_begun(options: Given, play: Play) -> Result:
-    """The run comes to the next host, and whether it stops there. `now`: the result of xs_bond_info for the host before."""
-    run = _record.from_dict(options["run"])
+    """The host before is proved, and the run comes to the next one; whether it stops there. `now`: the result of xs_bond_info for the one
+    before, whose tasks gave the `timeline`. Both in one event, since each task of a host costs it time.
+    """
+    run = _record.from_dict(options["run"]).proved(options["timeline"], play.now)
     stops = bool((options["now"].get("pool") or {}).get("stop") and run.done)
     run = run.ready().at_work(options["host"], play.now)
     # The timers of this run take away what the last ones have left, so that later answers of dom0 do not have it any more.
@@ -303,7 +307,7 @@ def _peers(options: Given) -> list[_reach.Peer]:
 
 
 def host_done(options: Given, play: Play) -> Result:
-    """The host at work is proved."""
+    """The last host is proved."""
     return _record.from_dict(options["run"]).proved(options["timeline"], play.now).to_dict()
 
 

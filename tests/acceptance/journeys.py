@@ -72,9 +72,10 @@ def journeys(pool: Pool) -> list[Journey]:
 def moments(pool: Pool) -> list[Journey]:
     """Kills of the control node, one at the beginning of each task that matters."""
     words = ("Begin with", "Restart xapi, from which the bond is inherited, on", "Make the change, or wait for the inherited bond, on",
-             "Look in XAPI and in dom0 at", "Finish")  # fmt: skip
+             "Look in XAPI and in dom0 at")  # fmt: skip
     some = [f"{word} {host}" for host in pool.hosts for word in words]
-    return [_killed(bond_of(pool, strategy="restart"), at) for at in ("Keep other runs away from the pool", *some, "Let other runs change")]
+    ends = ("Finish with the last host", "Ask dom0 of every host once more", "Verify the whole pool", "Let other runs change")
+    return [_killed(bond_of(pool, strategy="restart"), at) for at in ("Keep other runs away from the pool", *some, *ends)]
 
 
 def bond_of(pool: Pool, nics: Sequence[str] = (), **variables: Any) -> Bond:

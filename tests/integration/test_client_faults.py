@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.xapi.network.plugins.module_utils._xapi import session as session_module
 from ansible_collections.xapi.network.plugins.module_utils._xapi.connection import Connection
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, Unreachable, XapiFailure
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
@@ -37,7 +38,8 @@ def session(twin: RunningTwin, **changes: Any) -> Session:
     return Session(Connection(**{**connection(twin), **changes}))
 
 
-def test_a_read_of_some_hosts_has_their_pifs_and_everything_else_and_follows_all() -> None:
+def test_a_read_of_some_hosts_has_their_pifs_and_everything_else_and_follows_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "FEW_HOSTS", 7)
     with RunningTwin("eight-hosts", ssh=False, restart_seconds=0.3) as twin, session(twin) as one, session(twin) as other:
         full = one.read()
         chosen = sorted(full["host"])[2:4]
@@ -48,6 +50,17 @@ def test_a_read_of_some_hosts_has_their_pifs_and_everything_else_and_follows_all
         (elsewhere,) = [ref for ref, pif in full["pif"].items() if pif["host"] not in chosen][:1]
         other.call("PIF.add_to_other_config", elsewhere, "seen", "yes")
         assert one.refresh()["pif"][elsewhere]["other_config"]["seen"] == "yes"
+
+
+def test_of_few_hosts_everything_is_read_with_one_event_from() -> None:
+    """A host that runs 26.10 waits before each of them, so that the three of a read of some hosts take longer than all that is there."""
+    with RunningTwin("tutorial-26", ssh=False, restart_seconds=15.0) as twin, session(twin) as one:
+        begun = time.monotonic()
+        everything = one.read()
+        took = time.monotonic() - begun
+        assert took >= 0.05
+        assert one.read_of(lambda records: ()) == everything
+        assert twin.journal.methods()["event.from"] == 2
 
 
 # certificates

@@ -52,7 +52,7 @@ def test_a_run_is_drawn_before_and_after_with_its_time_line(tmp_path: Path) -> N
     assert report["headline"] == "2 of 2 hosts changed, all as predicted"
     assert [moment["what"] for moment in only(report, "xs-1")["timeline"]] == ["begun", "create_bond", "as_predicted", "verified"]
     moments = [moment["what"] for moment in only(report, "xs-2")["timeline"]]
-    wanted = ["begun", "restart_begun", "agent_started", "startup_complete", "bond_seen", "bond_attached", "as_predicted", "verified"]
+    wanted = ["begun", "restart_begun", "agent_started", "bond_seen", "bond_attached", "as_predicted", "startup_complete", "verified"]
     assert [moment for moment in moments if moment in wanted] == wanted
     assert only(report, "xs-2")["ovs"]
     seen = opened(page, tmp_path)

@@ -18,6 +18,7 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import N
 
 from tests.integration.bonding import bond, changed, dom0, look, sentence, writes
 from tests.integration.test_bond import a_network, xapi
+from xapi_twin.faults import Point
 from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import load_scenario
 
@@ -153,6 +154,34 @@ def test_a_member_that_never_comes_back_stops_the_pool_and_the_next_run_finishes
         again = bond(twin, tmp_path, **ACCEPT)
         assert again.status == 0, again.output
         assert all("bond0" in host["pifs"] for host in look(twin)["hosts"].values())
+
+
+def test_a_member_whose_start_is_not_complete_in_time_stops_the_pool_although_its_bond_is_there(tmp_path: Path) -> None:
+    with pool() as twin:
+        twin.add_fault(when={"moment": "host.start.complete", "host": "xs-2"}, do="slow", seconds=12)
+        stopped = bond(twin, tmp_path, wait_timeout=4, **ACCEPT)
+        said = sentence(stopped)
+        assert 'xs-2 failed at "Look in XAPI and in dom0 at xs-2": xs-2, dom0: xapi-wait-init-complete says that xapi has not' in said
+        assert "Finished: xs-1. Not touched: xs-3." in said
+        assert "bond0" in look(twin)["hosts"]["xs-2"]["pifs"] and "bond0" not in look(twin)["hosts"]["xs-3"]["pifs"]
+        twin.run(twin.twin.host("xs-2").init_complete.wait)
+        again = bond(twin, tmp_path, **ACCEPT)
+        assert again.status == 0, again.output
+
+
+def test_the_next_member_is_restarted_only_when_the_start_of_the_one_before_is_complete(tmp_path: Path) -> None:
+    with pool() as twin:
+        twin.add_fault(when={"moment": "host.start.complete", "host": "xs-2"}, do="slow", seconds=3)
+        stopped: list[bool] = []
+        hosts = twin.twin.hosts
+
+        def noted(point: Point) -> None:
+            if point.name == "host.stopped" and hosts[point.host].name == "xs-3":
+                stopped.append(twin.twin.host("xs-2").init_complete.is_set())
+
+        twin.twin.pool.faults.on_point.append(noted)
+        assert bond(twin, tmp_path, **ACCEPT).status == 0
+        assert stopped == [True]
 
 
 def test_later_plays_of_a_site_leave_the_hosts_of_a_failed_pool_alone(tmp_path: Path) -> None:

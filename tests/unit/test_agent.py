@@ -63,8 +63,11 @@ class FakeSession:
     def read(self, classes: tuple[str, ...]) -> Records:
         return self.before
 
-    def refresh(self, classes: tuple[str, ...] | None = None) -> Records:
+    def refresh(self) -> Records:
         return self.before
+
+    def only(self, classes: tuple[str, ...]) -> None:
+        pass
 
     def follow(self, deadline: float) -> Iterator[Records]:
         while self.changes:
@@ -72,9 +75,11 @@ class FakeSession:
             yield self.before
         time.sleep(max(0.0, min(0.01, deadline - time.monotonic())))
 
-    def call(self, method: str, *args: Any) -> str:
+    def call(self, method: str, *args: Any) -> Any:
         if method == "host.get_servertime":
             return f"{datetime.now(timezone.utc) + timedelta(seconds=self.clock):%Y%m%dT%H:%M:%SZ}"
+        if method == "host.get_record":
+            return self.before["host"][args[0]]
         self.calls.append(method)
         if self.restart_agent:
             raise self.restart_agent
@@ -118,7 +123,7 @@ STARTED = [pool(enabled=False), pool(enabled=False, start="200."), pool(start="2
 def run(
     session: FakeSession, dom0: Callable[[str], tuple[int, str, str]] | None = None, check_mode: bool = False, **options: Any
 ) -> Mapping[str, Any]:
-    asked = {"host": "xs-2", "method": "service", "accept": [], "wait_timeout": 1, **options}
+    asked = {"host": "xs-2", "method": "service", "accept": [], "wait_for": "complete", "wait_timeout": 1, **options}
     session.changes = list(session.changes)
     return xs_agent.work(FakeTask(options=asked, shell=dom0, pool=session, check_mode=check_mode, host="xs-2"))
 
@@ -249,11 +254,29 @@ def test_a_member_that_is_just_starting_is_waited_for_before_its_agent_is_restar
 
 def test_a_host_that_is_enabled_a_moment_after_its_start_is_complete_was_not_disabled_by_it() -> None:
     warned: list[str] = []
-    options = {"host": "xs-2", "method": "service", "accept": [], "wait_timeout": 5}
+    options = {"host": "xs-2", "method": "service", "accept": [], "wait_for": "complete", "wait_timeout": 5}
     changes = [pool(enabled=False), pool(enabled=False, start="200."), pool(enabled=False, start="200."), pool(start="200.")]
     task = FakeTask(options=options, shell=Dom0(), pool=FakeSession(pool(), changes), host="xs-2", warn=warned.append)
     assert xs_agent.work(task)["enabled"] == {"before": True, "after": True}
     assert warned == []
+
+
+def test_who_sees_to_the_rest_himself_waits_only_for_a_new_start_time() -> None:
+    warned: list[str] = []
+    dom0 = Dom0()
+    options = {"host": "xs-2", "method": "service", "accept": [], "wait_for": "started", "wait_timeout": 5}
+    session = FakeSession(pool(), list(STARTED))
+    found = xs_agent.work(FakeTask(options=options, shell=dom0, pool=session, host="xs-2", warn=warned.append))
+    assert (found["agent_start_time"]["after"], found["enabled"]["after"]) == ("200.", False)
+    assert dom0.commands == ["inventory", "restart"] and warned == []
+
+
+def test_what_was_read_of_the_pool_while_dom0_waited_for_a_start_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xs_agent, "FRESH_SECONDS", 0.0)
+    session = FakeSession(pool(), [])
+    monkeypatch.setattr(session, "refresh", lambda: pool(tasks=("SR.scan",)))
+    with pytest.raises(NetworkError, match=r"xapi of xs-2 was not restarted\. .*SR\.scan"):
+        run(session, Dom0())
 
 
 def test_a_member_that_xapi_does_not_see_can_only_be_restarted_over_ssh() -> None:
@@ -296,7 +319,7 @@ def test_a_clock_that_is_wrong_is_a_warning_since_the_hosts_log_is_read_by_time(
 def test_a_start_under_way_comes_first_and_is_waited_for_only_so_long() -> None:
     warned: list[str] = []
     dom0 = Dom0(replies={"inventory": (0, f"INSTALLATION_UUID='{UUIDS['xs-2']}'\n#still starting\n", "")})
-    options = {"host": "xs-2", "method": "service", "accept": [], "wait_timeout": 5}
+    options = {"host": "xs-2", "method": "service", "accept": [], "wait_for": "complete", "wait_timeout": 5}
     xs_agent.work(FakeTask(options=options, shell=dom0, pool=FakeSession(pool(), list(STARTED)), host="xs-2", warn=warned.append))
     assert "xapi of xs-2 was starting and did not complete its start within 5 s; it is restarted all the same." in warned
     assert dom0.commands == ["inventory", "restart", "complete"]

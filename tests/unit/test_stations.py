@@ -50,7 +50,7 @@ def known(made: APool, play: Play | None = None, **given: Any) -> dict[str, Any]
     """What the tasks up to the plan have registered, with an answer of each dom0 that agrees with XAPI."""
     asked = spec(strategy="restart", **{name: given[name] for name in ("hosts", "accept") if name in given})
     answer = result(made.pool, asked, plan(made.pool, asked))
-    so_far: dict[str, Any] = {"options": options(**given), "plan": answer, "now": {}, "variable": "storage_bond_run"}
+    so_far: dict[str, Any] = {"options": options(**given), "plan": answer, "now": {}, "timeline": [], "variable": "storage_bond_run"}
     so_far["run"] = EVENTS["planned"](so_far, play or a_play())
     so_far["dom0"] = {"dom0": {UUIDS[name]: dom0_of(number, name) for number, name in enumerate(HOSTS, 1)}, "silent": []}
     return so_far

@@ -81,6 +81,11 @@ _LINUX_MODES: Mapping[str, str] = {
 }
 
 
+def section(name: str, command: str) -> str:
+    """The command as one more section of an answer, without what it prints."""
+    return f"({command}) >/dev/null 2>&1; printf '\\n{_BEGIN}{name}\\n\\n{_END}%s\\n' \"$?\""
+
+
 @dataclass(frozen=True)
 class Dom0Bond:
     """A bond as the switch of dom0 knows it.
@@ -201,6 +206,12 @@ def parse(output: str) -> Dom0:
         timer={"state": standing.state, "until": standing.until, "owner": standing.owner} if armed else {},
         taken_back=standing.taken_back or {},
     )
+
+
+def status_of(name: str, output: str) -> int | None:
+    """With which status the command of this section ended; None where the answer has no such section."""
+    found = _sections(output).get(name)
+    return found.status if found else None
 
 
 def _went(section: _Section | None) -> bool:

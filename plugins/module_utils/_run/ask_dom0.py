@@ -13,26 +13,30 @@ from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.partners import unsettled
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import waiting
-from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers, lldp
+from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers, lldp, start_up
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Shells, Task
 from ansible_collections.xapi.network.plugins.module_utils._run.wait import Patience, await_dom0
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
+START_UP = "start-up"
 SECONDS = 60  # within which every host has to answer, where nothing else is said
 
 
 def facts(status: int, output: str, error: str) -> dict[str, Any]:
     """The facts xs_dom0 out of an answer of dom0. Raises NetworkError where it is none."""
+    if answers.status_of(START_UP, output) not in (None, 0, start_up.NO_SUCH_COMMAND):
+        raise NetworkError("xapi-wait-init-complete says that xapi has not completed its start. Look at /var/log/xensource.log there.")
     if status and "#xapi.network" not in output:
         raise NetworkError(f"dom0 did not carry out the command that asks for its network (status {status}): {(error or output).strip()}")
     return answers.parse(output).facts()
 
 
-def ask(task: Task, hosts: Mapping[str, str], seconds: float = SECONDS) -> dict[str, Any]:
+def ask(task: Task, hosts: Mapping[str, str], seconds: float = SECONDS, start: int = 0) -> dict[str, Any]:
     """`dom0`: what each host answers, or a text that says why there is nothing, by uuid; `silent`: a sentence for each that did not.
 
     `hosts`: the inventory's names by uuid. While DRBD is behind on one of them, all are asked again for `drbd_timeout` seconds of the task;
-    while a switch does not bundle an LACP bond, for `lacp_timeout` seconds.
+    while a switch does not bundle an LACP bond, for `lacp_timeout` seconds. `start`: seconds for which the start of their xapi is awaited
+    before; one that is not complete then is what there is to say of the host.
     Raises NetworkError in a module process, which has no connections.
     """
     shells = task.shells
@@ -41,7 +45,7 @@ def ask(task: Task, hosts: Mapping[str, str], seconds: float = SECONDS) -> dict[
             "dom0 is asked over connections of the inventory, by a task of the play. A module process (async, or its own file) has none."
         )
     patiences = [Patience("DRBD", waiting, task.options["drbd_timeout"]), Patience("LACP", unsettled, task.options["lacp_timeout"])]
-    return await_dom0(lambda: _once(hosts, shells, seconds), patiences, task.progress)
+    return await_dom0(lambda: _once(hosts, shells, seconds, start), patiences, task.progress)
 
 
 def listen(task: Task, hosts: Mapping[str, str], nics: Sequence[str]) -> dict[str, dict[str, dict[str, str]]]:
@@ -58,21 +62,22 @@ def heard(output: str) -> dict[str, dict[str, str]]:
 
 
 @contextmanager
-def asked_meanwhile(task: Task, hosts: Mapping[str, str]) -> Iterator[Callable[[], Mapping[str, Any]]]:
+def asked_meanwhile(task: Task, hosts: Mapping[str, str], start: int = 0) -> Iterator[Callable[[], Mapping[str, Any]]]:
     """`ask`, while something else is done: gives a function that waits for the answers and returns them by uuid."""
     if not hosts:
         yield dict
         return
     with ThreadPoolExecutor(max_workers=1) as beside:
         # Ansible keeps the context of a task in context variables, and a thread begins with none.
-        asked = beside.submit(contextvars.copy_context().run, ask, task, hosts)
+        asked = beside.submit(contextvars.copy_context().run, ask, task, hosts, SECONDS, start)
         yield lambda: asked.result()["dom0"]
 
 
-def _once(hosts: Mapping[str, str], shells: Shells, seconds: float) -> dict[str, Any]:
+def _once(hosts: Mapping[str, str], shells: Shells, seconds: float, start: int = 0) -> dict[str, Any]:
     found: dict[str, Any] = {}
     silent: list[str] = []
-    replies = shells(list(hosts.values()), answers.PROBE, seconds)
+    command = f"{answers.section(START_UP, start_up.complete(start))}\n{answers.PROBE}" if start else answers.PROBE
+    replies = shells(list(hosts.values()), command, seconds + start)
     for uuid, name in hosts.items():
         reply = replies[name]
         try:

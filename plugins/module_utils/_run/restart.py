@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, restart_problems
 from ansible_collections.xapi.network.plugins.module_utils._bond.verify import Finding
-from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers
+from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers, start_up
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
 from ansible_collections.xapi.network.plugins.module_utils._pool import model
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
@@ -24,23 +27,14 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.session import 
 
 CLOCK_SECONDS = 60
 
-_PATH = "PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin:/opt/xensource/bin; export PATH; "
 # An init script of CentOS 5 leaves its standard output to the daemon that it starts, and the connection would hang on it.
 RESTART = (
-    _PATH + "if command -v systemctl >/dev/null 2>&1; then echo systemctl restart xapi; systemctl restart xapi;"
+    start_up.PATH + "if command -v systemctl >/dev/null 2>&1; then echo systemctl restart xapi; systemctl restart xapi;"
     " else echo service xapi restart; service xapi restart </dev/null >/dev/null 2>&1; fi"
 )
-# The cookie that it waits for is taken away when xapi stops and written last of all when it starts (xen-api, ocaml/xapi/xapi.ml). The
-# script looks once a second, so the cookie is looked for more often at first; the script has the last word.
-COMPLETE = _PATH + (
-    "i=0; while [ $i -lt {tenths} ] && ! [ -e /var/run/xapi_init_complete.cookie ]; do sleep 0.1 || sleep 1; i=$((i + 1)); done;"
-    " xapi-wait-init-complete {seconds}"
-)
-SOON = 30  # seconds
-NO_SUCH_COMMAND = 127
 # Whose dom0 this is, and when its xapi happens to be starting, its start comes first: a restart in the middle leaves a bond incomplete.
 STARTED = (
-    f"{answers.INVENTORY} || exit; {_PATH}command -v xapi-wait-init-complete >/dev/null 2>&1 || exit 0;"
+    f"{answers.INVENTORY} || exit; {start_up.PATH}command -v xapi-wait-init-complete >/dev/null 2>&1 || exit 0;"
     " xapi-wait-init-complete {seconds} >/dev/null 2>&1 || echo '#still starting'"
 )
 SETTLE_SECONDS = 60
@@ -74,12 +68,32 @@ def pool_of(records: Any) -> model.Pool:
         raise NetworkError(f"{error}") from None
 
 
-def make_sure_it_is(host: model.Host, shell: Shell, pool: model.Pool, task: Task) -> None:
-    """The dom0 behind the task's connection is that of the host that is meant, and its xapi is not in the middle of a start."""
-    seconds = min(SETTLE_SECONDS, task.options["wait_timeout"])
+@contextmanager
+def asked_whose_dom0(task: Task, shell: Shell | None) -> Iterator[Callable[[], tuple[int, str, str]]]:
+    """Asks the dom0 behind the task's connection whose it is, and lets a start of xapi that is under way there come to its end, while
+    something else is done: gives a function that waits for the answer and returns it.
+    """
+    if shell is None:
+        yield lambda: (0, "", "")
+        return
+    seconds = _settle_seconds(task)
+    command = answers.INVENTORY if task.check_mode else STARTED.format(seconds=seconds)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # Ansible keeps the context of a task in context variables, and a thread begins with none.
+        asked = beside.submit(contextvars.copy_context().run, shell, command, seconds + SPARE_SECONDS)
+        yield asked.result
+
+
+def _settle_seconds(task: Task) -> int:
+    return min(SETTLE_SECONDS, int(task.options["wait_timeout"]))
+
+
+def make_sure_it_is(host: model.Host, answer: Callable[[], tuple[int, str, str]], pool: model.Pool, task: Task) -> None:
+    """The dom0 behind the task's connection, which gives this answer, is that of the host that is meant, and its xapi is not in the middle
+    of a start.
+    """
     try:
-        command = answers.INVENTORY if task.check_mode else STARTED.format(seconds=seconds)
-        status, output, error = shell(command, seconds + SPARE_SECONDS)
+        status, output, error = answer()
     except ConnectionLost as lost:
         raise ConnectionLost(f"{lost.message} Nothing was changed: xapi of {host.name} was not restarted.") from None
     uuid = answers.host_uuid(status, output or error)
@@ -90,7 +104,10 @@ def make_sure_it_is(host: model.Host, shell: Shell, pool: model.Pool, task: Task
             " whose xapi is to be restarted. Nothing was changed. Correct ansible_host in the inventory, or delegate_to."
         )
     if "#still starting" in output:
-        task.warn(f"xapi of {host.name} was starting and did not complete its start within {seconds} s; it is restarted all the same.")
+        task.warn(
+            f"xapi of {host.name} was starting and did not complete its start within {_settle_seconds(task)} s; it is restarted all the"
+            " same."
+        )
 
 
 def at_rest(task: Task, session: Session, pool: model.Pool, host: model.Host, service: bool) -> tuple[model.Host, model.Pool]:
@@ -103,6 +120,12 @@ def at_rest(task: Task, session: Session, pool: model.Pool, host: model.Host, se
     deadline = time.monotonic() + task.options["wait_timeout"]
     found, _left = await_none(session, pool, against, deadline, task.progress, "waiting", lambda one: PATIENCE[one.code])
     return found.host(host.ref), found
+
+
+def as_it_is_now(session: Session, host: model.Host) -> model.Host:
+    """What the proof compares with: a restart is a difference to what was just before. One call, since event.from waits 50 ms on 26.10."""
+    record = session.call("host.get_record", host.ref)
+    return replace(host, enabled=bool(record["enabled"]), agent_start_time=record["other_config"].get("agent_start_time", ""))
 
 
 def facts_of(before: model.Host, after: model.Host, problems: list[Problem]) -> dict[str, Any]:
@@ -175,7 +198,7 @@ def by_agent(session: Session, host: model.Host) -> Restart:
 def started_again(
     task: Task, shell: Shell | None, session: Session, before: model.Host, restart: Restart, deadline: float, facts: dict[str, Any]
 ) -> model.Host:
-    """The host when it is proved that its xapi has started again."""
+    """The host when it is proved that its xapi has started again; where the task waits for no more, that is its new start time."""
     now, seen = before, "xapi had not started again; its start time was still the old one"
     enabled, started = before.enabled, False
     for now in _as_it_changes(session, before, deadline):
@@ -187,6 +210,8 @@ def started_again(
         if not started:
             started = True
             task.note("agent_started", before.name)
+        if task.options["wait_for"] == "started":
+            return now
         if shell is not None:
             complete = _complete(task, shell, before, deadline)
             if complete:
@@ -232,9 +257,8 @@ def _complete(task: Task, shell: Shell, host: model.Host, deadline: float) -> bo
     """Waits in dom0 until xapi says that its start is complete; None where that cannot be asked."""
     task.progress(f"{host.name}: xapi has started, waiting until its start-up is complete")
     seconds = max(1, math.ceil(deadline - time.monotonic()))
-    soon = min(SOON, seconds - 1)
     try:
-        status, _output, _error = shell(COMPLETE.format(tenths=10 * soon, seconds=seconds - soon), seconds + SPARE_SECONDS)
+        status, _output, _error = shell(start_up.complete(seconds), seconds + SPARE_SECONDS)
     except ConnectionLost:
         return None
-    return None if status == NO_SUCH_COMMAND else status == 0
+    return None if status == start_up.NO_SUCH_COMMAND else status == 0

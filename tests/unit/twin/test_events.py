@@ -184,3 +184,28 @@ async def test_a_batch_shows_the_records_as_they_were_when_it_was_collected() ->
         (event,) = [event for event in batch.events if event.ref == network]
         await ground.vlan("xs-1", "eth1", 50, network)
         assert event.snapshot is not None and event.snapshot["PIFs"] == [], "the VLAN's PIF is announced by the next batch only"
+
+
+@pytest.mark.parametrize(
+    ("xapi", "classes", "before"),
+    [("26.17.0", ["pif", "task"], 0.05), ("26.17.0", ["task"], 0.0), ("25.33.2", ["pif"], 0.0), ("24.19.2", ["pif"], 0.0)],
+)
+async def test_since_26_10_who_asks_for_more_than_tasks_waits_before_the_first_look(xapi: str, classes: list[str], before: float) -> None:
+    async with pool(xapi=xapi, restart_seconds=15) as ground:
+        begun = asyncio.get_running_loop().time()
+        await events(ground, classes)
+        took = asyncio.get_running_loop().time() - begun
+        assert before <= took < before + 0.05
+
+
+@pytest.mark.parametrize(("xapi", "after"), [("24.19.2", 0.05), ("25.33.2", 0.05 / 8), ("26.17.0", 0.05 / 8)])
+async def test_what_comes_shortly_after_a_change_is_told_with_it(xapi: str, after: float) -> None:
+    async with pool(xapi=xapi, restart_seconds=15) as ground:
+        token = (await events(ground, ["network"])).token
+        waiting = asyncio.create_task(events(ground, ["network"], token, 5.0))
+        await asyncio.sleep(0.1)
+        one = await ground.network("one")
+        begun = asyncio.get_running_loop().time()
+        other = await ground.network("other")
+        assert sorted(told(await waiting)) == sorted([("add", "network", one), ("add", "network", other)])
+        assert asyncio.get_running_loop().time() - begun >= 0.9 * after

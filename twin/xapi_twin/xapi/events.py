@@ -19,7 +19,7 @@ from xapi_twin.rpc.values import Event, EventBatch
 
 # Classes whose objects are in the database and make no events (datamodel.ml: gen_events false).
 SILENT = frozenset({"session"})
-
+GATHERING = 0.05  # seconds, see Pace
 
 # Classes that have no messages, and rows of which event.from counts nevertheless.
 _WITHOUT_MESSAGES = ("vdi_nbd_server_info", "data_source", "probe_result", "sr_stat")
@@ -41,6 +41,11 @@ class Subscriptions:
             frozenset(pair[0].lower() for pair in pairs if len(pair) == 1),
             frozenset((pair[0].lower(), pair[1]) for pair in pairs if len(pair) == 2),
         )
+
+    @property
+    def tasks_only(self) -> bool:
+        """Whether nothing but tasks is asked for."""
+        return not self.everything and self.classes | {cls for cls, _ref in self.objects} <= {"task"}
 
     def match(self, cls: str, ref: str) -> bool:
         if cls in SILENT:
@@ -97,15 +102,39 @@ def collect(
     return [*messages, *news, *changes, *gone], last, last_message
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How long event.from lets changes gather, in seconds: before it looks first, and after each change that comes while it waits. The
+    latter begins with `again` and doubles up to `most`.
+    """
+
+    before: float
+    again: float
+    most: float
+
+    @classmethod
+    def of(cls, schema: Schema, subscriptions: Subscriptions) -> Pace:
+        """xapi_event.ml and xapi_globs.ml of the releases; who asks for single tasks only is never kept waiting before the first look."""
+        if schema.at_least("26.10"):
+            return cls(0.0 if subscriptions.tasks_only else GATHERING, GATHERING / 8, GATHERING)
+        if schema.at_least("25.5"):
+            return cls(0.0, GATHERING / 8, GATHERING)
+        return cls(0.0, GATHERING, GATHERING)
+
+
 async def batch(
     database: Database,
     subscriptions: Subscriptions,
     token: tuple[int, int],
     timeout: float,
     alive: Callable[[], None],
+    scale: float = 0.0,
 ) -> EventBatch:
-    """Wait until there is something to tell or the time is out. `alive` raises when the session has ended."""
+    """Wait until there is something to tell or the time is out. `alive` raises when the session has ended. `scale`: see Pool."""
     deadline = asyncio.get_running_loop().time() + timeout
+    pace = Pace.of(database.schema, subscriptions)
+    pause = pace.again
+    await asyncio.sleep(pace.before * scale)
     after, after_message = token
     version = 0
     while True:
@@ -124,6 +153,8 @@ async def batch(
             await asyncio.wait_for(database.changed(version), left)
         except asyncio.TimeoutError:
             continue
+        await asyncio.sleep(pause * scale)
+        pause = min(2 * pause, pace.most)
 
 
 def _class_order(schema: Schema) -> dict[str, int]:

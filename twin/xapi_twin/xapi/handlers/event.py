@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from xapi_twin.datamodel.errors import XapiError
 from xapi_twin.rpc.values import Event, EventBatch
@@ -17,7 +18,8 @@ from xapi_twin.xapi.events import Subscriptions
 
 async def from_(context: Context, classes: list[str], token: str, timeout: float) -> EventBatch:
     numbers = _numbers(token)
-    return await events.batch(context.database, Subscriptions.of(classes), numbers, timeout, lambda: _alive(context))
+    alive = partial(_alive, context)
+    return await events.batch(context.database, Subscriptions.of(classes), numbers, timeout, alive, context.pool.scale)
 
 
 def _numbers(token: str) -> tuple[int, int]:
