@@ -82,6 +82,7 @@ def asked(options: Given, play: Play) -> Result:
         "by_ssh": read["agent_method"] == "service",
         # The bond is there before the start of xapi is complete, so dom0 is asked for that when XAPI has been.
         "start_in_dom0": read["agent_method"] == "service" and read["dom0"],
+        "start_timeout": read["wait_timeout"] if read["agent_method"] == "service" and read["dom0"] else 0,
         "accept_of_restart": [code for code in read["accept"] if code in OF_A_RESTART],
         "ping_in_full_size": full,
         "ping_hosts": read["ping_hosts"] and read["state"] == "present",
@@ -504,9 +505,8 @@ def _not_given(read: Given) -> str:
         lost.append("storage_bond_nics (its NICs, such as [eth2, eth4])")
     if not lost:
         return ""
-    one = len(lost) == 1
-    where = "in the inventory, in the play or with -e. Nothing was changed."
-    return f"{' and '.join(lost)} {'is' if one else 'are'} not given. Give {'it' if one else 'them'} {where}"
+    is_it, it = ("is", "it") if len(lost) == 1 else ("are", "them")
+    return f"{' and '.join(lost)} {is_it} not given. Give {it} in the inventory, in the play or with -e. Nothing was changed."
 
 
 def _only_plan(read: Given, play: Play) -> bool:
