@@ -120,10 +120,20 @@ def _rejected(message: str, play: Play) -> Result:
     """Options that cannot be meant. No failure yet: Ansible keeps no artifact of a task that fails, so it is kept first, and fails then."""
     given = play.given or {}
     plain = {name: value if isinstance(value := given.get(name), str) else "" for name in ("state", "network", "hostname")}
-    pool = (play.hostvars[play.host] if play.host in play.hostvars else {}).get("xs_pool")
     state = plain["state"] if plain["state"] in _artifact.STAGES else "present"
     entry = _artifact.of_rejection(state, play.check or given.get("plan") == "save", plain["network"], message)
-    return {"leads": True, "does": "rejected", "msg": message, "kept": entry, "pool": str(pool or plain["hostname"] or play.address)}
+    return {
+        "leads": True,
+        "does": "rejected",
+        "msg": message,
+        "kept": entry,
+        "pool": _in_inventory(play) or plain["hostname"] or play.address,
+    }
+
+
+def _in_inventory(play: Play) -> str:
+    """What the inventory plugin calls the pool of this host, for who could not ask the pool itself."""
+    return str((play.hostvars[play.host] if play.host in play.hostvars else {}).get("xs_pool") or "")
 
 
 def lead(options: Given, play: Play) -> Result:
@@ -376,7 +386,8 @@ def kept(options: Given, play: Play) -> Result:
     lines = [] if rejection else _told(options, play, run)
     now = (options["now"].get("hosts") if run.done else None) or plan.get("hosts") or {}
     entry = _artifact.of_run(run, rejection, lines, plan, now)
-    data = _artifact.artifacts(entry["stage"], run.pool or run.pool_uuid or options["options"]["address"] or "unknown", entry)
+    pool = run.pool or run.pool_uuid or _in_inventory(play) or options["options"]["address"] or "unknown"
+    data = _artifact.artifacts(entry["stage"], pool, entry)
     if entry["stage"] == "plan" and entry["successful"]:
         data["storage_bond_plan_fingerprint"] = {run.pool_uuid: plan.get("fingerprint", "")}
     return _left(data)

@@ -283,7 +283,8 @@ def test_verify_of_a_pool_that_cannot_be_read_leaves_a_result_that_says_so(twin:
     done = wrong.run()
     (found,) = done.artifacts["storage_bond_result_verify"].values()
     assert done.status == "failed" and not found["successful"] and not found["conforms"]
-    assert "does not accept the password" in found["message"] and done.artifacts["storage_bond"]
+    assert "does not accept the password" in found["message"]
+    assert list(done.artifacts["storage_bond"]) == ["tutorial"], "by its name in the inventory, as when it can be read"
 
 
 def test_a_plan_that_has_nothing_to_do_ends_the_job_in_the_workflow_and_there_alone(twin: RunningTwin, tmp_path: Path) -> None:

@@ -666,3 +666,5 @@ def test_a_pool_that_cannot_be_read_is_told_and_kept_by_verify_too() -> None:
     assert told["failed"] and set(told) == {"failed", "msg"} and told["msg"] == "xs-1.example.com does not answer."
     found = entry(EVENTS["kept"](unread, a_play())["ansible_stats"]["data"], "verify")
     assert (found["successful"], found["conforms"], found["message"]) == (False, False, "xs-1.example.com does not answer.")
+    by_name = EVENTS["kept"](unread, a_play(hostvars={"xs-1": {"xs_pool": "one"}}))["ansible_stats"]["data"]["storage_bond"]
+    assert list(by_name) == ["one"], "as the inventory calls the pool, which could not be asked"
