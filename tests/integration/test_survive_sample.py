@@ -49,6 +49,10 @@ HURTS = {
         "kill before network.destroy",
         "kill after network.destroy",
     ],
+    "vlans": [
+        "kill after Async.VLAN.destroy",  # the VLAN is nowhere, and so is its address but for the note
+        "drop after Async.VLAN.create",  # it is on its NIC, without its address
+    ],
 }
 
 

@@ -20,6 +20,7 @@ from xapi_twin.running import RunningTwin
 from xapi_twin.scenario.load import load_scenario
 
 POOL = Path(__file__).with_name("pool.yml")
+VLANS = Path(__file__).with_name("vlans.yml")
 WISH = {"network": "NAS", "nics": ["eth2", "eth4"], "accept": ["storage_in_use", "vifs_in_use"], "wait_timeout": 30}
 
 
@@ -46,6 +47,7 @@ class Journey:
     hold_states: float = 0.0
     forsaken: bool = False
     keeps_to: str = ""
+    scenario: Path = POOL
 
     def arguments(self, inventory: Path) -> list[str]:
         """Those of ansible-playbook."""
@@ -60,6 +62,7 @@ class Journey:
 
 SAVED = "plan.json"
 NO_BOND_ON_XS_2 = {"when": {"moment": "bond.plug", "host": "xs-2"}, "do": "fail_to_plug"}
+VLANS_BACK = {"strategy": "direct", "accept": ["storage_in_use", "vifs_in_use", "vlans_back"]}
 OTHER_MODE = {"mode": "balance-slb", "on_drift": "repair", "purpose": "Storage"}
 
 JOURNEYS = (
@@ -77,6 +80,17 @@ JOURNEYS = (
     Journey("line", variables={"strategy": "direct"}, blows=("kill",), keeps_to="fingerprint"),
     Journey("unbond", "storage_bond_remove", {"strategy": "direct"}, bonded=True, blows=("kill",), keeps_to="file"),
     Journey("mode", variables={**OTHER_MODE, "strategy": "direct"}, bonded=True, blows=("kill",), keeps_to="file"),
+    # a VLAN ends on the one NIC and is made on the other, and its address is nowhere else while that is under way
+    Journey("vlans", "storage_bond_remove", VLANS_BACK, bonded=True, begins="Async.Bond.destroy", scenario=VLANS),
+    # dom0 puts each VLAN back by itself, and takes away the one that xs-2 has inherited
+    Journey(
+        "vlans forsaken",
+        variables={"confirm_timeout": 900},
+        blows=("kill",),
+        begins="PIF.add_to_other_config",
+        forsaken=True,
+        scenario=VLANS,
+    ),
     Journey("rollback", variables={"strategy": "direct", "rollback": True}, faults=(NO_BOND_ON_XS_2,), begins="Async.Bond.create"),
     Journey("crash", variables={"strategy": "direct", "wait_timeout": 8}, blows=("crash",)),
     Journey("down", variables={"strategy": "direct", "wait_timeout": 8}, blows=("down",)),
@@ -84,7 +98,9 @@ JOURNEYS = (
 
 
 def pool(journey: Journey, on_point: OnPoint | None = None) -> RunningTwin:
-    return RunningTwin(load_scenario(POOL), restart_seconds=journey.restart_seconds, hold_states=journey.hold_states, on_point=on_point)
+    return RunningTwin(
+        load_scenario(journey.scenario), restart_seconds=journey.restart_seconds, hold_states=journey.hold_states, on_point=on_point
+    )
 
 
 def prepare(journey: Journey, twin: RunningTwin) -> None:
