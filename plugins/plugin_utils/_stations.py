@@ -238,7 +238,6 @@ def host_begun(options: Given, play: Play) -> Result:
         **run.to_dict(),
         "stops": stops,
         "commands": commands,
-        "notes": notes,
         "pings": bool(options["options"]["ping"]) and not idle,
         "prepares": bool(stops or run.renew or commands or notes or _pings(options["options"]) or guarded),
         "lines": [] if stops else [*([run.progress()] if len(run.work) > 1 else []), *([idle] if idle else [])],

@@ -59,3 +59,10 @@ def test_the_readme_of_the_role_names_every_option() -> None:
     options = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     said = (ROLE / "README.md").read_text(encoding="utf-8")
     assert [one for one in options if f"`{one}`" not in said and f"`_{one.removeprefix('storage_bond_')}`" not in said] == []
+
+
+def test_the_timer_is_armed_before_the_first_thing_that_it_takes_back() -> None:
+    """A control node that dies in between leaves a host as it was."""
+    tasks = yaml.safe_load((ROLE / "tasks" / "before.yml").read_text(encoding="utf-8"))
+    armed = next(number for number, task in enumerate(tasks) if task.get("ansible.builtin.include_tasks") == "armed.yml")
+    assert armed < next(number for number, task in enumerate(tasks) if "xapi.network.xs_bond" in task)
