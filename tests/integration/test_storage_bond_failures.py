@@ -184,6 +184,23 @@ def test_the_next_member_is_restarted_only_when_the_start_of_the_one_before_is_c
         assert stopped == [True]
 
 
+def test_a_member_that_has_inherited_the_bond_before_its_restart_is_judged_as_it_is_when_its_xapi_has_come_back(tmp_path: Path) -> None:
+    """It was switched on while the run was at the master. XAPI shows its bond from the first moment, and it disabled for some time more."""
+    with pool() as twin:
+        xs_2, master = twin.twin.host("xs-2"), twin.twin.master
+
+        async def switched_on(point: Point) -> None:
+            if point.name == "bond.create.done" and point.host == master and not twin.twin.pool.faults.plan:
+                await xs_2.restart_xapi()
+                await xs_2.init_complete.wait()
+                twin.twin.pool.faults.add({"when": {"moment": "host.start.storage", "host": "xs-2"}, "do": "slow", "seconds": 3})
+
+        twin.twin.pool.faults.on_point.append(switched_on)
+        done = bond(twin, tmp_path, **ACCEPT)
+        assert done.status == 0, done.output
+        assert xs_2.record["enabled"]
+
+
 def test_later_plays_of_a_site_leave_the_hosts_of_a_failed_pool_alone(tmp_path: Path) -> None:
     hosts: dict[str, Any] = {"hosts": "xs_hosts", "gather_facts": False}
     later = {**hosts, "tasks": [{"name": "Use the storage", "ansible.builtin.debug": {"msg": "used"}}]}

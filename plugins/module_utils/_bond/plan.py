@@ -496,8 +496,10 @@ def proof(pool: Pool, spec: BondSpec, plan: Plan, network: Network | None, expec
     predictions = {prediction.host_uuid: prediction for prediction in plan.predictions}
     touched = {step.host for step in plan.steps}
     findings: list[Finding] = []
+    now = {host.uuid: host for host in pool.hosts}
     for host in plan.hosts:
         before = expected.get(host.uuid) or predictions.get(host.uuid)
         if before is not None and (host.name in touched or host.uuid in expected):
-            findings += _differences(pool, spec, host, network, before)
+            # As it is now: it may have been starting when the plan was made.
+            findings += _differences(pool, spec, now.get(host.uuid, host), network, before)
     return findings
