@@ -73,7 +73,7 @@ def asked(options: Given, play: Play) -> Result:
     full = f"-M do -s {read['mtu'] - _reach.IP_AND_ICMP}" if read["mtu"] and read["state"] == "present" else ""
     return {
         **{name: value for name, value in read.items() if name not in ("password", *OF_THE_CONNECTION)},
-        "connection": {name: read[name] for name in OF_THE_CONNECTION if read[name] != ""},
+        "xapi": {name: read[name] for name in OF_THE_CONNECTION if read[name] != ""},
         "spec": spec,
         # A run that ends with its plan writes the file; any other keeps to what is in it.
         "only_plan": _only_plan(read, play),
