@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from ansible_collections.xapi.network.plugins.module_utils._run import restart
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, XapiFailure
 from ansible_collections.xapi.network.plugins.modules import xs_agent
@@ -269,6 +270,21 @@ def test_who_sees_to_the_rest_himself_waits_only_for_a_new_start_time() -> None:
     found = xs_agent.work(FakeTask(options=options, shell=dom0, pool=session, host="xs-2", warn=warned.append))
     assert (found["agent_start_time"]["after"], found["enabled"]["after"]) == ("200.", False)
     assert dom0.commands == ["inventory", "restart"] and warned == []
+
+
+def test_while_dom0_does_not_answer_the_restart_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restart, "AGAIN_SECONDS", 0.05)
+    said: list[str] = []
+    dom0 = Dom0()
+
+    def slow(command: str, seconds: float = 60) -> tuple[int, str, str]:
+        if "restart xapi" in command:
+            time.sleep(0.12)
+        return dom0(command, seconds)
+
+    options = {"host": "xs-2", "method": "service", "accept": [], "wait_for": "complete", "wait_timeout": 5}
+    xs_agent.work(FakeTask(options=options, shell=slow, pool=FakeSession(pool(), list(STARTED)), host="xs-2", progress=said.append))
+    assert said[:3] == ["xs-2: restarting xapi", *2 * ["xs-2: its dom0 has not answered the restart yet, 0 s of at most 5 s"]]
 
 
 def test_what_was_read_of_the_pool_while_dom0_waited_for_a_start_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TimeoutOfThread
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -21,7 +22,7 @@ from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers,
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
 from ansible_collections.xapi.network.plugins.module_utils._pool import model
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
-from ansible_collections.xapi.network.plugins.module_utils._run.wait import await_none
+from ansible_collections.xapi.network.plugins.module_utils._run.wait import AGAIN_SECONDS, await_none
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, XapiFailure
 from ansible_collections.xapi.network.plugins.module_utils._xapi.session import Session
 
@@ -165,7 +166,7 @@ def by_service(task: Task, shell: Shell, host: model.Host) -> Restart:
     """Orders it in dom0. A reply that is lost is looked up later; raises NetworkError where dom0 says that it failed."""
     task.progress(f"{host.name}: restarting xapi")
     try:
-        status, output, error = shell(RESTART, task.options["wait_timeout"])
+        status, output, error = _with_a_sign_of_life(task, shell, host)
     except ConnectionLost as lost:
         return Restart("systemctl restart xapi or service xapi restart", f"The reply to the restart was lost ({lost.message})")
     command = next(
@@ -178,6 +179,19 @@ def by_service(task: Task, shell: Shell, host: model.Host) -> Restart:
             " It may be down now; look at /var/log/xensource.log of that host."
         )
     return Restart(command)
+
+
+def _with_a_sign_of_life(task: Task, shell: Shell, host: model.Host) -> tuple[int, str, str]:
+    """The answer to the restart. A host that has lost its power gives none, and its connection tells nobody."""
+    seconds, begun = task.options["wait_timeout"], time.monotonic()
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        asked = beside.submit(contextvars.copy_context().run, shell, RESTART, seconds)
+        while True:
+            try:
+                return asked.result(AGAIN_SECONDS)
+            except TimeoutOfThread:
+                took = time.monotonic() - begun
+                task.progress(f"{host.name}: its dom0 has not answered the restart yet, {took:.0f} s of at most {seconds:.0f} s")
 
 
 def by_agent(session: Session, host: model.Host) -> Restart:
