@@ -70,12 +70,13 @@ def journeys(pool: Pool) -> list[Journey]:
 
 
 def moments(pool: Pool) -> list[Journey]:
-    """Kills of the control node, one at the beginning of each task that matters."""
+    """Kills of the control node, one at each task that matters. What comes after the last of them is over too soon to be struck."""
     words = ("Begin with", "Restart xapi, from which the bond is inherited, on", "Make the change, or wait for the inherited bond, on",
              "Look in XAPI and in dom0 at")  # fmt: skip
     some = [f"{word} {host}" for host in pool.hosts for word in words]
-    ends = ("Finish with the last host", "Ask dom0 of every host once more", "Verify the whole pool", "Let other runs change")
-    return [_killed(bond_of(pool, strategy="restart"), at) for at in ("Keep other runs away from the pool", *some, *ends)]
+    before = ("Plan and check every host", "Ask dom0 of every host", "Show the plan", "Keep other runs away from the pool", "Change a host")
+    after = ("Finish with the last host", "Ask dom0 of every host once more", "Verify the whole pool")
+    return [_killed(bond_of(pool, strategy="restart"), at) for at in (*before, *some, *after)]
 
 
 def bond_of(pool: Pool, nics: Sequence[str] = (), **variables: Any) -> Bond:
