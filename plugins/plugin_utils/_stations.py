@@ -81,7 +81,6 @@ def asked(options: Given, play: Play) -> Result:
         "saved_plan": "" if _only_plan(read, play) else read["plan_file"],
         "by_ssh": read["agent_method"] == "service",
         # The bond is there before the start of xapi is complete, so dom0 is asked for that when XAPI has been.
-        "start_in_dom0": read["agent_method"] == "service" and read["dom0"],
         "start_timeout": read["wait_timeout"] if read["agent_method"] == "service" and read["dom0"] else 0,
         "accept_of_restart": [code for code in read["accept"] if code in OF_A_RESTART],
         "ping_in_full_size": full,

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._dom0.lacp import Partner, read_lacp_show, read_linux_lacp
+from ansible_collections.xapi.network.plugins.module_utils._dom0.start_up import NO_SUCH_COMMAND
 from ansible_collections.xapi.network.plugins.module_utils._dom0.timer_state import BASE, FUNCTIONS, Answer, read
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
@@ -79,6 +80,10 @@ _LINUX_MODES: Mapping[str, str] = {
     "adaptive load balancing": "balance-alb",
     "source load balancing": "balance-slb",
 }
+
+
+# The section of the command that waits for the start of xapi.
+START_UP = "start-up"
 
 
 def section(name: str, command: str) -> str:
@@ -163,8 +168,12 @@ class _Section:
 
 
 def parse(output: str) -> Dom0:
-    """Read what `PROBE` printed. Raises UnreadableError for an unknown format, NetworkError for a command that failed."""
+    """Read what `PROBE` printed. Raises UnreadableError for an unknown format, NetworkError for a command that failed, and for a start of
+    xapi that was awaited before and is not complete.
+    """
     sections = _sections(output)
+    if START_UP in sections and sections[START_UP].status not in (0, NO_SUCH_COMMAND):
+        raise NetworkError("xapi-wait-init-complete says that xapi has not completed its start. Look at /var/log/xensource.log there.")
     inventory = sections.get("inventory")
     uuid = host_uuid(inventory.status, inventory.text) if inventory else ""
     written = _text(sections, "backend", "cat /etc/xensource/network.conf").strip()
@@ -206,12 +215,6 @@ def parse(output: str) -> Dom0:
         timer={"state": standing.state, "until": standing.until, "owner": standing.owner} if armed else {},
         taken_back=standing.taken_back or {},
     )
-
-
-def status_of(name: str, output: str) -> int | None:
-    """With which status the command of this section ended; None where the answer has no such section."""
-    found = _sections(output).get(name)
-    return found.status if found else None
 
 
 def _went(section: _Section | None) -> bool:

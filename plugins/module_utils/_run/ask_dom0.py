@@ -5,27 +5,24 @@
 
 from __future__ import annotations
 
-import contextvars
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.partners import unsettled
 from ansible_collections.xapi.network.plugins.module_utils._bond.replicated import waiting
 from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers, lldp, start_up
+from ansible_collections.xapi.network.plugins.module_utils._run.beside import beside
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Shells, Task
 from ansible_collections.xapi.network.plugins.module_utils._run.wait import Patience, await_dom0
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
-START_UP = "start-up"
 SECONDS = 60  # within which every host has to answer, where nothing else is said
 
 
 def facts(status: int, output: str, error: str) -> dict[str, Any]:
     """The facts xs_dom0 out of an answer of dom0. Raises NetworkError where it is none."""
-    if answers.status_of(START_UP, output) not in (None, 0, start_up.NO_SUCH_COMMAND):
-        raise NetworkError("xapi-wait-init-complete says that xapi has not completed its start. Look at /var/log/xensource.log there.")
     if status and "#xapi.network" not in output:
         raise NetworkError(f"dom0 did not carry out the command that asks for its network (status {status}): {(error or output).strip()}")
     return answers.parse(output).facts()
@@ -67,16 +64,14 @@ def asked_meanwhile(task: Task, hosts: Mapping[str, str], start: int = 0) -> Ite
     if not hosts:
         yield dict
         return
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        # Ansible keeps the context of a task in context variables, and a thread begins with none.
-        asked = beside.submit(contextvars.copy_context().run, ask, task, hosts, SECONDS, start)
+    with beside(partial(ask, task, hosts, start=start)) as asked:
         yield lambda: asked.result()["dom0"]
 
 
 def _once(hosts: Mapping[str, str], shells: Shells, seconds: float, start: int = 0) -> dict[str, Any]:
     found: dict[str, Any] = {}
     silent: list[str] = []
-    command = f"{answers.section(START_UP, start_up.complete(start))}\n{answers.PROBE}" if start else answers.PROBE
+    command = f"{answers.section(answers.START_UP, start_up.complete(start))}\n{answers.PROBE}" if start else answers.PROBE
     replies = shells(list(hosts.values()), command, seconds + start)
     for uuid, name in hosts.items():
         reply = replies[name]

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import contextvars
 import math
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TimeoutOfThread
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from ansible_collections.xapi.network.plugins.module_utils._bond.checks import Problem, restart_problems
@@ -21,6 +20,7 @@ from ansible_collections.xapi.network.plugins.module_utils._bond.verify import F
 from ansible_collections.xapi.network.plugins.module_utils._dom0 import answers, start_up
 from ansible_collections.xapi.network.plugins.module_utils._lock import lease
 from ansible_collections.xapi.network.plugins.module_utils._pool import model
+from ansible_collections.xapi.network.plugins.module_utils._run.beside import beside
 from ansible_collections.xapi.network.plugins.module_utils._run.task import Task
 from ansible_collections.xapi.network.plugins.module_utils._run.wait import AGAIN_SECONDS, await_none
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import ConnectionLost, NetworkError, XapiFailure
@@ -79,9 +79,7 @@ def asked_whose_dom0(task: Task, shell: Shell | None) -> Iterator[Callable[[], t
         return
     seconds = _settle_seconds(task)
     command = answers.INVENTORY if task.check_mode else STARTED.format(seconds=seconds)
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        # Ansible keeps the context of a task in context variables, and a thread begins with none.
-        asked = beside.submit(contextvars.copy_context().run, shell, command, seconds + SPARE_SECONDS)
+    with beside(partial(shell, command, seconds + SPARE_SECONDS)) as asked:
         yield asked.result
 
 
@@ -184,8 +182,7 @@ def by_service(task: Task, shell: Shell, host: model.Host) -> Restart:
 def _with_a_sign_of_life(task: Task, shell: Shell, host: model.Host) -> tuple[int, str, str]:
     """The answer to the restart. A host that has lost its power gives none, and its connection tells nobody."""
     seconds, begun = task.options["wait_timeout"], time.monotonic()
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        asked = beside.submit(contextvars.copy_context().run, shell, RESTART, seconds)
+    with beside(partial(shell, RESTART, seconds)) as asked:
         while True:
             try:
                 return asked.result(AGAIN_SECONDS)
