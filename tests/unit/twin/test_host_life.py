@@ -186,6 +186,16 @@ async def test_restart_agent_answers_before_it_restarts() -> None:
         assert host.record["other_config"]["agent_start_time"] != before
 
 
+async def test_no_two_starts_have_the_same_start_time_however_quick_they_are() -> None:
+    """A real start takes seconds, and its time is written in whole ones: who waits for another one would wait for ever."""
+    async with pool() as ground:
+        seen = []
+        for _restart in range(4):
+            await ground.restart("xs-2")
+            seen.append(float(ground.twin.host("xs-2").record["other_config"]["agent_start_time"]))
+        assert seen == sorted(set(seen))
+
+
 async def test_with_ha_a_restart_of_the_toolstack_can_fence_the_host() -> None:
     async with pool(THREE_HOSTS + "ha: {enabled: true, fences: true}\n", restart_seconds=0.2) as ground:
         host = ground.twin.host("xs-2")

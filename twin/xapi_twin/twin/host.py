@@ -9,6 +9,7 @@ durations, never the order.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
@@ -37,6 +38,7 @@ TOOLSTACK_SECONDS = 0.8  # the other daemons are stopped before xapi
 AGENT_DELAY = 1.0  # host.restart_agent answers first (since v22.24)
 BOOT_SECONDS = 30.0
 EMERGENCY_AFTER = 60.0  # a member that does not find its master
+AHEAD_SECONDS = 60  # so far may the start times of many quick starts run ahead of the clock
 HEARTBEAT_SECONDS = 600.0  # then the master takes a silent member for dead
 
 
@@ -418,8 +420,8 @@ class Host(HostState):
         """dbsync_slave: what the host knows of itself goes into the database."""
         pool = self.pool
         await pool.faults.moment("host.start.database", self.ref)
-        stamp = f"{int(pool.now().timestamp())}."
         other_config = dict(self.record["other_config"])
+        stamp = f"{self._second_of_this_start(other_config.get('agent_start_time', ''))}."
         boot_time = other_config.pop("boot_time", None)
         await pool.write("host", self.ref, other_config=other_config)
         if boot:
@@ -432,6 +434,12 @@ class Host(HostState):
             await self._renew("no_local_storage", "true")
         await pool.yield_()
         self._links.stamp()
+
+    def _second_of_this_start(self, last: str) -> int:
+        """xapi writes whole seconds, and no two of its starts are in the same one, since a start takes some. Here one may take none."""
+        now = int(self.pool.now().timestamp())
+        before = int(last.removesuffix(".")) if re.fullmatch(r"\d+\.", last) else 0
+        return before + 1 if now <= before < now + AHEAD_SECONDS else now
 
     async def _renew(self, key: str, value: str = "") -> None:
         """A key of other_config goes, and comes with its value: two writes (dbsync_slave.ml)."""
