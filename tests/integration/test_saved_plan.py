@@ -62,6 +62,54 @@ def test_a_run_that_stopped_half_way_goes_on_with_the_same_plan(twin: RunningTwi
     assert {step["host"] for step in done["done"]} == {"xs-2"}
 
 
+def a_bond(twin: RunningTwin) -> None:
+    bond(twin, **DIRECT, mode="balance-slb")
+
+
+# As it is then to be: every kind of step that leaves the bond in place.
+OTHERWISE: dict[str, Any] = {
+    **DIRECT, "on_drift": "repair", "mode": "lacp", "properties": {"lacp-time": "fast"}, "mtu": 9000, "purpose": "Storage",
+    "disallow_unplug": True, "vlans": [{"tag": 50, "network": "VLAN 50"}],
+    "addresses": {"xs-1": {"ip": "172.16.0.41", "netmask": "255.255.255.240"}, "xs-2": {"ip": "172.16.0.42", "netmask": "255.255.255.240"}},
+}  # fmt: skip
+
+
+def test_a_bond_that_is_changed_in_place_goes_on_by_either_wherever_the_run_was_stopped(tmp_path: Path) -> None:
+    """And each such place is one where the plan refused if somebody else had changed the address meanwhile."""
+    with running() as twin:
+        a_bond(twin)
+        before = len(twin.journal)
+        bond(twin, **OTHERWISE)
+        writes = written(twin, before)
+    for number, method in enumerate(writes):
+        with running() as twin:
+            a_bond(twin)
+            where = str(tmp_path / f"{number}.json")
+            line = bond(twin, check=True, save_plan=where, **OTHERWISE)["fingerprint"]
+            nth = writes[: number + 1].count(method)
+            twin.add_fault(when={"method": method, "nth": nth}, do="error", code="INTERNAL_ERROR", params=["as a run that is killed"])
+            with pytest.raises(NetworkError):
+                bond(twin, wait_timeout=1, plan_fingerprint=line, **OTHERWISE)
+            twin.call(twin.twin.faults.clear)
+            assert bond(twin, check=True, saved_plan=where, **OTHERWISE)["differences"] == [], (number, method)
+            kept = readdressed(twin, "172.16.0.77")
+            with pytest.raises(NetworkError, match="xs-2 is not as it was when the plan was made"):
+                bond(twin, plan_fingerprint=line, **OTHERWISE)
+            readdressed(twin, kept)
+            assert bond(twin, plan_fingerprint=line, **OTHERWISE)["differences"] == [], (number, method)
+
+
+def readdressed(twin: RunningTwin, ip: str) -> str:
+    """Somebody else gives the bond of xs-2 another address; the one that it had."""
+    nic = next(
+        ref for ref, record in twin.database.all("PIF").items()
+        if record["device"] == "bond0" and record["VLAN"] < 0 and twin.database.get("host", record["host"])["name_label"] == "xs-2"
+    )  # fmt: skip
+    had = str(twin.database.get("PIF", nic)["IP"])
+    twin.call(lambda: twin.database.set("PIF", nic, IP=ip))
+    return had
+
+
 def test_another_address_refuses_and_nothing_is_written(twin: RunningTwin, tmp_path: Path) -> None:
     made = bond(twin, check=True, save_plan=str(tmp_path / "plan.json"), **DIRECT)
     readdress(twin, "eth2", "172.16.0.44")

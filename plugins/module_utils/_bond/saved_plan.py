@@ -9,7 +9,8 @@ before the run, and a problem that the plan did not have refuses it. What an int
 difference: a host that is on its way to the plan's own prediction is as the plan wants it.
 
 The fingerprint says the same in one line, for where a file does not travel: two digests for each host, one of its facts, one of what it
-comes to, and the codes of the risks that were accepted for it. Pure.
+comes to, and the codes of the risks that were accepted for it; of a bond that is changed in place the steps as well, a digest of what they
+leave alone, and a short one of each value that they may change. Pure.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ansible_collections.xapi.network.plugins.module_utils._bond.done_already import unexplained
+from ansible_collections.xapi.network.plugins.module_utils._bond.done_already import changes_in_place, parted, unexplained
 from ansible_collections.xapi.network.plugins.module_utils._bond.impact import storage_behind
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import Plan, find_network, wanted_hosts
 from ansible_collections.xapi.network.plugins.module_utils._bond.rules import Prediction, match, vlans_over
@@ -35,6 +36,7 @@ CHECKSUM = "checksum"  # against an edit by accident, and a file that lost a par
 FORMAT = 1
 MOST_SHOWN = 600  # characters of a sentence with a value from a file
 DIGITS = 12  # of a digest in a fingerprint: 48 bits, against chance and not against an attacker
+FEWER = 6  # of that of a single value, of which there are a few
 
 # What a plan rests on, field by field of the model; the rest is left out on purpose (tests/unit/test_saved_plan.py holds both lists
 # against the model).
@@ -96,7 +98,9 @@ class SavedPlan:
 
     @property
     def fingerprint(self) -> str:
-        """One line without blanks: `1:<spec>:<pool>:<network>;<host's uuid>=<facts>/<outcome>/<its bond>/<accepted risk>,…;…`."""
+        """One line without blanks: `1:<spec>:<pool>:<network>;<host's uuid>=<facts>/<outcome>/<its bond>/<accepted risk>,…;…`, where a
+        bond is changed in place with `/<action>,…/<facts left alone>/<value><value>…` behind it.
+        """
         hosts = [
             "/".join(
                 [
@@ -104,6 +108,7 @@ class SavedPlan:
                     digest(_outcome(self.predictions.get(uuid, {}))),
                     self._bond(uuid),
                     self._risks(uuid),
+                    *self._in_place(uuid),
                 ]
             )
             for uuid, facts in sorted(self.facts.items())
@@ -129,10 +134,21 @@ class SavedPlan:
     def _risks(self, uuid: str) -> str:
         return ",".join(sorted(code for host, code in self.accepted if host == uuid))
 
+    def _in_place(self, uuid: str) -> list[str]:
+        actions = sorted({str(step["action"]) for step in self.steps if step["host"] == self.facts[uuid].get("name")})
+        if not changes_in_place(actions):
+            return []
+        alone, values = parted(self.facts[uuid], actions, self.predictions.get(uuid, {}))
+        return [",".join(actions), digest(alone), "".join(sorted(_trace(value) for value in values))]
+
 
 def digest(value: Any) -> str:
     """Of a plain value, the same on every machine."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:DIGITS]
+
+
+def _trace(value: str) -> str:
+    return digest(value)[:FEWER]
 
 
 def _short(uuid: str | None) -> str:
@@ -368,7 +384,7 @@ def fingerprint_differences(fingerprint: str, pool: Pool, spec: BondSpec, plan: 
     try:
         form, of_spec, of_pool, network = head.split(":")
         before = {uuid: tuple(digests.split("/")) for uuid, digests in (host.split("=") for host in hosts)}
-        if form != str(FORMAT) or any(len(digests) != 4 for digests in before.values()):
+        if form != str(FORMAT) or any(len(digests) not in (4, 7) for digests in before.values()):
             raise ValueError
     except ValueError:
         raise NetworkError(
@@ -414,7 +430,18 @@ def _fits(before: Sequence[str], spec: BondSpec, now: SavedPlan, uuid: str) -> b
         return bool(had) and not has
     begun = bool(has) and (not had or (had.startswith("-") and had != f"-{has}"))
     done = not any(step["host"] == now.facts[uuid]["name"] for step in now.steps)
-    return (begun or done) and outcome == digest(_outcome(now.predictions.get(uuid, {})))
+    half_way = had == has and _half_way(before[4:], now.facts[uuid], now.predictions.get(uuid, {}))
+    return (begun or done or half_way) and outcome == digest(_outcome(now.predictions.get(uuid, {})))
+
+
+def _half_way(in_place: Sequence[str], facts: Mapping[str, str], target: Mapping[str, Any]) -> bool:
+    """Whether a bond that the plan changes in place is as it was but for what the plan's own steps make of it."""
+    if not in_place:
+        return False
+    actions, alone, values = in_place
+    traces = {values[at : at + FEWER] for at in range(0, len(values), FEWER)}
+    left, texts = parted(facts, actions.split(","), target, lambda text: _trace(text) in traces)
+    return digest(left) == alone and all(_trace(text) in traces for text in texts)
 
 
 def _without_network(facts: Mapping[str, str]) -> dict[str, str]:
