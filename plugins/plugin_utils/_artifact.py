@@ -59,7 +59,11 @@ def of_rejection(state: str, check: bool, network: str, message: str) -> dict[st
 
 
 def of_rehearsal(result: Mapping[str, Any]) -> dict[str, Any]:
-    """`result`: of the command that played it, with `started` (whether there was a twin) and `address` of the pool."""
+    """`result`: of the command that played it, with `started` (whether there was a twin) and `address` of the pool; `unread`: why the pool
+    could not be read.
+    """
+    if unread := " ".join(str(result.get("unread") or "").split()):
+        return _entry("rehearse", False, f"The rehearsal did not take place: {unread.rstrip('.')}. Nothing was changed on the pool.")
     done, where = int(result["rc"]) == 0, result["address"]
     # From a template, ansible-core up to 2.18 gives text.
     started = str(result["started"]).lower() == "true"

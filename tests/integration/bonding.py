@@ -31,6 +31,14 @@ def bond(
     return Played(completed.returncode, completed.stdout + completed.stderr, found)
 
 
+def pool_without_authority(twin: RunningTwin, folder: Path) -> Path:
+    """An inventory that does not say who vouches for the pool's certificate."""
+    inventory, host = folder / "hosts.json", twin.endpoints["hosts"]["xs-1"]
+    facts = {"xapi_hostname": host["xapi"], "xapi_password": twin.endpoints["password"]}
+    inventory.write_text(json.dumps({"xs_hosts": {"hosts": {"xs-1": {"ansible_host": host["address"]}}, "vars": facts}}))
+    return inventory
+
+
 def changed(played: Played) -> int:
     """The sum of changed= in the recap."""
     recap = played.output.partition("PLAY RECAP")[2]

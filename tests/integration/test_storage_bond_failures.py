@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import NetworkError
 
-from tests.integration.bonding import bond, changed, dom0, look, sentence, writes
+from tests.integration.bonding import bond, changed, dom0, look, pool_without_authority, sentence, writes
 from tests.integration.test_bond import a_network, xapi
 from xapi_twin.faults import Point
 from xapi_twin.running import RunningTwin
@@ -40,12 +40,7 @@ def test_a_wrong_password_is_told_without_telling_it(tmp_path: Path) -> None:
 
 def test_a_certificate_that_nobody_vouches_for_is_refused_with_its_fingerprint(tmp_path: Path) -> None:
     with pool("tutorial") as twin:
-        twin.inventory_path.read_text()
-        inventory = tmp_path / "hosts.json"
-        host = twin.endpoints["hosts"]["xs-1"]
-        facts = {"xapi_hostname": host["xapi"], "xapi_password": twin.endpoints["password"]}
-        inventory.write_text(json.dumps({"xs_hosts": {"hosts": {"xs-1": {"ansible_host": host["address"]}}, "vars": facts}}))
-        refused = bond(twin, tmp_path, inventory=inventory)
+        refused = bond(twin, tmp_path, inventory=pool_without_authority(twin, tmp_path))
         assert "cannot be trusted" in sentence(refused) and "fingerprint" in sentence(refused)
         assert len(list(twin.journal)) == 0
 

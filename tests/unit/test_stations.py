@@ -609,6 +609,14 @@ def test_a_rehearsal_without_a_twin_tells_nothing_about_the_real_run() -> None:
     assert unknown["ansible_stats"]["data"]["storage_bond_rehearsal"] == {"xs-1.example.com": {"successful": False}}
 
 
+def test_a_rehearsal_of_a_pool_that_cannot_be_read_says_why_and_is_under_its_address() -> None:
+    played = {"rc": 1, "started": False, "pool": "", "address": "xs-1.example.com", "unread": "https://xs-1.example.com is away\n"}
+    stopped = EVENTS["rehearsed"]({"result": played}, a_play())
+    said = "The rehearsal did not take place: https://xs-1.example.com is away. Nothing was changed on the pool."
+    assert stopped["message"] == said and not stopped["successful"]
+    assert list(stopped["ansible_stats"]["data"]["storage_bond_result_rehearse"]) == ["xs-1.example.com"]
+
+
 def test_a_bond_that_runs_on_one_nic_is_in_what_awx_keeps_though_it_conforms() -> None:
     made = a_pool(*HOSTS)
     made.link("xs-2", "eth4")["carrier"] = False

@@ -147,6 +147,16 @@ def test_capture_and_run_are_the_rehearsal(played: Played, tmp_path: Path) -> No
         assert rehearsal.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.parametrize(("said", "done"), [("no", True), ("False", True), ("yes", False), ("", False), ("ture", False)])
+def test_only_a_clear_no_makes_capture_trust_any_certificate(played: Played, tmp_path: Path, said: str, done: bool) -> None:
+    command = [*COMMAND, "capture", "--hostname", played.endpoints["hosts"]["xs-1"]["xapi"], "--output", str(tmp_path / "pool.yml")]
+    environment = {**os.environ, "XENSERVER_PASSWORD": "twin", "XENSERVER_VALIDATE_CERTS": said}
+    captured = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (captured.returncode == 0) is done, captured.stderr
+    complaint = "is 'ture', which is neither true nor false" if said == "ture" else "is not trusted"
+    assert done or complaint in captured.stderr
+
+
 def test_run_can_play_another_version(tmp_path: Path) -> None:
     pool = Played(tmp_path, "tutorial", "--xapi", "26.17.0")
     try:

@@ -17,6 +17,9 @@ from xapi_twin.scenario import snapshot
 from xapi_twin.scenario.dump import read_dump
 from xapi_twin.scenario.listings import read_listings
 
+# How Ansible, of which the variable is known, writes a boolean.
+YES, NO = ("true", "yes", "on", "t", "y", "1"), ("false", "no", "off", "f", "n", "0")
+
 
 def write_capture(options: argparse.Namespace) -> int:
     given = [path for path in (options.from_dump, options.from_xe) if path is not None]
@@ -33,11 +36,19 @@ def write_capture(options: argparse.Namespace) -> int:
 def _of_pool(options: argparse.Namespace) -> str:
     if not options.hostname:
         raise CommandError("which pool? Name its master with --hostname or XENSERVER_HOST, or give --from-dump or --from-xe")
-    trust = Trust(verify=not options.no_verify, ca_path=options.ca_path, fingerprint=options.fingerprint)
+    trust = Trust(verify=_verifies(options.no_verify), ca_path=options.ca_path, fingerprint=options.fingerprint)
     try:
         return capture(options.hostname, options.username, _password(options), trust, options.timeout, options.anonymise)
     except CaptureError as error:
         raise CommandError(str(error)) from None
+
+
+def _verifies(no_verify: bool) -> bool:
+    """Whether the pool's certificate is verified. Only a clear no switches that off, and a slip is no answer."""
+    said = os.environ.get("XENSERVER_VALIDATE_CERTS", "").strip()
+    if said.lower() not in ("", *YES, *NO):
+        raise CommandError(f"XENSERVER_VALIDATE_CERTS is {ascii(said)[:40]}, which is neither true nor false; the pool was not asked")
+    return not no_verify and said.lower() not in NO
 
 
 def _of_file(path: Path, options: argparse.Namespace) -> str:

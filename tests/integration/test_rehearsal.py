@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 The xapi.network authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook of the rehearsal where its connection to the pool is concerned; what it plays is tested with the guide and with AWX."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.bonding import NAS, QUIET, pool_without_authority
+from tests.integration.playing import run
+from xapi_twin.running import RunningTwin
+
+
+def rehearse(twin: RunningTwin, folder: Path, **said: str) -> str:
+    """The output of a rehearsal whose inventory does not name the authority of the pool's certificate; it fails."""
+    variables = {**NAS, **{name: value for name, value in said.items() if name.startswith("storage_bond_")}}
+    environment = {name: value for name, value in said.items() if name.startswith("XENSERVER_")}
+    inventory = pool_without_authority(twin, folder)
+    command = ("-i", str(inventory), "xapi.network.storage_bond_rehearse", "-e", json.dumps(variables))
+    done = run(folder, "ansible-playbook", *command, environment={**QUIET, **environment})
+    assert done.returncode != 0, done.stdout
+    return " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.parametrize("where", ["storage_bond_validate_certs", "XENSERVER_VALIDATE_CERTS"])
+def test_a_slip_in_validate_certs_never_switches_verification_off(tmp_path: Path, where: str) -> None:
+    with RunningTwin("tutorial") as twin:
+        said = rehearse(twin, tmp_path, **{where: "ture"})
+        assert "XENSERVER_VALIDATE_CERTS is 'ture', which is neither true nor false" in said, said
+        assert len(list(twin.journal)) == 0, "the password went to a server that nobody vouches for"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    with RunningTwin("tutorial") as twin:
+        said = rehearse(twin, tmp_path)
+        assert "The rehearsal did not take place: the certificate of https://127.0.0.1:" in said, said
+        assert "give storage_bond_ca_path or storage_bond_fingerprint. Nothing was changed on the pool." in said, said
+        assert len(list(twin.journal)) == 0
