@@ -25,6 +25,18 @@ def rehearse(twin: RunningTwin, folder: Path, **said: str) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("storage_bond_hostname", "which pool? Name its master with storage_bond_hostname or XENSERVER_HOST. Nothing was changed"),
+        ("storage_bond_password", "there is no password: set XENSERVER_PASSWORD or give storage_bond_password. Nothing was changed"),
+    ],
+)
+def test_what_is_missing_is_called_as_the_role_calls_it(tmp_path: Path, missing: str, said: str) -> None:
+    with RunningTwin("tutorial") as twin:
+        assert f"The rehearsal did not take place: {said}" in rehearse(twin, tmp_path, **{missing: ""})
+
+
 @pytest.mark.parametrize("where", ["storage_bond_validate_certs", "XENSERVER_VALIDATE_CERTS"])
 def test_a_slip_in_validate_certs_never_switches_verification_off(tmp_path: Path, where: str) -> None:
     with RunningTwin("tutorial") as twin:

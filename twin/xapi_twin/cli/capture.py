@@ -73,7 +73,7 @@ def _password(options: argparse.Namespace) -> str:
             raise CommandError(f"{options.password_file} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise CommandError(f"{options.password_file} is no text in UTF-8: is it the file with the password?") from None
-    if "XENSERVER_PASSWORD" in os.environ:
+    if os.environ.get("XENSERVER_PASSWORD"):
         return os.environ["XENSERVER_PASSWORD"]
     if not sys.stdin.isatty():
         raise CommandError("there is no password: set XENSERVER_PASSWORD or give --password-file")
