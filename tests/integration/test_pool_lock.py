@@ -452,13 +452,15 @@ def test_of_two_that_ask_at_the_same_moment_one_gets_it(monkeypatch: pytest.Monk
 def test_of_two_that_take_over_an_expired_lock_at_the_same_moment_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second removes what it saw, the expired lock, and with it what the first has written there by now."""
     removing: list[Point] = []
-    written = asyncio.Event()
+    both_saw_it, written = asyncio.Event(), asyncio.Event()
 
     async def on_point(point: Point) -> None:
         if point.stage == "before" and point.name == "pool.remove_from_other_config":
             removing.append(point)
             if len(removing) == 2:
+                both_saw_it.set()
                 await asyncio.wait_for(written.wait(), 30)
+            await asyncio.wait_for(both_saw_it.wait(), 30)
         if point.stage == "after" and point.name == "pool.add_to_other_config":
             written.set()
 
