@@ -302,10 +302,10 @@ def test_a_lock_that_was_given_back_leaves_no_process(process: subprocess.Popen[
     assert watchers() == []
 
 
-def watchers() -> list[str]:
+def watchers(of: str = "/some-pool") -> list[str]:
     """Addresses at which one listens."""
     lines = Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if "@xapi.network/" in line and line.endswith("/some-pool")]
+    return [line for line in lines if "@xapi.network/" in line and of in line]
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -313,8 +313,11 @@ def test_two_runs_of_one_user_are_told_apart_also_by_way_of_the_same_bastion(twi
     tasks = [{"xapi.network.xs_pool_lock": {}, **DOORS[door]}]
     defaults = {"group/xapi.network.xapi": connection(twin)}
     first = play(tmp_path, tasks, hosts="xs-2", module_defaults=defaults)
-    held = lease.read(mark(twin))
+    taken = next(entry for entry in twin.journal if entry.method == "pool.add_to_other_config" and lease.KEY in entry.arguments)
+    held = lease.read(str(taken.arguments[-1]))
     assert first.status == 0 and held is not None and held.holder.process, first.output
+    # Its watcher gives the lock back, and may be about to.
+    assert waited(lambda: watchers(f"/{held.holder.process}/") == [], seconds=10)
     # As if the first run lived on: only its process differs from that of the second.
     theirs = put(twin, replace(held.holder, node="control.example.com"))
     second = play(tmp_path, tasks, hosts="xs-2", module_defaults=defaults)
