@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ from ansible_collections.xapi.network.plugins.module_utils._xapi.errors import N
 from ansible_collections.xapi.network.plugins.modules import xs_bond_run
 from ansible_collections.xapi.network.plugins.plugin_utils import _answers, _lines, _stations
 
+AWX_SHOWS = 1024  # of an event: EVENT_STDOUT_MAX_BYTES_DISPLAY in awx/settings/defaults.py
+AROUND = 300  # the name of the task, a row of stars, "fatal: [xs-1]: FAILED! => " in colour, and a host with a long name
+
 
 class ActionModule(ActionBase):
     """Gives an event of the role what Ansible knows of the play, and shows its lines."""
@@ -27,8 +31,8 @@ class ActionModule(ActionBase):
         answer = _stations.EVENTS[plain["event"]](plain, self._play_now(task_vars or {}, plain["event"]))
         if where_and_what := answer.pop("write", ()):
             answer |= _written(*where_and_what)
-        for line in answer.get("lines", []):
-            self._display.display(_lines.shown(line))
+        for line in [_lines.shown(line) for line in answer.get("lines", [])] or _for_awx(answer):
+            self._display.display(line)
         return {**result, "changed": False, **answer}
 
     def _known(self, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,6 +71,14 @@ class ActionModule(ActionBase):
         names = {name: f"storage_bond_{name}" for name in _answers.OPTIONS}
         given = {name: self._templar.template(variables[variable]) for name, variable in names.items() if variable in variables}
         return dict(json.loads(json.dumps(given)))
+
+
+def _for_awx(answer: Mapping[str, Any]) -> list[str]:
+    """A failure in lines, where AWX would show its beginning alone: of what a task says in the end it shows so many characters."""
+    if not answer.get("failed") or "JOB_ID" not in os.environ or len(json.dumps(answer)) < AWX_SHOWS - AROUND:
+        return []
+    wrap = textwrap.TextWrapper(_lines.COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return [line for reason in str(answer["msg"]).splitlines() for line in wrap.wrap(reason)]
 
 
 def _written(where: str, text: str) -> dict[str, Any]:

@@ -59,11 +59,9 @@ def of_rejection(state: str, check: bool, network: str, message: str) -> dict[st
 
 
 def of_rehearsal(result: Mapping[str, Any]) -> dict[str, Any]:
-    """`result`: of the command that played it, with `started` (whether there was a twin) and `address` of the pool; `unread`: why the pool
-    could not be read.
+    """`result`: of the command that played it, with `started` (whether there was a twin), `address` of the pool, `network` (a name) and
+    `unread` (why the pool could not be read).
     """
-    if unread := " ".join(str(result.get("unread") or "").split()):
-        return _entry("rehearse", False, f"The rehearsal did not take place: {unread.rstrip('.')}. Nothing was changed on the pool.")
     done, where = int(result["rc"]) == 0, result["address"]
     # From a template, ansible-core up to 2.18 gives text.
     started = str(result["started"]).lower() == "true"
@@ -72,7 +70,10 @@ def of_rehearsal(result: Mapping[str, Any]) -> dict[str, Any]:
         " is expected to stop at the same place."
     )
     passed = f"The bond was made and verified on a twin of the pool at {where}. Nothing was changed on the pool."
-    return _entry("rehearse", done, passed if done else failed if started else NOT_STARTED)
+    not_done = failed if started else NOT_STARTED
+    if unread := " ".join(str(result.get("unread") or "").split()):
+        not_done = f"The rehearsal did not take place: {unread.rstrip('.')}. Nothing was changed on the pool."
+    return {**_entry("rehearse", done, passed if done else not_done), "network": str(result.get("network") or "")}
 
 
 def _entry(stage: str, successful: bool, message: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ansible_collections.xapi.network.plugins.plugin_utils._record import Run, p
 HOSTS = ("host", "bond", "bridge", "NICs", "mode", "address", "MAC", "links", "seconds")
 POOLS = ("pool", "hosts", "changed", "seconds", "outcome")
 MINUTES_FROM = 120  # seconds
+MOST_STEPS = 8  # of a plan, in a sentence that says which ones are different
 COLUMNS = 90  # of 100, which leaves room for the times that a log puts before each line
 
 
@@ -125,6 +126,19 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of texts as lines in which each column has the width of its longest text."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def other_steps(approved: Sequence[str], now: Sequence[str]) -> list[str]:
+    """What the steps of an approved plan are, and those of a plan made now, where they are not the same."""
+    then, here = ([line.partition(". ")[2] for line in lines if re.match(r"\d+\. ", line)] for lines in (approved, now))
+    gone, new = [line for line in then if line not in here], [line for line in here if line not in then]
+    if not gone and not new:
+        return ["The steps of a plan made now are the same; something else that the plan rests on is different, such as another address."]
+    return [
+        *(f"The approved plan has: {line}" for line in gone[:MOST_STEPS]),
+        *(f"A plan made now has: {line}" for line in new[:MOST_STEPS]),
+        *(["The others are in the jobs of both plans."] if max(len(gone), len(new)) > MOST_STEPS else []),
+    ]
 
 
 REASONS = "Nothing was changed, for these reasons:\n- "

@@ -212,9 +212,24 @@ def refused(options: Given, play: Play) -> str:
     more += [f"{finding.sentence} Wait until then and run again." for finding in _unconfirmed(options["dom0"], run.hosts)]
     more += by_cause(_of_dom0(plan, options["dom0"], run, kept))
     more += grouped([problem for problem in _unknown_to_xapi(plan, options["dom0"], run, wanted["accept"]) if problem.blocks])
+    then = _approved_otherwise(plan, wanted, run, play)
     if not more and (not alone or "Nothing was changed" in alone):
-        return alone
-    return _lines.rejection([*_lines.reasons(alone), *more])
+        return "\n".join([alone, *then])
+    return _lines.rejection([*_lines.reasons(alone), *more, *then])
+
+
+def _approved_otherwise(plan: Given, wanted: Given, run: _record.Run, play: Play) -> list[str]:
+    """In a workflow, which steps of the plan that was approved would be others by now. A fingerprint knows no more than the host; AWX hands
+    on what the job of the plan has said, too.
+    """
+    if not (wanted["plan_fingerprint"] and plan.get("differences") and "plan" in plan):
+        return []
+    left = (play.hostvars[play.host] if play.host in play.hostvars else {}).get("storage_bond_result_plan")
+    entry = left.get(run.pool or run.pool_uuid) if isinstance(left, Mapping) else None
+    if not isinstance(entry, Mapping):
+        return []
+    lines = [str(line) for line in entry.get("lines") or []]
+    return [*_lines.other_steps(lines, _lines.plan_lines(plan["plan"])), "In AWX that is: launch the workflow again."]
 
 
 def host_begun(options: Given, play: Play) -> Result:
@@ -384,6 +399,7 @@ def kept(options: Given, play: Play) -> Result:
     lines = [] if rejection else _told(options, play, run)
     now = (options["now"].get("hosts") if run.done else None) or plan.get("hosts") or {}
     entry = _artifact.of_run(run, rejection, lines, plan, now)
+    entry["network"] = entry["network"] or options["options"]["network"]  # of a pool that could not be read
     pool = run.pool or run.pool_uuid or _in_inventory(play) or options["options"]["address"] or "unknown"
     data = _artifact.artifacts(entry["stage"], pool, entry)
     if entry["stage"] == "plan" and entry["successful"]:
@@ -392,7 +408,9 @@ def kept(options: Given, play: Play) -> Result:
 
 
 def rehearsed(options: Given, play: Play) -> Result:
-    """The same of a rehearsal, and its verdict. `result`: of the command that played it, with `pool` (a name), `address` and `started`."""
+    """The same of a rehearsal, and its verdict. `result`: of the command that played it, with `pool` and `network` (names), `address` and
+    `started`.
+    """
     result = options["result"]
     entry = _artifact.of_rehearsal(result)
     data = _artifact.artifacts("rehearse", result["pool"] or result["address"], entry)

@@ -9,6 +9,7 @@ in a file; a credential is environment and files; the machine credential is an S
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ SETTINGS = {
     "AWX_HOST": "https://awx.example.com",
     "JOB_ID": "42",
 }
+EVENT_SHOWN = 1024  # EVENT_STDOUT_MAX_BYTES_DISPLAY in awx/settings/defaults.py
 OF_AWX = {"awx_job_id": 42, "awx_job_launch_type": "manual", "awx_project_revision": "0" * 40, "awx_user_name": "admin"}
 
 
@@ -219,8 +221,19 @@ def playbook(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def shown(job: Job) -> str:
-    """The output as a person reads it, with the lines that JSON has as \\n."""
-    return job.output.replace("\\n", "\n")
+    """The output as a person reads it in AWX, in one line: of an event it has no more than so many characters
+    (awx/api/serializers.py, JobEventSerializer.to_representation), but for those of a whole play.
+    """
+    cut = [
+        text if event["event"].startswith("playbook_on") or len(text) <= EVENT_SHOWN else text[: EVENT_SHOWN - 1] + "…"
+        for event in job.events
+        for text in [str(event.get("stdout") or "")]
+    ]
+    return one_line(re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(cut)).replace("\\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _runner(*arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:

@@ -18,6 +18,7 @@ import yaml
 
 from tests.awx.controller import Record
 from tests.awx.jobs import (
+    EVENT_SHOWN,
     ROOT,
     Job,
     Launch,
@@ -26,6 +27,7 @@ from tests.awx.jobs import (
     data,
     failed_update,
     limited,
+    one_line,
     playbook,
     shown,
     sliced,
@@ -131,11 +133,41 @@ def test_plan_apply_verify_remove_as_a_workflow_runs_them(twin: RunningTwin, tmp
     _the_guides_notification_runs_after(plan, applied, verified, removed, folder=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("device", "said"), [("eth2", "172.16.0.44 moves from eth2"), ("eth5", "The steps of a plan made now are the same")]
+)
+def test_a_pool_that_changed_while_the_approval_was_pending_refuses_and_shows_the_steps_of_both_plans(
+    twin: RunningTwin, tmp_path: Path, device: str, said: str
+) -> None:
+    hosts = inventory(twin, tmp_path)
+    plan = launch(twin, tmp_path, "plan", hosts).run()
+    (mine,) = [
+        ref
+        for ref, record in twin.database.all("PIF").items()
+        if record["device"] == device and twin.database.get("host", record["host"])["name_label"] == "xs-2"
+    ]
+    values = {"IP": "172.16.0.44", "netmask": "255.255.255.240", "ip_configuration_mode": "Static"}
+    twin.call(lambda: twin.database.set("PIF", mine, **values))
+    # AWX hands on all that the jobs before have left.
+    survey: Any = {**answers(), **plan.artifacts}
+    job = launch(twin, tmp_path, "apply", hosts, survey=survey).run()
+    assert job.status == "failed" and writes(twin) == []
+    message = result(job, "apply")["message"]
+    assert one_line(message) in shown(job) and "xs-2 is not as it was when the plan was made" in message
+    assert said in message and "launch the workflow again" in message
+    if device == "eth2":
+        then, now = (
+            next(line for line in message.splitlines() if line.startswith(start)) for start in ("The approved plan", "A plan made now")
+        )
+        assert "xs-2" in then and "172.16.0.36 moves from eth2" in then and said in now and "xs-1: bond" not in message
+
+
 def result(job: Job, stage: str) -> dict[str, Any]:
     """What a job has left for the jobs after it, under its stage; under the old key it is that of the last stage."""
     (found,) = job.artifacts[f"storage_bond_result_{stage}"].values()
     assert job.artifacts["storage_bond"] == job.artifacts[f"storage_bond_result_{stage}"]
     assert found["stage"] == stage
+    assert found["network"] == "NAS" or "storage_bond_network" in found["message"]  # what was asked for, however it ended
     return dict(found)
 
 
@@ -160,8 +192,19 @@ def test_a_refused_plan_leaves_its_sentences_for_who_looks_at_the_workflow(twin:
     plan = launch(twin, tmp_path, "plan", inventory(twin, tmp_path), survey=answers(storage_bond_nics="eth2,eth9")).run()
     assert plan.status == "failed"
     left = result(plan, "plan")
-    assert not left["successful"] and "there is no NIC that stands for eth9" in left["message"] and left["message"] in shown(plan)
+    assert not left["successful"] and "there is no NIC that stands for eth9" in left["message"] and one_line(left["message"]) in shown(plan)
     assert "storage_bond_plan_fingerprint" not in plan.artifacts
+
+
+def test_awx_shows_the_whole_of_a_long_refusal_and_of_a_long_verdict(twin: RunningTwin, tmp_path: Path) -> None:
+    hosts = inventory(twin, tmp_path)
+    many = answers(storage_bond_nics=",".join(f"eth{number}" for number in range(120)))
+    plan = launch(twin, tmp_path, "plan", hosts, survey=many).run()
+    verify = launch(twin, tmp_path, "verify", hosts, survey=many).run()
+    for job, stage in ((plan, "plan"), (verify, "verify")):
+        message = result(job, stage)["message"]
+        assert job.status == "failed" and one_line(message) in shown(job), (message, shown(job))
+        assert not any(len(str(event.get("stdout"))) > EVENT_SHOWN for event in job.events if "verbose" in event["event"])
 
 
 @pytest.mark.parametrize(
@@ -174,7 +217,7 @@ def test_answers_that_cannot_be_meant_leave_a_result_as_every_refusal_does(
     job = launch(twin, tmp_path, stage, inventory(twin, tmp_path), survey=survey).run()
     assert job.status == "failed"
     left = result(job, stage)
-    assert not left["successful"] and said in left["message"] and left["message"] in shown(job)
+    assert not left["successful"] and said in left["message"] and one_line(left["message"]) in shown(job)
     assert list(job.artifacts["storage_bond"]) == ["tutorial"] and writes(twin) == []
 
 
@@ -218,6 +261,14 @@ def test_rehearsal_without_a_twin_tells_nothing_about_the_real_run(twin: Running
     assert job.status == "failed"
     assert "It tells nothing about the real run." in result(job, "rehearse")["message"]
     assert "same place" not in job.output
+
+
+def test_rehearsal_of_a_pool_that_cannot_be_read_leaves_a_result_that_says_so(twin: RunningTwin, tmp_path: Path) -> None:
+    job = launch(twin, tmp_path, "rehearse", inventory(twin, tmp_path))
+    done = Launch(**{**job.__dict__, "credential": {**credential(twin), "password": "wrong"}}).run()
+    assert done.status == "failed" and list(done.artifacts["storage_bond_result_rehearse"]) == ["tutorial"]
+    message = result(done, "rehearse")["message"]
+    assert "The rehearsal did not take place: " in message and "password" in message and one_line(message) in shown(done)
 
 
 def test_job_runs_on_an_execution_node(twin: RunningTwin, tmp_path: Path) -> None:
@@ -264,7 +315,7 @@ def test_a_job_without_a_credential_says_which_one_it_wants(twin: RunningTwin, t
     done = Launch(**{**job.__dict__, "credential": None}).run()
     assert done.status == "failed"
     said = "This job has no password for XAPI. Attach a credential of the type XenServer or XCP-ng pool to the job template"
-    assert said in shown(done).replace("\n", " "), done.output[-3000:]
+    assert said in shown(done), done.output[-3000:]
     assert said in next(iter(done.artifacts["storage_bond_result_plan"].values()))["message"]
 
 
