@@ -41,7 +41,7 @@ class Forbidden(Exception):
 
 class Controller:
     """The records of one AWX, by endpoint ("job_templates") and id. `writes` counts what changed anything; `repositories` are what a
-    project can be brought in from, by address."""
+    project can be brought in from, by address; `overloaded` are endpoints whose writes nobody answers in time."""
 
     def __init__(self, repositories: dict[str, Path]) -> None:
         self.records: dict[str, dict[int, Record]] = {}
@@ -49,6 +49,7 @@ class Controller:
         self.associations: dict[str, list[int]] = {}
         self.roles: dict[int, tuple[str, int, str]] = {}
         self.repositories = repositories
+        self.overloaded: set[str] = set()
         self.writes = 0
         self._numbers = itertools.count(1)
         self.create("organizations", {"name": "Default"})
@@ -333,6 +334,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(401, {"detail": "Authentication credentials were not provided."})
         url = urlsplit(self.path)
         words = [word for word in url.path.split("/") if word][2:]
+        if method != "GET" and self.controller.overloaded & set(words):
+            return self._answer(504, {"detail": "The proxy in front of AWX has waited long enough."})
         try:
             self.controller.check_access(user, method, words)
             if words == ["me"]:

@@ -163,6 +163,25 @@ def test_a_wrong_token_is_a_sentence_and_nothing_more(site: Site) -> None:
     assert "injectors" not in run.stdout
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "where"),
+    [
+        ("credential_types", "(item=XenServer or XCP-ng pool)"),
+        ("job_templates", "(item=Storage bond - plan)"),
+        ("survey_spec", "(item=Storage bond - plan)"),
+        ("workflow_job_templates", "(item=Storage bond)"),
+        ("workflow_job_template_nodes", "(item=Storage bond: plan)"),
+    ],
+)
+def test_an_awx_that_does_not_answer_in_time_is_said_without_all_that_was_sent(site: Site, endpoint: str, where: str) -> None:
+    site.awx.overloaded = {endpoint}
+    run = site.run()
+    (said,) = [line for line in run.stdout.splitlines() if line.startswith("failed: ") and where in line]
+    assert run.returncode != 0 and "server error" in said
+    sent = ("help_text", "question_name", "Accepted risks", "template.ca_certificate", "Make the bond", "Read the job of the plan")
+    assert len(said) < 700 and not any(word in said for word in sent), said
+
+
 def test_an_organization_or_a_credential_that_is_not_there_is_named_before_anything_is_written(site: Site) -> None:
     run = site.run(awx_setup_organization="Storage")
     assert run.returncode != 0 and "AWX has no organization Storage that you may see." in run.stdout
