@@ -137,7 +137,7 @@ def other_steps(approved: Sequence[str], now: Sequence[str]) -> list[str]:
     return [
         *(f"The approved plan has: {line}" for line in gone[:MOST_STEPS]),
         *(f"A plan made now has: {line}" for line in new[:MOST_STEPS]),
-        *(["The others are in the jobs of both plans."] if max(len(gone), len(new)) > MOST_STEPS else []),
+        *(["More steps are different."] if max(len(gone), len(new)) > MOST_STEPS else []),
     ]
 
 

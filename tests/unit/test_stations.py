@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.xapi.network.plugins.module_utils._bond.plan import plan
 from ansible_collections.xapi.network.plugins.module_utils._bond.view import result
-from ansible_collections.xapi.network.plugins.plugin_utils._lines import in_terms_of_the_role, lacp_lines
+from ansible_collections.xapi.network.plugins.plugin_utils._lines import MOST_STEPS, in_terms_of_the_role, lacp_lines, other_steps
 from ansible_collections.xapi.network.plugins.plugin_utils._stations import EVENTS, Play, reported
 
 from tests.unit.pools import APool, spec
@@ -676,3 +676,11 @@ def test_a_pool_that_cannot_be_read_is_told_and_kept_by_verify_too() -> None:
     assert (found["successful"], found["conforms"], found["message"]) == (False, False, "xs-1.example.com does not answer.")
     by_name = EVENTS["kept"](unread, a_play(hostvars={"xs-1": {"xs_pool": "one"}}))["ansible_stats"]["data"]["storage_bond"]
     assert list(by_name) == ["one"], "as the inventory calls the pool, which could not be asked"
+
+
+def test_steps_of_two_plans_are_compared_without_their_numbers_and_not_all_of_a_big_pool_are_told() -> None:
+    approved = ["1. make the network NAS", "2. xs-1: bond eth2 and eth4", "Time: about a minute"]
+    assert other_steps(approved, ["1. xs-1: bond eth2 and eth4"]) == ["The approved plan has: make the network NAS"]
+    assert len(other_steps(approved, approved)) == 1 and "the same" in other_steps(approved, approved)[0]
+    many = other_steps([], [f"{number}. xs-{number}: bond" for number in range(1, 65)])
+    assert len(many) == MOST_STEPS + 1 and many[0] == "A plan made now has: xs-1: bond" and many[-1] == "More steps are different."
