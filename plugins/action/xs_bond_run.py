@@ -19,7 +19,7 @@ from ansible_collections.xapi.network.plugins.modules import xs_bond_run
 from ansible_collections.xapi.network.plugins.plugin_utils import _answers, _lines, _stations
 
 AWX_SHOWS = 1024  # of an event: EVENT_STDOUT_MAX_BYTES_DISPLAY in awx/settings/defaults.py
-AROUND = 300  # the name of the task, a row of stars, "fatal: [xs-1]: FAILED! => " in colour, and a host with a long name
+AROUND = 350  # the name of the task, a row of stars, "fatal: [xs-1]: FAILED! => {"changed": …" in colour, and a host with a long name
 
 
 class ActionModule(ActionBase):
@@ -31,7 +31,8 @@ class ActionModule(ActionBase):
         answer = _stations.EVENTS[plain["event"]](plain, self._play_now(task_vars or {}, plain["event"]))
         if where_and_what := answer.pop("write", ()):
             answer |= _written(*where_and_what)
-        for line in [_lines.shown(line) for line in answer.get("lines", [])] or _for_awx(answer):
+        message = answer.pop("said", "") or (str(answer["msg"]) if answer.get("failed") else "")
+        for line in [_lines.shown(line) for line in answer.get("lines", [])] or _for_awx(message):
             self._display.display(line)
         return {**result, "changed": False, **answer}
 
@@ -73,12 +74,14 @@ class ActionModule(ActionBase):
         return dict(json.loads(json.dumps(given)))
 
 
-def _for_awx(answer: Mapping[str, Any]) -> list[str]:
-    """A failure in lines, where AWX would show its beginning alone: of what a task says in the end it shows so many characters."""
-    if not answer.get("failed") or "JOB_ID" not in os.environ or len(json.dumps(answer)) < AWX_SHOWS - AROUND:
+def _for_awx(message: str) -> list[str]:
+    """Why a task fails, in lines, where AWX would show the beginning of it alone: of what a task says in the end it shows so many
+    characters.
+    """
+    if "JOB_ID" not in os.environ or len(json.dumps(message)) < AWX_SHOWS - AROUND:
         return []
     wrap = textwrap.TextWrapper(_lines.COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    return [line for reason in str(answer["msg"]).splitlines() for line in wrap.wrap(reason)]
+    return [line for reason in message.splitlines() for line in wrap.wrap(reason)]
 
 
 def _written(where: str, text: str) -> dict[str, Any]:

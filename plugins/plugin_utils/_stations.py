@@ -391,9 +391,12 @@ def ended(options: Given, play: Play) -> Result:
 
 
 def kept(options: Given, play: Play) -> Result:
-    """What AWX keeps of the run, and gives to the jobs after it, however it ended. `now`: what the pool has after a change."""
+    """What AWX keeps of the run, and gives to the jobs after it, however it ended. `now`: what the pool has after a change. `said`: why it
+    fails, where another task says that, which knows nothing of AWX.
+    """
     if rejected := options["options"].get("kept"):
-        return _left(_artifact.artifacts(rejected["stage"], options["options"]["pool"] or "unknown", rejected))
+        data = _artifact.artifacts(rejected["stage"], options["options"]["pool"] or "unknown", rejected)
+        return {**_left(data), "said": options["options"]["msg"]}
     run, plan = _record.from_dict(options["run"]), options["plan"]
     rejection = "" if run.stage or run.failure else _not_begun(options, play)
     lines = [] if rejection else _told(options, play, run)
@@ -404,7 +407,7 @@ def kept(options: Given, play: Play) -> Result:
     data = _artifact.artifacts(entry["stage"], pool, entry)
     if entry["stage"] == "plan" and entry["successful"]:
         data["storage_bond_plan_fingerprint"] = {run.pool_uuid: plan.get("fingerprint", "")}
-    return _left(data)
+    return {**_left(data), "said": run.message if run.failure else ""}
 
 
 def rehearsed(options: Given, play: Play) -> Result:

@@ -207,6 +207,24 @@ def test_awx_shows_the_whole_of_a_long_refusal_and_of_a_long_verdict(twin: Runni
         assert not any(len(str(event.get("stdout"))) > EVENT_SHOWN for event in job.events if "verbose" in event["event"])
 
 
+def test_awx_shows_the_whole_of_what_a_run_says_that_stops_in_the_middle(tmp_path: Path) -> None:
+    """The end of it is which hosts were not touched, and how to go on."""
+    with RunningTwin("sixty-four-hosts", restart_seconds=0, password=PASSWORD) as twin:
+        twin.add_fault(when={"method": "Bond.create"}, do="error", code="INTERNAL_ERROR", params=["no such device " * 100], times=0)
+        survey: Any = {**answers(storage_bond_strategy="direct", storage_bond_accept="storage_in_use"), "storage_bond_dom0": "false"}
+        job = launch(twin, tmp_path, "apply", inventory(twin, tmp_path), survey=survey).run()
+    message = result(job, "apply")["message"]
+    assert job.status == "failed" and len(message) > EVENT_SHOWN, (len(message), message)
+    assert one_line(message) in shown(job), (message, shown(job))
+
+
+def test_awx_shows_the_whole_of_what_is_wrong_with_an_answer(twin: RunningTwin, tmp_path: Path) -> None:
+    survey = answers(storage_bond_mode="lacp or " * 120)
+    job = launch(twin, tmp_path, "plan", inventory(twin, tmp_path), survey=survey).run()
+    message = result(job, "plan")["message"]
+    assert job.status == "failed" and one_line(message) in shown(job), (message, shown(job))
+
+
 @pytest.mark.parametrize(
     ("stage", "option", "said"), [("plan", "network", "storage_bond_network has come as the number"), ("verify", "dom0", "maybe")]
 )
