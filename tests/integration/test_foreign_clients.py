@@ -126,7 +126,10 @@ def node_client() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         quiet = ["--no-audit", "--no-fund", "--ignore-scripts"]
         command = [npm, "install", "--prefix", str(folder), *quiet, f"xen-api@{XEN_API_FOR_NODE}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+        except subprocess.TimeoutExpired:
+            pytest.skip(f"npm has not installed xen-api {XEN_API_FOR_NODE} within 240 s")
         if done.returncode != 0:
             pytest.skip(f"npm cannot install xen-api {XEN_API_FOR_NODE}: {done.stderr.strip().splitlines()[-1:]}")
     return folder
