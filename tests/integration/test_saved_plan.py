@@ -34,14 +34,16 @@ def twin() -> Iterator[RunningTwin]:
         yield found
 
 
-def readdress(twin: RunningTwin, device: str, ip: str) -> None:
-    """Somebody else gives the NIC of xs-2 another address."""
+def readdress(twin: RunningTwin, device: str, ip: str) -> str:
+    """Somebody else gives the NIC, or the bond, of xs-2 another address; the one that it had."""
     pif = next(
         ref
         for ref, record in twin.database.all("PIF").items()
-        if record["device"] == device and twin.database.get("host", record["host"])["name_label"] == "xs-2"
+        if record["device"] == device and record["VLAN"] < 0 and twin.database.get("host", record["host"])["name_label"] == "xs-2"
     )
+    had = str(twin.database.get("PIF", pif)["IP"])
     twin.call(lambda: twin.database.set("PIF", pif, IP=ip))
+    return had
 
 
 def test_the_saved_plan_is_carried_out(twin: RunningTwin, tmp_path: Path) -> None:
@@ -92,22 +94,11 @@ def test_a_bond_that_is_changed_in_place_goes_on_by_either_wherever_the_run_was_
                 bond(twin, wait_timeout=1, plan_fingerprint=line, **OTHERWISE)
             twin.call(twin.twin.faults.clear)
             assert bond(twin, check=True, saved_plan=where, **OTHERWISE)["differences"] == [], (number, method)
-            kept = readdressed(twin, "172.16.0.77")
+            had = readdress(twin, "bond0", "172.16.0.77")
             with pytest.raises(NetworkError, match="xs-2 is not as it was when the plan was made"):
                 bond(twin, plan_fingerprint=line, **OTHERWISE)
-            readdressed(twin, kept)
+            readdress(twin, "bond0", had)
             assert bond(twin, plan_fingerprint=line, **OTHERWISE)["differences"] == [], (number, method)
-
-
-def readdressed(twin: RunningTwin, ip: str) -> str:
-    """Somebody else gives the bond of xs-2 another address; the one that it had."""
-    nic = next(
-        ref for ref, record in twin.database.all("PIF").items()
-        if record["device"] == "bond0" and record["VLAN"] < 0 and twin.database.get("host", record["host"])["name_label"] == "xs-2"
-    )  # fmt: skip
-    had = str(twin.database.get("PIF", nic)["IP"])
-    twin.call(lambda: twin.database.set("PIF", nic, IP=ip))
-    return had
 
 
 def test_another_address_refuses_and_nothing_is_written(twin: RunningTwin, tmp_path: Path) -> None:
