@@ -68,7 +68,8 @@ def _password(options: argparse.Namespace) -> str:
     """Never from the command line: other users of the machine see that."""
     if options.password_file is not None:
         try:
-            return str(options.password_file.read_text(encoding="utf-8").rstrip("\n"))
+            if kept := options.password_file.read_text(encoding="utf-8").rstrip("\n"):
+                return str(kept)
         except OSError as error:
             raise CommandError(f"{options.password_file} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
